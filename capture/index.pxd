@@ -1,0 +1,85 @@
+# cython: language_level=3
+"""A bounded open-addressing index from 64-bit keys to slot numbers of a fixed table.
+
+The key is a keyed 64-bit hash (capture/hashing.pxd) and is taken for the identity: with a secret the
+attacker cannot see, two live keys of a million collide with probability 3e-8. Linear probing at a load
+of at most one half; deletion shifts back, so there are no tombstones and probes stay short for ever.
+Key 0 marks an empty entry; `index_key` maps a hash of 0 to 1.
+"""
+from libc.stdint cimport int32_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+
+cdef enum:
+    NO_SLOT = -1
+
+cdef struct IndexEntry:
+    uint64_t key
+    int32_t slot
+
+cdef struct Index:
+    IndexEntry* entries
+    uint64_t mask
+    uint32_t used          # entries in use
+    uint32_t capacity      # the most that may be in use; the owner evicts before it inserts more
+
+
+cdef inline int index_init(Index* index, uint32_t capacity) noexcept nogil:
+    """Room for `capacity` keys. 0 when done, -1 when memory is refused."""
+    cdef uint64_t size = 16
+    while size < 2 * <uint64_t>capacity:
+        size <<= 1
+    index.entries = <IndexEntry*>calloc(size, sizeof(IndexEntry))
+    index.mask = size - 1
+    index.used = 0
+    index.capacity = capacity
+    return 0 if index.entries != NULL else -1
+
+
+cdef inline void index_free(Index* index) noexcept nogil:
+    free(index.entries)
+    index.entries = NULL
+
+
+cdef inline uint64_t index_key(uint64_t hashed) noexcept nogil:
+    return hashed if hashed != 0 else 1
+
+
+cdef inline int32_t index_find(const Index* index, uint64_t key) noexcept nogil:
+    """The slot of `key`, or NO_SLOT."""
+    cdef uint64_t at = key & index.mask
+    while index.entries[at].key != 0:
+        if index.entries[at].key == key:
+            return index.entries[at].slot
+        at = (at + 1) & index.mask
+    return NO_SLOT
+
+
+cdef inline void index_insert(Index* index, uint64_t key, int32_t slot) noexcept nogil:
+    """Adds a key that is absent. The caller has made sure that `used < capacity`."""
+    cdef uint64_t at = key & index.mask
+    while index.entries[at].key != 0:
+        at = (at + 1) & index.mask
+    index.entries[at].key = key
+    index.entries[at].slot = slot
+    index.used += 1
+
+
+cdef inline void index_remove(Index* index, uint64_t key) noexcept nogil:
+    """Removes `key` when present, moving later entries of its run back over the gap."""
+    cdef uint64_t gap = key & index.mask
+    cdef uint64_t at, home
+    while index.entries[gap].key != key:
+        if index.entries[gap].key == 0:
+            return
+        gap = (gap + 1) & index.mask
+    at = gap
+    while True:
+        at = (at + 1) & index.mask
+        if index.entries[at].key == 0:
+            break
+        home = index.entries[at].key & index.mask
+        if ((at - home) & index.mask) >= ((at - gap) & index.mask):
+            index.entries[gap] = index.entries[at]
+            gap = at
+    index.entries[gap].key = 0
+    index.used -= 1

@@ -1,0 +1,35 @@
+# cython: language_level=3
+"""Session descriptions (RFC 8866), as far as finding and naming media needs them."""
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
+
+from capture.packet cimport Endpoint
+
+cdef enum:
+    SDP_MAX_MEDIA = 8
+    SDP_MAX_FORMATS = 16
+    SDP_NAME_BYTES = 16
+
+cdef enum SdpMediaKind:
+    SDP_OTHER = 0
+    SDP_AUDIO = 1
+    SDP_VIDEO = 2
+    SDP_IMAGE = 3           # T.38 over UDPTL: not RTP
+
+cdef struct SdpFormat:
+    uint8_t payload_type
+    uint32_t clock_hz       # 0 when neither rtpmap nor RFC 3551 says
+    char name[SDP_NAME_BYTES]        # encoding name, upper case, NUL-terminated
+
+cdef struct SdpMedia:
+    Endpoint rtp            # port 0: declined or held
+    Endpoint rtcp           # RFC 3605 a=rtcp, else the next port; RFC 5761 a=rtcp-mux: the same
+    uint8_t kind            # SdpMediaKind
+    uint8_t is_rtp          # RTP/AVP, RTP/SAVP, ...
+    uint8_t format_count
+    SdpFormat formats[SDP_MAX_FORMATS]
+
+cdef struct SdpSession:
+    uint8_t media_count
+    SdpMedia media[SDP_MAX_MEDIA]
+
+cdef int sdp_read(const uint8_t* data, uint32_t length, SdpSession* session) noexcept nogil
