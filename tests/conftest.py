@@ -1,0 +1,57 @@
+"""What every test may ask for: the corpus of real captures, and tshark, the independent oracle."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+TSHARK_TIMEOUT_S = 120
+
+Rows = list[tuple[str, ...]]
+
+
+def corpus_path() -> Path:
+    """Where the real captures are: they are not part of the project and may be absent."""
+    return Path(os.environ.get("SIPWARDEN_CORPUS") or ROOT.parent / "shared" / "corpus")
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    path = corpus_path()
+    if not path.is_dir():
+        pytest.skip(f"no corpus of captures at {path} (name one with SIPWARDEN_CORPUS)")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tshark() -> str:
+    found = shutil.which("tshark")
+    if not found:
+        pytest.fail("tshark is missing: `make test` installs it, or run `make system-test`")
+    return found
+
+
+@pytest.fixture(scope="session")
+def tshark_fields(tshark: str) -> Callable[..., Rows]:
+    """`tshark_fields(capture, "sip", "sip.Method", "sip.Call-ID")`: one tuple of texts for each packet.
+
+    The second argument is a display filter, the rest are fields; a field that occurs more than once in a
+    packet is joined with `|`. `options` are more arguments of tshark, such as `-o` preferences.
+    """
+
+    def fields(capture: Path, display_filter: str, *names: str, options: tuple[str, ...] = ()) -> Rows:
+        command = [tshark, "-n", "-r", str(capture), "-Y", display_filter, "-T", "fields"]
+        command += ["-E", "separator=/t", "-E", "occurrence=a", "-E", "aggregator=|", *options]
+        for name in names:
+            command += ["-e", name]
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=TSHARK_TIMEOUT_S)
+        # Exit 2 is a capture that is cut short: what tshark could read is still an answer.
+        if done.returncode not in (0, 2):
+            raise RuntimeError(f"tshark failed on {capture}: {done.stderr.strip()}")
+        return [tuple(line.split("\t")) for line in done.stdout.splitlines()]
+
+    return fields
