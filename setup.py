@@ -1,11 +1,12 @@
 """Builds the Cython modules; everything declarative is in pyproject.toml."""
+
 import os
 from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-PACKAGES = ("capture", "kernels")
+PACKAGES = ("capture", "kernels", "models", "appliance", "simulator")
 # -Ofast and -ffast-math are forbidden: they break NaN handling. No -march: a wheel must run on every box.
 COMPILE_ARGS = ["-O3", "-fno-strict-aliasing", "-Wno-unused-function"]
 DIRECTIVES = {
@@ -15,14 +16,25 @@ DIRECTIVES = {
     "cdivision": True,
     "initializedcheck": False,
 }
+# The generated C is kept out of the packages, and out of the sdist.
+C_FOLDER = "build/cython"
+CORES = os.cpu_count() or 1
 
 
 def extensions() -> list[Extension]:
     sources = sorted(path for package in PACKAGES for path in Path(package).glob("*.pyx"))
     return [
-        Extension(".".join(path.with_suffix("").parts), [str(path)], extra_compile_args=COMPILE_ARGS)
+        Extension(".".join(path.with_suffix("").parts), [path.as_posix()], extra_compile_args=COMPILE_ARGS)
         for path in sources
     ]
 
 
-setup(ext_modules=cythonize(extensions(), compiler_directives=DIRECTIVES, nthreads=os.cpu_count() or 1))
+def compiled() -> list[Extension]:
+    # The Makefile installs the dependencies and the command first, and then compiles only what changed.
+    if os.environ.get("SIPWARDEN_SKIP_EXTENSIONS"):
+        return []
+    return cythonize(extensions(), compiler_directives=DIRECTIVES, build_dir=C_FOLDER, nthreads=CORES)
+
+
+if __name__ == "__main__":
+    setup(ext_modules=compiled(), options={"build_ext": {"parallel": CORES}})

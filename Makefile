@@ -1,0 +1,73 @@
+# Every target does its own set-up: system packages through apt, an environment in .venv, the compiled modules.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --quiet --disable-pip-version-check
+PACKAGES := capture kernels models appliance simulator
+COMPILED := $(wildcard $(foreach package,$(PACKAGES),$(package)/*.pyx $(package)/*.pxd))
+SAMPLE := simulator/samples/sample.pcap.gz
+
+.PHONY: help run test build lint format bench fuzz model train-env dist check-arm64 clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## screen the sample capture and show the findings
+	@$(BIN)/sipwarden screen $(SAMPLE) $(ARGS)
+
+test: build $(VENV)/.with-test ## run the whole test suite (ARGS="-k sip" for a part of it)
+	@tools/system-packages test
+	@$(BIN)/pytest $(ARGS)
+
+build: $(VENV)/.built ## make .venv/bin/sipwarden
+
+lint: $(VENV)/.with-lint ## check style, types and Cython
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/cython-lint $(COMPILED) benchmarks/walk.pyx
+	$(BIN)/mypy
+
+format: $(VENV)/.with-lint ## rewrite the Python files in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: build ## measure against sngrep, tshark and a bare walk of the same file
+	@tools/system-packages bench
+	@CFLAGS="-O3" $(BIN)/cythonize --quiet -3 --inplace benchmarks/walk.pyx
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+dist: $(VENV)/.with-dist ## wheel and sdist in dist/
+	rm -rf dist
+	$(BIN)/python -m build
+
+clean: ## remove what was built; downloaded environments too
+	rm -rf build dist *.egg-info .venv .venv-train benchmarks/data
+	find $(PACKAGES) benchmarks tests -name '*.so' -delete -o -name '*.c' -delete
+
+$(VENV)/.created:
+	@tools/system-packages build $(PYTHON)
+	@echo "making the environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed: pyproject.toml setup.py $(VENV)/.created
+	@echo "installing sipwarden's dependencies in $(VENV)"
+	@$(PIP) install 'setuptools>=77' 'Cython>=3.0.10'
+	@SIPWARDEN_SKIP_EXTENSIONS=1 $(PIP) install --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.built: $(COMPILED) $(VENV)/.installed
+	@echo "compiling the packet path"
+	@$(BIN)/python setup.py --quiet build_ext --inplace
+	@touch $@
+
+$(VENV)/.with-%: $(VENV)/.installed
+	@echo "installing what $* needs in $(VENV)"
+	@SIPWARDEN_SKIP_EXTENSIONS=1 $(PIP) install --no-build-isolation --editable '.[$*]'
+	@touch $@
