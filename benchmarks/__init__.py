@@ -1,0 +1,1 @@
+"""How fast the pipeline is, beside others on the same files: `make bench`."""
