@@ -30,7 +30,8 @@ build: $(VENV)/.built ## make .venv/bin/sipwarden
 lint: $(VENV)/.with-lint ## check style, types and Cython
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/cython-lint $(COMPILED) benchmarks/walk.pyx
+	@# cython-lint runs pycodestyle from the PATH
+	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint $(COMPILED) benchmarks/walk.pyx
 	$(BIN)/mypy
 
 format: $(VENV)/.with-lint ## rewrite the Python files in the project's style

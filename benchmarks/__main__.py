@@ -60,13 +60,14 @@ def summarised(workload: Workload, capture: Path, costs: dict[str, list[Cost]]) 
         else None
         for name, runs in costs.items()
     }
+    ours = own[SIPWARDEN]
     targets = []
     for target in workload.targets:
-        ours, theirs = own[SIPWARDEN], own[target.than]
+        theirs = own[target.than]
         ratio = target.ratio(ours["cpu_us_per_packet"], theirs["cpu_us_per_packet"]) if ours and theirs else None
         met = ratio is not None and target.met(ratio)
         targets.append({"than": target.than, "target": str(target), "ratio": ratio, "met": met})
-    moonshot = own[SIPWARDEN] is not None and own[SIPWARDEN]["cpu_us_per_packet"] <= workload.moonshot_us
+    moonshot = ours is not None and ours["cpu_us_per_packet"] <= workload.moonshot_us
     return {
         "counts": counts,
         "bytes": capture.stat().st_size,
@@ -88,9 +89,7 @@ def show(workload: Workload, summary: dict) -> None:
             table.add_row(name, "failed", "", "", "")
             continue
         beside = f"{one['cpu_us_per_packet'] / ours['cpu_us_per_packet']:.2f}x" if ours else ""
-        table.add_row(
-            name, f"{one['cpu_us_per_packet']:.3f}", f"{one['wall_s']:.2f}", f"{one['peak_mib']:.0f}", beside
-        )
+        table.add_row(name, f"{one['cpu_us_per_packet']:.3f}", f"{one['wall_s']:.2f}", f"{one['peak_mib']:.0f}", beside)
     console.print(table)
     for one in summary["targets"]:
         ratio = "no figure" if one["ratio"] is None else f"{one['ratio']:.2f}x"

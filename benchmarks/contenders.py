@@ -38,9 +38,7 @@ class Workload:
 
 WORKLOADS = {
     "signalling": Workload("signalling", 1.0, (Target(SNGREP, 4, True), Target(WALK, 3, False)), ("sip,stat",)),
-    "media": Workload(
-        "media", 0.15, (Target(SNGREP, 50, True), Target(WALK, 3, False)), ("sip,stat", "rtp,streams")
-    ),
+    "media": Workload("media", 0.15, (Target(SNGREP, 50, True), Target(WALK, 3, False)), ("sip,stat", "rtp,streams")),
 }
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 class Cost:
     cpu_s: float  # user and system time of the process and the children it waited for
     wall_s: float
-    peak_bytes: int  # largest resident set
+    peak_bytes: int  # largest resident set; Linux reports no less than that of the process that started it
 
 
 class RunError(Exception):
