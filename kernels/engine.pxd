@@ -1,0 +1,69 @@
+# cython: language_level=3
+"""The engine: one `nogil` pass that takes packets down to feature rows."""
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+
+from capture.decode cimport Decoder
+from capture.packet cimport Packet
+from capture.records cimport RecordReader
+from capture.sip cimport SipMessage
+from capture.tcp cimport StreamTable
+from kernels.calls cimport CallTable
+from kernels.media cimport MediaTable
+from kernels.numbers cimport Plan
+from kernels.profiles cimport Profiles
+
+cdef enum RunStatus:
+    RUN_NEED_MORE = 0       # the reader's buffer is used up
+    RUN_BLOCK = 1           # a block is full: score it, report it, and run on
+    RUN_END = 2             # the file cannot be read past this point
+
+cdef class Engine:
+    cdef Decoder decoder
+    cdef StreamTable streams
+    cdef readonly CallTable calls
+    cdef readonly MediaTable media
+    cdef readonly Profiles profiles
+    cdef Plan plan
+
+    cdef uint64_t secret
+    cdef int64_t clock_ns           # the latest time of any packet: never goes back
+    cdef int64_t first_ns
+    cdef int64_t last_ns
+    cdef Packet packet
+    cdef SipMessage message
+    cdef int32_t stream_slot        # a TCP direction with messages still to be taken, or NO_SLOT
+
+    cdef uint32_t rows_capacity
+    cdef uint32_t call_rows_count
+    cdef uint32_t source_rows_count
+    cdef readonly object call_features      # float32 [rows, len(CALL_FEATURES)]
+    cdef readonly object source_features    # float32 [rows, len(SOURCE_FEATURES)]
+    cdef float[:, ::1] call_rows
+    cdef float[:, ::1] source_rows
+    cdef int32_t[::1] call_row_slot
+    cdef uint8_t[::1] call_row_stage
+    cdef int64_t[::1] call_row_time_ns
+    cdef int32_t[::1] source_row_slot
+    cdef int64_t[::1] source_row_time_ns
+
+    cdef uint64_t packets
+    cdef uint64_t bytes
+    cdef uint64_t sip_requests
+    cdef uint64_t sip_responses
+    cdef uint64_t malformed
+    cdef uint64_t evicted
+    cdef uint64_t flagged
+    cdef uint64_t watched
+
+    cdef int _run(self, RecordReader reader, uint64_t packets) noexcept nogil
+    cdef bint _full(self) noexcept nogil
+    cdef bint _expire(self) noexcept nogil
+    cdef void _packet(self) noexcept nogil
+    cdef void _segment(self) noexcept nogil
+    cdef void _message(self, uint8_t transport) noexcept nogil
+    cdef void _outside_calls(self) noexcept nogil
+    cdef void _media_offered(self, int32_t slot) noexcept nogil
+    cdef void _tell(self, int32_t slot, int events, int64_t now_ns) noexcept nogil
+    cdef void _retire(self, int32_t slot) noexcept nogil
+    cdef void _call_row(self, int32_t slot, uint8_t stage, int64_t now_ns) noexcept nogil
+    cdef void _source_row(self, int32_t slot, int64_t now_ns) noexcept nogil

@@ -1,0 +1,331 @@
+# cython: language_level=3
+"""The engine: one `nogil` pass that takes packets down to feature rows.
+
+`run` takes packets from a reader until its buffer is used up or a block is full. A block ends where the data
+says so: when the room for feature rows or for finished calls is used up, or after as many packets as the
+caller allows. Then the caller scores the rows, writes the verdicts back (`judge_calls`), reports the finished
+calls, calls `next_block`, and runs on. What a row holds depends only on the packets before it, and a call that
+is over keeps its slot until it was reported, outside the count of live calls. So every block size gives the
+same answers.
+"""
+import numpy as np
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from capture.decode cimport DECODED, Decoder
+from capture.hashing cimport hash_bytes
+from capture.index cimport NO_SLOT
+from capture.packet cimport PACKET_TRUNCATED, PROTOCOL_UDP, Address
+from capture.records cimport RECORD_FOUND, RECORD_NEED_MORE, Record, RecordReader
+from capture.sdp cimport SdpSession, sdp_read
+from capture.sip cimport (
+    METHOD_ACK, METHOD_BYE, METHOD_CANCEL, METHOD_INVITE, SIP_MALFORMED, SIP_MESSAGE, SIP_NEED_MORE, SIP_REQUEST,
+    SipMessage, Span, sip_read_datagram, sip_sdp_body,
+)
+from capture.tcp cimport StreamTable
+from kernels.calls cimport (
+    CALL_ANSWERED, EVENT_ANSWER, EVENT_END, EVENT_SETUP, PHASE_TALK, STAGE_ANSWER, STAGE_END, STAGE_SETUP,
+    TOLD_END, TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORT_WS, Call, CallTable,
+)
+from kernels.media cimport MediaTable
+from kernels.numbers cimport Plan
+from kernels.profiles cimport Profiles
+
+from kernels.schema import CALL_FEATURES, SOURCE_FEATURES
+
+NEED_MORE = RUN_NEED_MORE
+BLOCK = RUN_BLOCK
+END = RUN_END
+
+cdef enum:
+    ROWS_PER_STEP = 4       # the most rows that one message makes: setup, answer, end, and the end of an evicted call
+    BLOCK_ROWS = 1024       # four model batches of 256; with 32 features 128 KiB, inside any L2 cache
+    BLOCK_CALLS = 1024      # finished calls that wait for their verdict
+
+
+cdef class Engine:
+    """All tables of the appliance and the pass over them.
+
+    Sizes are counts of entries; `region` is the home country (ISO 3166) or None; `secret` keys every hash.
+    """
+
+    def __cinit__(self, *, uint32_t calls, uint32_t callers, uint32_t sources, uint32_t streams,
+                  uint32_t tcp_connections, uint64_t tcp_bytes, uint64_t secret, region=None):
+        self.secret = secret
+        self.plan = Plan(region)
+        self.decoder = Decoder()
+        self.streams = StreamTable(tcp_connections, tcp_bytes, secret)
+        self.calls = CallTable(calls, BLOCK_CALLS, secret, self.plan)
+        self.media = MediaTable(streams, calls + 1 + BLOCK_CALLS, secret)
+        self.profiles = Profiles(callers, sources, secret)
+        self.stream_slot = NO_SLOT
+        self.rows_capacity = BLOCK_ROWS
+        self.call_features = np.zeros((BLOCK_ROWS, len(CALL_FEATURES)), np.float32)
+        self.source_features = np.zeros((BLOCK_ROWS, len(SOURCE_FEATURES)), np.float32)
+        self.call_rows = self.call_features
+        self.source_rows = self.source_features
+        self.call_row_slot = np.zeros(BLOCK_ROWS, np.int32)
+        self.call_row_stage = np.zeros(BLOCK_ROWS, np.uint8)
+        self.call_row_time_ns = np.zeros(BLOCK_ROWS, np.int64)
+        self.source_row_slot = np.zeros(BLOCK_ROWS, np.int32)
+        self.source_row_time_ns = np.zeros(BLOCK_ROWS, np.int64)
+
+    # -- the pass -----------------------------------------------------------------------------------------
+
+    def run(self, RecordReader reader, uint64_t packets):
+        """Takes at most `packets` packets. NEED_MORE, BLOCK or END."""
+        with nogil:
+            status = self._run(reader, packets)
+        return status
+
+    cdef int _run(self, RecordReader reader, uint64_t packets) noexcept nogil:
+        cdef Record record
+        cdef int status
+        cdef uint64_t last = self.packets + packets
+        while True:
+            if self._full():
+                return RUN_BLOCK
+            if self.stream_slot != NO_SLOT:
+                self._segment()
+                continue
+            if self.calls.next_due_ns <= self.clock_ns and not self._expire():
+                continue
+            if self.packets == last:
+                return RUN_BLOCK
+            status = reader.next(&record)
+            if status != RECORD_FOUND:
+                return RUN_NEED_MORE if status == RECORD_NEED_MORE else RUN_END
+            self.packets += 1
+            self.bytes += record.wire_bytes
+            if record.time_ns > self.clock_ns:
+                self.clock_ns = record.time_ns
+            if self.first_ns == 0 or record.time_ns < self.first_ns:
+                self.first_ns = record.time_ns
+            if record.time_ns > self.last_ns:
+                self.last_ns = record.time_ns
+            if self.decoder.decode(&record, &self.packet) == DECODED:
+                self._packet()
+
+    cdef bint _full(self) noexcept nogil:
+        return (
+            self.call_rows_count + ROWS_PER_STEP > self.rows_capacity
+            or self.source_rows_count + ROWS_PER_STEP > self.rows_capacity
+            or self.calls.released_count + ROWS_PER_STEP > self.calls.released_capacity
+        )
+
+    cdef void _packet(self) noexcept nogil:
+        cdef int status
+        cdef uint8_t first
+        if self.packet.protocol != PROTOCOL_UDP:
+            self.stream_slot = self.streams.feed(&self.packet)
+            return
+        if self.packet.payload_bytes == 0:
+            return
+        first = self.packet.payload[0]
+        if first >= 0x80:                       # RTP and RTCP are version 2 (RFC 7983); SIP begins with ASCII
+            self.media.packet(&self.packet)
+            return
+        status = sip_read_datagram(self.packet.payload, self.packet.payload_bytes, &self.message)
+        if status == SIP_MESSAGE:
+            if self.packet.flags & PACKET_TRUNCATED:
+                self.message.truncated = 1
+            self._message(TRANSPORT_UDP)
+        elif status == SIP_MALFORMED:
+            self.malformed += 1
+
+    cdef void _segment(self) noexcept nogil:
+        """Takes one message of the TCP direction at hand."""
+        cdef int status = self.streams.next_message(self.stream_slot, &self.message)
+        if status == SIP_MESSAGE:
+            self._message(TRANSPORT_WS if self.streams.is_websocket(self.stream_slot) else TRANSPORT_TCP)
+        elif status == SIP_MALFORMED:
+            self.malformed += 1
+        else:
+            self.stream_slot = NO_SLOT
+
+    cdef void _message(self, uint8_t transport) noexcept nogil:
+        cdef int32_t slot
+        if self.message.kind == SIP_REQUEST:
+            self.sip_requests += 1
+        else:
+            self.sip_responses += 1
+        if self.message.error != 0:
+            self.malformed += 1
+        if self.message.call_id.length == 0:
+            return
+        slot = self.calls.message(&self.packet, &self.message, transport, self.clock_ns)
+        if slot == NO_SLOT:
+            self._outside_calls()
+            return
+        if self.message.body.length > 0:
+            self._media_offered(slot)
+        if self.calls.events:
+            self._tell(slot, self.calls.events, self.packet.time_ns)
+        if self.calls.live > self.calls.capacity:
+            self.evicted += 1
+            self._retire(self.calls.oldest())
+
+    cdef void _outside_calls(self) noexcept nogil:
+        """REGISTER, OPTIONS, ...: behaviour of their source, whose profile is scored as it grows."""
+        cdef int32_t slot
+        cdef uint64_t user
+        if self.message.method in (METHOD_INVITE, METHOD_ACK, METHOD_BYE, METHOD_CANCEL):
+            return
+        if self.message.kind == SIP_REQUEST:
+            user = hash_bytes(
+                self.message.data + self.message.to_uri.user.start, self.message.to_uri.user.length, self.secret)
+            slot = self.profiles.on_request(
+                &self.packet.source.address, self.message.method, user, self.packet.time_ns)
+            if slot != NO_SLOT and self.profiles.source_is_due(slot):
+                self._source_row(slot, self.packet.time_ns)
+        else:
+            self.profiles.on_response(
+                &self.packet.destination.address, self.message.method, self.message.status_code, self.packet.time_ns)
+
+    cdef void _media_offered(self, int32_t slot) noexcept nogil:
+        cdef SdpSession session
+        cdef Span body
+        cdef int i
+        if not sip_sdp_body(&self.message, &body):
+            return
+        if sdp_read(self.message.data + body.start, body.length, &session) <= 0:
+            return
+        for i in range(session.media_count):
+            self.media.expect(slot, &session.media[i], self.packet.time_ns)
+
+    # -- what happened to a call --------------------------------------------------------------------------
+
+    cdef void _tell(self, int32_t slot, int events, int64_t now_ns) noexcept nogil:
+        cdef Call* call = &self.calls.calls[slot]
+        if events & EVENT_SETUP:
+            self.profiles.on_setup(call, now_ns)
+            self._call_row(slot, STAGE_SETUP, now_ns)
+        if events & EVENT_ANSWER:
+            self.profiles.on_answer(call, now_ns)
+            self._call_row(slot, STAGE_ANSWER, now_ns)
+        if events & EVENT_END:
+            self.profiles.on_end(call, now_ns)
+            self._call_row(slot, STAGE_END, now_ns)
+
+    cdef bint _expire(self) noexcept nogil:
+        """Ends one call whose time is up. True when none is left."""
+        cdef int32_t slot = self.calls.due(self.clock_ns)
+        cdef int32_t stream
+        cdef int64_t alive_ns = 0
+        if slot == NO_SLOT:
+            return True
+        if self.calls.calls[slot].phase == PHASE_TALK:
+            stream = self.media.first_stream(slot)
+            while stream != NO_SLOT:
+                alive_ns = max(alive_ns, self.media.stream(stream).last_ns)
+                stream = self.media.stream(stream).next_of_call
+        self.calls.extend(slot, alive_ns)
+        if self.calls.calls[slot].deadline_ns <= self.clock_ns:
+            self.calls.expire(slot)
+            self._retire(slot)
+        return False
+
+    cdef void _retire(self, int32_t slot) noexcept nogil:
+        """Lets a call go. Its profiles hear of its end, whatever is known of it."""
+        cdef Call* call = &self.calls.calls[slot]
+        if not call.seen & TOLD_END:
+            call.seen |= TOLD_END
+            self.profiles.on_end(call, self.clock_ns)
+            if call.state > CALL_ANSWERED:
+                self._call_row(slot, STAGE_END, self.clock_ns)
+        self.calls.release(slot)
+
+    cdef void _call_row(self, int32_t slot, uint8_t stage, int64_t now_ns) noexcept nogil:
+        cdef uint32_t i = self.call_rows_count
+        self.profiles.call_row(&self.calls.calls[slot], stage, now_ns, &self.call_rows[i, 0])
+        self.call_row_slot[i] = slot
+        self.call_row_stage[i] = stage
+        self.call_row_time_ns[i] = now_ns
+        self.call_rows_count += 1
+
+    cdef void _source_row(self, int32_t slot, int64_t now_ns) noexcept nogil:
+        cdef uint32_t i = self.source_rows_count
+        self.profiles.source_row(slot, now_ns, &self.source_rows[i, 0])
+        self.source_row_slot[i] = slot
+        self.source_row_time_ns[i] = now_ns
+        self.source_rows_count += 1
+
+    # -- between blocks -----------------------------------------------------------------------------------
+
+    def finish(self):
+        """After the last packet: releases calls until the block is full. False when none is left."""
+        cdef int32_t slot
+        while self.calls.live > 0:
+            if self._full():
+                return True
+            slot = self.calls.oldest()
+            if self.calls.calls[slot].state > CALL_ANSWERED:
+                self._retire(slot)
+            else:
+                self.calls.release(slot)        # not over, only no longer watched
+        return False
+
+    def judge_calls(self, const float[::1] scores, const uint8_t[::1] verdicts, const uint32_t[::1] fraud_types):
+        """Writes the verdicts of the block's call rows back. The indices of the rows that raised a verdict, int32."""
+        cdef uint32_t i, raised = 0
+        cdef Call* call
+        cdef int32_t[::1] rows = np.empty(self.call_rows_count, np.int32)
+        for i in range(self.call_rows_count):
+            call = &self.calls.calls[self.call_row_slot[i]]
+            if scores[i] > call.score:
+                call.score = scores[i]
+            if verdicts[i] == 0:
+                continue
+            call.fraud_types |= fraud_types[i]
+            if verdicts[i] <= call.verdict:
+                continue
+            if call.verdict == 0:
+                call.flagged_ns = self.call_row_time_ns[i]
+                call.flagged_stage = self.call_row_stage[i]
+                self.watched += 1
+            if verdicts[i] == 2:
+                self.watched -= 1
+                self.flagged += 1
+            call.verdict = verdicts[i]
+            rows[raised] = i
+            raised += 1
+        return np.asarray(rows[:raised])
+
+    def next_block(self):
+        """Forgets the rows and the finished calls of the block."""
+        cdef uint32_t i
+        for i in range(self.calls.released_count):
+            self.media.release_call(self.calls.released[i])
+        self.calls.free_released()
+        self.call_rows_count = 0
+        self.source_rows_count = 0
+
+    @property
+    def call_block(self):
+        """The block's call rows: (features [n, F], slots, stages, times in ns), views valid until `next_block`."""
+        n = self.call_rows_count
+        return (self.call_features[:n], np.asarray(self.call_row_slot)[:n], np.asarray(self.call_row_stage)[:n],
+                np.asarray(self.call_row_time_ns)[:n])
+
+    @property
+    def source_block(self):
+        """The block's source rows: (features [n, F], profile slots, times in ns), views valid until `next_block`."""
+        n = self.source_rows_count
+        return (self.source_features[:n], np.asarray(self.source_row_slot)[:n],
+                np.asarray(self.source_row_time_ns)[:n])
+
+    def counters(self):
+        """Totals since the start, by the names of the contract's summary."""
+        return {
+            "packets": self.packets,
+            "bytes": self.bytes,
+            "sip_messages": self.sip_requests + self.sip_responses,
+            "sip_requests": self.sip_requests,
+            "sip_responses": self.sip_responses,
+            "malformed": self.malformed,
+            "calls": self.calls.total,
+            "flagged": self.flagged,
+            "watched": self.watched,
+            "capture_span_s": (self.last_ns - self.first_ns) / 1e9,
+        }
