@@ -33,7 +33,7 @@ def compiled() -> list[Extension]:
     # The Makefile installs the dependencies and the command first, and then compiles only what changed.
     if os.environ.get("SIPWARDEN_SKIP_EXTENSIONS"):
         return []
-    return cythonize(extensions(), compiler_directives=DIRECTIVES, build_dir=C_FOLDER, nthreads=CORES)
+    return cythonize(extensions(), compiler_directives=DIRECTIVES, build_dir=C_FOLDER, nthreads=CORES, quiet=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The distribution: sdist and wheel build, install elsewhere and work; each Python gets the runtime that it can have."""
+"""The distribution builds, installs elsewhere and works; each Python gets the runtime that it can have."""
 
 import json
 import os
@@ -156,7 +156,7 @@ def test_this_environment_has_the_runtime_meant_for_it() -> None:
 
 
 def newer_python() -> str:
-    """A Python that ai-edge-litert is meant for when this machine has one, else this one, which it has wheels for too."""
+    """A Python that ai-edge-litert is meant for, when there is one; else this one, which it has wheels for too."""
     folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep)]
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     for version in NEWER_PYTHONS:
@@ -192,7 +192,7 @@ def score(python: str | Path, model: Path, rows: Path, scores: Path) -> str:
 @pytest.fixture(scope="module")
 def litert_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wanted = [str(one).partition(";")[0] for one in requirements_on("3.13").values()]
-    packages = [one for one in wanted if one.startswith(("numpy", "ai-edge-litert", "msgspec"))]
+    packages = [one for one in wanted if one.startswith(("numpy", "ai-edge-litert"))]
     return make_environment(tmp_path_factory.mktemp("litert") / "venv", newer_python(), packages)
 
 
