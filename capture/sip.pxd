@@ -8,9 +8,11 @@ from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t,
 
 cdef enum SipStatus:
     SIP_MESSAGE = 1         # a whole message; `bytes` says how long it is
-    SIP_NEED_MORE = 0       # a message may begin here and has not ended (stream), or was cut (datagram)
-    SIP_MALFORMED = -1      # begins like SIP and breaks the grammar; error_* say how
-    SIP_OTHER = -2          # does not begin like SIP
+    SIP_NEED_MORE = 0       # stream only: a message may begin here and has not ended; `bytes` is the least
+                            # length at which asking again can give another answer
+    SIP_MALFORMED = -1      # has a SIP start line (`kind`, `method`, `status_code` are set, so that it is counted)
+                            # and no usable rest; error_* say how, `bytes` how much to skip
+    SIP_OTHER = -2          # has no SIP start line
 
 cdef enum SipKind:
     SIP_REQUEST = 1
@@ -70,7 +72,29 @@ cdef enum SipHeader:
     HEADER_WARNING = 33
     HEADER_KINDS = 34
 
+cdef enum SipProblem:       # what the reader itself notices; the same numbers and names as capture/sip_errors.py
+    SIP_NO_PROBLEM = 0
+    SIP_HEADER_NOT_ENDED = 1
+    SIP_BAD_HEADER_LINE = 2
+    SIP_TOO_MANY_FIELDS = 3
+    SIP_MISSING_CALL_ID = 4
+    SIP_MISSING_CSEQ = 5
+    SIP_MISSING_FROM = 6
+    SIP_MISSING_TO = 7
+    SIP_MISSING_VIA = 8
+    SIP_BAD_CSEQ = 9
+    SIP_BAD_CONTENT_LENGTH = 10
+    SIP_CONTENT_LENGTHS_DIFFER = 11
+    SIP_BODY_CUT = 12
+    SIP_BAD_URI = 13
+    SIP_HEADER_TOO_LONG = 14
+    SIP_BODY_TOO_LONG = 15
+
 cdef enum:
+    # What a stream may claim before it is no longer waited for. A SIP message that fits UDP is below 64 KiB;
+    # precedent: OpenSIPS tcp_max_msg_size 65536, Kamailio tcp_rd_buf_size 16384 by default.
+    MAX_HEADER_BYTES = 65536
+    MAX_BODY_BYTES = 1048576
     MAX_HEADER_FIELDS = 128  # precedent: Kamailio 100-odd by memory, OpenSIPS likewise; more is an attack
 
 cdef struct Span:
@@ -101,6 +125,7 @@ cdef struct SipMessage:
     Span request_uri
     Span reason_phrase
     uint32_t cseq
+    Span cseq_method         # empty when the CSeq is absent or broken
     Span call_id
     Span branch              # of the topmost Via
     Span from_tag
@@ -118,7 +143,16 @@ cdef struct SipMessage:
     uint16_t error           # SipError of capture/sip_errors.py, 0 when none
     uint16_t reserved
 
+# One UDP datagram holds one message (RFC 3261 18.3): never SIP_NEED_MORE. A start line with any use left in the
+# rest is a SIP_MESSAGE, `error` then says what is wrong with it.
 cdef int sip_read_datagram(const uint8_t* data, uint32_t length, SipMessage* message) noexcept nogil
+# The first message of a byte stream, framed by Content-Length (RFC 3261 18.3; absent or broken: no body). Line ends
+# before the start line (RFC 3261 7.5, RFC 5626 3.5.1 keep-alives) are skipped and are part of `bytes`.
 cdef int sip_read_stream(const uint8_t* data, uint32_t length, SipMessage* message) noexcept nogil
+# Whether a whole SIP start line is the first line of the data (the end of the data ends the line, too).
 cdef bint sip_starts_here(const uint8_t* data, uint32_t length) noexcept nogil
+# The parts of a URI; False when it is not one. Schemes other than sip, sips and tel give the scheme only;
+# the user of a tel URI is its number.
 cdef bint sip_uri_read(const uint8_t* data, Span whole, SipUri* uri) noexcept nogil
+# Where the session description is: the body, or the application/sdp part of a multipart body (RFC 5621).
+cdef bint sip_sdp_body(const SipMessage* message, Span* body) noexcept nogil

@@ -1,0 +1,168 @@
+# cython: language_level=3
+"""Readers of the header field values that calls are tracked by.
+
+They are forgiving on purpose: a watcher must follow what the two ends made of a message, and they are forgiving,
+too. The full grammar, which says what is wrong and where, is capture/sip_grammar.py.
+"""
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from capture.sip cimport SipUri, Span
+from capture.sip_text cimport (
+    CLASS, DIGIT, HOST_STOP, TOKEN, VALUE_STOP, find_byte, same_name, skip_quoted, skip_token, skip_white)
+
+cdef enum:
+    NOT_A_NUMBER = -1
+
+cdef extern from *:
+    """
+    #ifndef SIPWARDEN_LARGEST_NUMBER
+    #define SIPWARDEN_LARGEST_NUMBER 4294967295ull
+    #endif
+    """
+    const uint64_t LARGEST_NUMBER "SIPWARDEN_LARGEST_NUMBER"
+
+
+cdef inline Span span(uint32_t start, uint32_t end) noexcept nogil:
+    cdef Span result
+    result.start = start
+    result.length = end - start
+    return result
+
+
+cdef inline int64_t read_number(const uint8_t* data, uint32_t at, uint32_t end, uint32_t* after) noexcept nogil:
+    """1*DIGIT up to 2**32 - 1, the largest number in any SIP header field; NOT_A_NUMBER otherwise."""
+    cdef uint64_t value = 0
+    cdef uint32_t start = at
+    while at < end and CLASS[data[at]] & DIGIT:
+        value = value * 10 + (data[at] - c'0')
+        if value > LARGEST_NUMBER:
+            return NOT_A_NUMBER
+        at += 1
+    after[0] = at
+    return <int64_t>value if at > start else NOT_A_NUMBER
+
+
+cdef inline bint find_parameter(const uint8_t* data, uint32_t at, uint32_t end, const char* name, uint32_t length,
+                                Span* value) noexcept nogil:
+    """The value of the first parameter `;name=value` of one element of a comma-separated list (RFC 3261 7.3.1).
+
+    A quoted value is given with its quotation marks.
+    """
+    cdef uint32_t start, stop
+    cdef uint8_t c
+    while at < end:
+        c = data[at]
+        if c == c',':
+            return False
+        if c == c'"':
+            at = skip_quoted(data, at, end)
+            continue
+        at += 1
+        if c != c';':
+            continue
+        start = skip_white(data, at, end)
+        stop = skip_token(data, start, end)
+        at = stop
+        if stop - start != length or not same_name(data + start, name, length):
+            continue
+        at = skip_white(data, at, end)
+        if at == end or data[at] != c'=':
+            continue
+        at = skip_white(data, at + 1, end)
+        start = at
+        if at < end and data[at] == c'"':
+            at = skip_quoted(data, at, end)
+        else:
+            while at < end and not CLASS[data[at]] & VALUE_STOP:
+                at += 1
+        value[0] = span(start, at)
+        return True
+    return False
+
+
+cdef inline bint read_host_port(const uint8_t* data, uint32_t at, uint32_t end, SipUri* uri) noexcept nogil:
+    """hostport of RFC 3261 25.1; a port that is none is left at 0, as if absent."""
+    cdef uint32_t start = at
+    cdef uint32_t after = 0
+    cdef int64_t port
+    if at < end and data[at] == c'[':
+        at = find_byte(data, at, end, c']')
+        if at == end:
+            return False
+        uri.host = span(start + 1, at)
+        at += 1
+    else:
+        while at < end and not CLASS[data[at]] & HOST_STOP:
+            at += 1
+        uri.host = span(start, at)
+    if at < end and data[at] == c':':
+        port = read_number(data, at + 1, end, &after)
+        if 0 < port < 65536:
+            uri.port = <uint16_t>port
+    return uri.host.length > 0
+
+
+cdef inline bint read_sip_uri(const uint8_t* data, uint32_t at, uint32_t end, SipUri* uri) noexcept nogil:
+    # Neither parameters nor headers of a URI may hold a bare '@' (RFC 3261 25.1), but the user part may hold
+    # ';', '/' and '?': the first '@' ends it, whatever comes before.
+    cdef uint32_t sign = find_byte(data, at, end, c'@')
+    if sign == end:
+        return read_host_port(data, at, end, uri)
+    uri.user = span(at, find_byte(data, at, sign, c':'))
+    return read_host_port(data, sign + 1, end, uri)
+
+
+cdef inline bint read_uri(const uint8_t* data, uint32_t at, uint32_t end, SipUri* uri) noexcept nogil:
+    cdef uint32_t colon, stop
+    if end - at > 4 and same_name(data + at, b"sip", 3) and data[at + 3] == c':':
+        colon = at + 3
+    else:
+        colon = skip_token(data, at, end)
+        if colon == end or colon == at or data[colon] != c':':
+            return False
+    uri.scheme = span(at, colon)
+    if uri.scheme.length == 3 and same_name(data + at, b"tel", 3):
+        stop = find_byte(data, colon + 1, end, c';')
+        uri.user = span(colon + 1, stop)
+        return stop > colon + 1
+    if uri.scheme.length == 3 and same_name(data + at, b"sip", 3) or \
+            uri.scheme.length == 4 and same_name(data + at, b"sips", 4):
+        return read_sip_uri(data, colon + 1, end, uri)
+    return True
+
+
+cdef inline bint read_address(const uint8_t* data, uint32_t at, uint32_t end, SipUri* uri, Span* tag) noexcept nogil:
+    """from-spec and to-spec of RFC 3261 25.1: name-addr or addr-spec, then parameters, of which the tag is kept."""
+    cdef uint32_t start = at
+    cdef uint32_t stop
+    cdef bint readable
+    if at < end and data[at] == c'"':
+        at = skip_quoted(data, at, end)
+        if at == end:            # the quotation mark is never closed: look for the URI all the same
+            at = start + 1
+    while at < end and data[at] != c'<' and data[at] != c';':
+        at += 1
+    if at < end and data[at] == c'<':
+        start = skip_white(data, at + 1, end)
+        at = find_byte(data, start, end, c'>')
+        stop = at
+    else:
+        # Without angle brackets a parameter belongs to the header field, not to the URI (RFC 3261 20.10).
+        stop = start
+        while stop < at and not CLASS[data[stop]] & VALUE_STOP:
+            stop += 1
+    readable = read_uri(data, start, stop, uri)
+    find_parameter(data, at, end, b"tag", 3, tag)
+    return readable
+
+
+cdef inline bint read_cseq(const uint8_t* data, uint32_t at, uint32_t end, uint32_t* number, Span* method) noexcept nogil:
+    """1*DIGIT LWS Method (RFC 3261 20.16)."""
+    cdef uint32_t start, after = 0
+    cdef int64_t value = read_number(data, at, end, &after)
+    if value == NOT_A_NUMBER:
+        return False
+    start = skip_white(data, after, end)
+    method[0] = span(start, skip_token(data, start, end))
+    number[0] = <uint32_t>value
+    return start > after and method.length > 0
