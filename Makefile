@@ -8,6 +8,8 @@ PYTHON ?= python3
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
+VENV_TRAIN := .venv-train
+TRAIN_BIN := $(VENV_TRAIN)/bin
 PIP := $(BIN)/pip --quiet --disable-pip-version-check
 PACKAGES := capture kernels models appliance simulator
 COMPILED := $(wildcard $(foreach package,$(PACKAGES),$(package)/*.pyx $(package)/*.pxd))
@@ -43,13 +45,28 @@ bench: build ## measure against sngrep, tshark and a bare walk of the same file
 	@CFLAGS="-O3" $(BIN)/cythonize --quiet -3 --inplace benchmarks/walk.pyx
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+fuzz: build $(VENV)/.with-test ## throw mutated input at the readers, compiled with address and undefined-behaviour checks
+	@fuzz/run $(ARGS)
+
+model: train-env ## train the shipped bundles again, reproducibly
+	$(TRAIN_BIN)/python -m models.training $(ARGS)
+
+train-env: build $(VENV_TRAIN)/.installed ## make .venv-train with TensorFlow (needs Python 3.11)
+
+check-arm64: build ## compile the generated C for arm64, to see that it is portable
+	@tools/system-packages arm64
+	@include=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("include"))'); \
+	for file in $$(find build/cython -name '*.c'); do \
+	    echo "$$file"; aarch64-linux-gnu-gcc -O1 -Wall -Wno-unused-function -fsyntax-only -I"$$include" "$$file"; \
+	done
+
 dist: $(VENV)/.with-dist ## wheel and sdist in dist/
 	rm -rf dist
 	$(BIN)/python -m build
 
 clean: ## remove what was built; downloaded environments too
 	rm -rf build dist *.egg-info .venv .venv-train benchmarks/data
-	find $(PACKAGES) benchmarks tests -name '*.so' -delete -o -name '*.c' -delete
+	find $(PACKAGES) benchmarks '(' -name '*.so' -o -name '*.c' ')' -delete
 
 $(VENV)/.created:
 	@tools/system-packages build $(PYTHON)
@@ -66,6 +83,14 @@ $(VENV)/.installed: pyproject.toml setup.py $(VENV)/.created
 $(VENV)/.built: $(COMPILED) $(VENV)/.installed
 	@echo "compiling the packet path"
 	@$(BIN)/python setup.py --quiet build_ext --inplace
+	@touch $@
+
+$(VENV_TRAIN)/.installed: pyproject.toml setup.py $(VENV)/.installed
+	@echo "installing TensorFlow and what training needs in $(VENV_TRAIN)"
+	@$(PYTHON) -m venv $(VENV_TRAIN)
+	@$(TRAIN_BIN)/pip --quiet --disable-pip-version-check install 'setuptools>=77' 'Cython>=3.0.10'
+	@SIPWARDEN_SKIP_EXTENSIONS=1 $(TRAIN_BIN)/pip --quiet --disable-pip-version-check install \
+	    --no-build-isolation --editable '.[train]'
 	@touch $@
 
 $(VENV)/.with-%: $(VENV)/.installed
