@@ -3,7 +3,7 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from capture.decode cimport Decoder
-from capture.packet cimport Packet
+from capture.packet cimport Address, Packet
 from capture.records cimport RecordReader
 from capture.sip cimport SipMessage
 from capture.tcp cimport StreamTable
@@ -17,6 +17,14 @@ cdef enum RunStatus:
     RUN_BLOCK = 1           # a block is full: score it, report it, and run on
     RUN_END = 2             # the file cannot be read past this point
 
+cdef struct RowNote:        # what a row is about, as of the row: its profile may be evicted before it is scored
+    Address source
+    int64_t time_ns
+    int64_t first_ns        # first request of the caller or source
+    uint32_t requests       # of the caller or source so far
+    int32_t call_slot       # NO_SLOT for a source row
+    uint8_t stage           # CallStage
+
 cdef class Engine:
     cdef Decoder decoder
     cdef StreamTable streams
@@ -25,7 +33,7 @@ cdef class Engine:
     cdef readonly Profiles profiles
     cdef Plan plan
 
-    cdef uint64_t secret
+    cdef uint64_t secret             # keys every hash
     cdef int64_t clock_ns           # the latest time of any packet: never goes back
     cdef int64_t first_ns
     cdef int64_t last_ns
@@ -40,11 +48,8 @@ cdef class Engine:
     cdef readonly object source_features    # float32 [rows, len(SOURCE_FEATURES)]
     cdef float[:, ::1] call_rows
     cdef float[:, ::1] source_rows
-    cdef int32_t[::1] call_row_slot
-    cdef uint8_t[::1] call_row_stage
-    cdef int64_t[::1] call_row_time_ns
-    cdef int32_t[::1] source_row_slot
-    cdef int64_t[::1] source_row_time_ns
+    cdef RowNote* call_notes
+    cdef RowNote* source_notes
 
     cdef uint64_t packets
     cdef uint64_t bytes
@@ -60,7 +65,7 @@ cdef class Engine:
     cdef bint _expire(self) noexcept nogil
     cdef void _packet(self) noexcept nogil
     cdef void _segment(self) noexcept nogil
-    cdef void _message(self, uint8_t transport) noexcept nogil
+    cdef void _message(self, int status, uint8_t transport) noexcept nogil
     cdef void _outside_calls(self) noexcept nogil
     cdef void _media_offered(self, int32_t slot) noexcept nogil
     cdef void _tell(self, int32_t slot, int events, int64_t now_ns) noexcept nogil

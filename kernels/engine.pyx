@@ -11,7 +11,7 @@ same answers.
 import numpy as np
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.stdlib cimport calloc, free
 
 from capture.decode cimport DECODED, Decoder
 from capture.hashing cimport hash_bytes
@@ -20,7 +20,7 @@ from capture.packet cimport PACKET_TRUNCATED, PROTOCOL_UDP, Address
 from capture.records cimport RECORD_FOUND, RECORD_NEED_MORE, Record, RecordReader
 from capture.sdp cimport SdpSession, sdp_read
 from capture.sip cimport (
-    METHOD_ACK, METHOD_BYE, METHOD_CANCEL, METHOD_INVITE, SIP_MALFORMED, SIP_MESSAGE, SIP_NEED_MORE, SIP_REQUEST,
+    METHOD_ACK, METHOD_BYE, METHOD_CANCEL, METHOD_INVITE, SIP_MESSAGE, SIP_NEED_MORE, SIP_OTHER, SIP_REQUEST,
     SipMessage, Span, sip_read_datagram, sip_sdp_body,
 )
 from capture.tcp cimport StreamTable
@@ -30,7 +30,7 @@ from kernels.calls cimport (
 )
 from kernels.media cimport MediaTable
 from kernels.numbers cimport Plan
-from kernels.profiles cimport Profiles
+from kernels.profiles cimport CallerProfile, Profiles, SourceProfile
 
 from kernels.schema import CALL_FEATURES, SOURCE_FEATURES
 
@@ -65,11 +65,14 @@ cdef class Engine:
         self.source_features = np.zeros((BLOCK_ROWS, len(SOURCE_FEATURES)), np.float32)
         self.call_rows = self.call_features
         self.source_rows = self.source_features
-        self.call_row_slot = np.zeros(BLOCK_ROWS, np.int32)
-        self.call_row_stage = np.zeros(BLOCK_ROWS, np.uint8)
-        self.call_row_time_ns = np.zeros(BLOCK_ROWS, np.int64)
-        self.source_row_slot = np.zeros(BLOCK_ROWS, np.int32)
-        self.source_row_time_ns = np.zeros(BLOCK_ROWS, np.int64)
+        self.call_notes = <RowNote*>calloc(BLOCK_ROWS, sizeof(RowNote))
+        self.source_notes = <RowNote*>calloc(BLOCK_ROWS, sizeof(RowNote))
+        if self.call_notes == NULL or self.source_notes == NULL:
+            raise MemoryError("no memory for the rows of a block")
+
+    def __dealloc__(self):
+        free(self.call_notes)
+        free(self.source_notes)
 
     # -- the pass -----------------------------------------------------------------------------------------
 
@@ -127,32 +130,30 @@ cdef class Engine:
             self.media.packet(&self.packet)
             return
         status = sip_read_datagram(self.packet.payload, self.packet.payload_bytes, &self.message)
-        if status == SIP_MESSAGE:
-            if self.packet.flags & PACKET_TRUNCATED:
-                self.message.truncated = 1
-            self._message(TRANSPORT_UDP)
-        elif status == SIP_MALFORMED:
-            self.malformed += 1
+        if status == SIP_OTHER:
+            return
+        if self.packet.flags & PACKET_TRUNCATED:
+            self.message.truncated = 1
+        self._message(status, TRANSPORT_UDP)
 
     cdef void _segment(self) noexcept nogil:
         """Takes one message of the TCP direction at hand."""
         cdef int status = self.streams.next_message(self.stream_slot, &self.message)
-        if status == SIP_MESSAGE:
-            self._message(TRANSPORT_WS if self.streams.is_websocket(self.stream_slot) else TRANSPORT_TCP)
-        elif status == SIP_MALFORMED:
-            self.malformed += 1
-        else:
+        if status == SIP_NEED_MORE:
             self.stream_slot = NO_SLOT
+        else:
+            self._message(status, TRANSPORT_WS if self.streams.is_websocket(self.stream_slot) else TRANSPORT_TCP)
 
-    cdef void _message(self, uint8_t transport) noexcept nogil:
+    cdef void _message(self, int status, uint8_t transport) noexcept nogil:
+        """A message with a SIP start line is counted. One that broke the grammar is followed as far as it goes,
+        since attackers send such; one of which no call can be told (SIP_MALFORMED) is not."""
         cdef int32_t slot
         if self.message.kind == SIP_REQUEST:
             self.sip_requests += 1
         else:
             self.sip_responses += 1
-        if self.message.error != 0:
-            self.malformed += 1
-        if self.message.call_id.length == 0:
+        self.malformed += self.message.error != 0
+        if status != SIP_MESSAGE:
             return
         slot = self.calls.message(&self.packet, &self.message, transport, self.clock_ns)
         if slot == NO_SLOT:
@@ -238,17 +239,28 @@ cdef class Engine:
 
     cdef void _call_row(self, int32_t slot, uint8_t stage, int64_t now_ns) noexcept nogil:
         cdef uint32_t i = self.call_rows_count
-        self.profiles.call_row(&self.calls.calls[slot], stage, now_ns, &self.call_rows[i, 0])
-        self.call_row_slot[i] = slot
-        self.call_row_stage[i] = stage
-        self.call_row_time_ns[i] = now_ns
+        cdef const Call* call = &self.calls.calls[slot]
+        cdef const CallerProfile* caller = self.profiles.caller_of(call)
+        cdef RowNote* note = &self.call_notes[i]
+        self.profiles.call_row(call, stage, now_ns, &self.call_rows[i, 0])
+        note.source = call.source.address
+        note.time_ns = now_ns
+        note.first_ns = caller.first_ns if caller != NULL else call.first_ns
+        note.requests = caller.calls if caller != NULL else 1
+        note.call_slot = slot
+        note.stage = stage
         self.call_rows_count += 1
 
     cdef void _source_row(self, int32_t slot, int64_t now_ns) noexcept nogil:
         cdef uint32_t i = self.source_rows_count
+        cdef const SourceProfile* source = &self.profiles.source_profiles[slot]
+        cdef RowNote* note = &self.source_notes[i]
         self.profiles.source_row(slot, now_ns, &self.source_rows[i, 0])
-        self.source_row_slot[i] = slot
-        self.source_row_time_ns[i] = now_ns
+        note.source = source.address
+        note.time_ns = now_ns
+        note.first_ns = source.first_ns
+        note.requests = source.requests
+        note.call_slot = NO_SLOT
         self.source_rows_count += 1
 
     # -- between blocks -----------------------------------------------------------------------------------
@@ -272,7 +284,7 @@ cdef class Engine:
         cdef Call* call
         cdef int32_t[::1] rows = np.empty(self.call_rows_count, np.int32)
         for i in range(self.call_rows_count):
-            call = &self.calls.calls[self.call_row_slot[i]]
+            call = &self.calls.calls[self.call_notes[i].call_slot]
             if scores[i] > call.score:
                 call.score = scores[i]
             if verdicts[i] == 0:
@@ -281,8 +293,8 @@ cdef class Engine:
             if verdicts[i] <= call.verdict:
                 continue
             if call.verdict == 0:
-                call.flagged_ns = self.call_row_time_ns[i]
-                call.flagged_stage = self.call_row_stage[i]
+                call.flagged_ns = self.call_notes[i].time_ns
+                call.flagged_stage = self.call_notes[i].stage
                 self.watched += 1
             if verdicts[i] == 2:
                 self.watched -= 1
@@ -303,17 +315,32 @@ cdef class Engine:
 
     @property
     def call_block(self):
-        """The block's call rows: (features [n, F], slots, stages, times in ns), views valid until `next_block`."""
-        n = self.call_rows_count
-        return (self.call_features[:n], np.asarray(self.call_row_slot)[:n], np.asarray(self.call_row_stage)[:n],
-                np.asarray(self.call_row_time_ns)[:n])
+        """The block's call rows: float32 [n, len(CALL_FEATURES)], a view that is valid until `next_block`."""
+        return self.call_features[:self.call_rows_count]
 
     @property
     def source_block(self):
-        """The block's source rows: (features [n, F], profile slots, times in ns), views valid until `next_block`."""
-        n = self.source_rows_count
-        return (self.source_features[:n], np.asarray(self.source_row_slot)[:n],
-                np.asarray(self.source_row_time_ns)[:n])
+        """The block's source rows: float32 [n, len(SOURCE_FEATURES)], a view that is valid until `next_block`."""
+        return self.source_features[:self.source_rows_count]
+
+    @property
+    def finished_calls(self):
+        """How many calls are over and wait to be reported."""
+        return self.calls.released_count
+
+    def call_of_row(self, uint32_t i):
+        """The call of a row of the block: (serial, Call-ID, caller as sent), the texts as bytes."""
+        if i >= self.call_rows_count:
+            raise IndexError(i)
+        call = &self.calls.calls[self.call_notes[i].call_slot]
+        return call.serial, call.call_id[:call.call_id_length], call.caller[:call.caller_length]
+
+    def note_of_row(self, uint32_t i, bint of_source):
+        """What a row is about: (address, 16 bytes; time of the row, ns; first request, ns; requests; stage)."""
+        if i >= (self.source_rows_count if of_source else self.call_rows_count):
+            raise IndexError(i)
+        note = &self.source_notes[i] if of_source else &self.call_notes[i]
+        return (<const char*>&note.source)[:16], note.time_ns, note.first_ns, note.requests, note.stage
 
     def counters(self):
         """Totals since the start, by the names of the contract's summary."""
@@ -325,7 +352,10 @@ cdef class Engine:
             "sip_responses": self.sip_responses,
             "malformed": self.malformed,
             "calls": self.calls.total,
+            "rtp_packets": self.media.rtp_packets,
+            "rtp_streams": self.media.rtp_streams,
             "flagged": self.flagged,
             "watched": self.watched,
+            "evicted": self.evicted + self.media.evicted + self.profiles.evicted,
             "capture_span_s": (self.last_ns - self.first_ns) / 1e9,
         }

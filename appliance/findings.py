@@ -1,0 +1,98 @@
+"""Findings about callers and sources: what the flagged calls and requests of one party add up to."""
+
+import ipaddress
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from appliance.report import Reason, SourceLine
+from models.fraud_types import names_of
+from models.scorer import VERDICTS
+
+
+def address_text(packed: bytes) -> str:
+    """An address of 16 bytes as text; IPv4 when it is mapped (RFC 4291 2.5.5.2)."""
+    address = ipaddress.IPv6Address(packed)
+    return str(address.ipv4_mapped or address)
+
+
+def moment(time_ns: int) -> str:
+    """RFC 3339 in UTC with microseconds, cut rather than rounded, as call lines are."""
+    seconds, ns = divmod(time_ns, 1_000_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ns // 1000:06d}Z"
+
+
+@dataclass(slots=True)
+class Finding:
+    """Of a source address, or of one caller at it. Times are ns since the epoch."""
+
+    source: str
+    caller: str | None
+    first_ns: int
+    last_ns: int
+    flagged_ns: int
+    requests: int
+    verdict: int = 0
+    score: float = 0.0
+    types: int = 0
+    reasons: list[Reason] = field(default_factory=list)
+
+    @property
+    def verdict_name(self) -> str:
+        return VERDICTS[self.verdict]
+
+    def add(self, *, time_ns: int, requests: int, verdict: int, score: float, types: int) -> bool:
+        """One more row that was watched or flagged. True when the verdict rose, so that new reasons are due."""
+        self.last_ns = max(self.last_ns, time_ns)
+        self.requests = max(self.requests, requests)
+        self.score = max(self.score, score)
+        self.types |= types
+        raised = verdict > self.verdict
+        self.verdict = max(self.verdict, verdict)
+        return raised
+
+    def line(self) -> SourceLine:
+        return SourceLine(
+            source=self.source,
+            caller=self.caller,
+            first=moment(self.first_ns),
+            last=moment(self.last_ns),
+            flagged_at=moment(self.flagged_ns),
+            requests=self.requests,
+            verdict=self.verdict_name,
+            score=round(self.score, 6),
+            fraud_types=names_of(self.types),
+            reasons=self.reasons,
+        )
+
+
+class Findings:
+    """At most `limit` findings. When there are more, the one longest without news is reported, and counted."""
+
+    def __init__(self, limit: int, report: Callable[[Finding], object]):
+        self.limit = limit
+        self.evicted = 0
+        self._report = report
+        self._by_party: OrderedDict[tuple[str, str | None], Finding] = OrderedDict()
+
+    def __iter__(self) -> Iterator[Finding]:
+        """In the order in which they were first watched or flagged."""
+        return iter(sorted(self._by_party.values(), key=lambda finding: finding.flagged_ns))
+
+    def __len__(self) -> int:
+        return len(self._by_party)
+
+    def of(self, source: str, caller: str | None, *, first_ns: int, time_ns: int) -> Finding:
+        """The finding about a party; a new one when there is none."""
+        party = (source, caller)
+        finding = self._by_party.get(party)
+        if finding is None:
+            if len(self._by_party) == self.limit:
+                self._report(self._by_party.popitem(last=False)[1])
+                self.evicted += 1
+            finding = Finding(source, caller, first_ns, time_ns, time_ns, 0)
+            self._by_party[party] = finding
+        else:
+            self._by_party.move_to_end(party)
+        return finding

@@ -1,0 +1,132 @@
+"""From captures to verdicts: the engine's blocks, scored, explained and reported.
+
+A block is what one pass of the engine left behind: feature rows, and calls that are over. The rows are scored
+in one batch, the verdicts go back to their calls, and then the finished calls are reported.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from appliance.call_line import CallLines
+from appliance.config import Config
+from appliance.findings import Finding, Findings, address_text
+from appliance.report import SummaryLine, encode
+from capture.file import CaptureFile
+from kernels.engine import BLOCK, Engine
+from models.bundle import SHIPPED, Bundle
+from models.reasons import explain
+from models.scorer import Scorer, Scores
+
+# Keys the hashes of a replay. It is known, so that sketches estimate the same on every run; where entries lie in
+# a table is salted apart from it (capture/index.pxd).
+REPLAY_SECRET = 0x7369_7077_6172_6465
+
+
+class Pipeline:
+    """One engine over any number of captures, in the order in which they are fed.
+
+    `write` takes JSON lines as bytes, None when only findings and the summary are wanted. Raises BundleError when
+    the bundles cannot be used.
+    """
+
+    def __init__(self, config: Config, write: Callable[[bytes], object] | None = None):
+        limits = config.limits
+        folder = Path(config.screen.bundles) if config.screen.bundles else SHIPPED
+        self.started_s = time.monotonic()
+        self.engine = Engine(
+            calls=limits.calls,
+            callers=limits.callers,
+            sources=limits.sources,
+            streams=limits.streams,
+            tcp_connections=limits.tcp_connections,
+            tcp_bytes=limits.tcp_bytes,
+            secret=REPLAY_SECRET,
+            region=config.screen.region,
+        )
+        self.calls = Scorer(Bundle.load(folder / "call"))
+        self.sources = Scorer(Bundle.load(folder / "source"))
+        self.findings = Findings(limits.findings, self._report_finding)
+        self.block_packets = limits.block_packets
+        self.files = 0
+        self._write = write
+        self._lines = CallLines(self.calls.bundle.label)
+        self._reasons: dict[int, bytes] = {}  # serial of a live call -> its reasons as JSON
+
+    def feed(self, capture: CaptureFile, progress: Callable[[], object] | None = None) -> None:
+        """Screens one capture to its end, or to where it can no longer be read (`capture.problem`)."""
+        self.files += 1
+        while True:
+            status = self.engine.run(capture.reader, self.block_packets)
+            self._end_block()
+            if status != BLOCK and not capture.fill():
+                break
+            if progress is not None:
+                progress()
+
+    def finish(self) -> None:
+        """After the last capture: reports what is still open, the findings, and the summary."""
+        more = True
+        while more:
+            more = self.engine.finish()
+            self._end_block()
+        for finding in self.findings:
+            self._report_finding(finding)
+        if self._write is not None:
+            self._write(encode(self.summary()))
+
+    def summary(self) -> SummaryLine:
+        """The totals so far."""
+        totals = self.engine.counters()
+        verdicts = [finding.verdict_name for finding in self.findings if finding.caller is None]
+        totals["flagged"] += verdicts.count("flag")
+        totals["watched"] += verdicts.count("watch")
+        totals["evicted"] += self.findings.evicted
+        return SummaryLine(files=self.files, elapsed_s=round(time.monotonic() - self.started_s, 6), **totals)
+
+    def _end_block(self) -> None:
+        rows = self.engine.call_block
+        if len(rows):
+            self._judge_calls(rows, self.calls.score(rows))
+        rows = self.engine.source_block
+        if len(rows):
+            self._judge_sources(rows, self.sources.score(rows))
+        if self._write is not None and self.engine.finished_calls:
+            self._write(self._lines.write(self.engine, self._reasons))
+        self.engine.next_block()
+
+    def _judge_calls(self, rows: np.ndarray, scores: Scores) -> None:
+        raised = self.engine.judge_calls(scores.score, scores.verdict, scores.types)
+        suspect = scores.verdict.nonzero()[0].tolist()
+        if not suspect:
+            return
+        reasons = dict(zip(raised.tolist(), explain(self.calls, rows[raised]), strict=True))
+        for i in suspect:
+            serial, _, caller = self.engine.call_of_row(i)
+            finding, risen = self._add(i, scores, caller.decode(errors="replace"))
+            if i in reasons:
+                self._reasons[serial] = msgspec.json.encode(reasons[i])
+                if risen:
+                    finding.reasons = reasons[i]
+
+    def _judge_sources(self, rows: np.ndarray, scores: Scores) -> None:
+        for i in scores.verdict.nonzero()[0].tolist():
+            finding, risen = self._add(i, scores, None)
+            if risen:
+                finding.reasons = explain(self.sources, rows[i : i + 1])[0]
+
+    def _add(self, i: int, scores: Scores, caller: str | None) -> tuple[Finding, bool]:
+        """Adds row `i` to the finding about its party. The finding, and whether its verdict rose."""
+        address, time_ns, first_ns, requests, _ = self.engine.note_of_row(i, of_source=caller is None)
+        finding = self.findings.of(address_text(address), caller, first_ns=first_ns, time_ns=time_ns)
+        risen = finding.add(
+            time_ns=time_ns, requests=requests, verdict=int(scores.verdict[i]), score=float(scores.score[i]),
+            types=int(scores.types[i]))
+        return finding, risen
+
+    def _report_finding(self, finding: Finding) -> None:
+        if self._write is not None:
+            self._write(encode(finding.line()))
