@@ -22,7 +22,7 @@ SIMULATOR_USERS = ("simulator/", "models/training/", "appliance/simulate.py")
 # No clock and no I/O in capture decoding, kernels and models, except where reading files is the module's task.
 CLOCKLESS = ("capture", "kernels", "models")
 MAY_READ_FILES = {
-    "capture/source.py": "opens capture files for the decoders",
+    "capture/file.py": "opens capture files and fills the buffer of the decoders",
     "models/bundle.py": "reads the files of a model bundle",
 }
 FORBIDDEN_CALLS = {
