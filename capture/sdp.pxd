@@ -32,4 +32,6 @@ cdef struct SdpSession:
     uint8_t media_count
     SdpMedia media[SDP_MAX_MEDIA]
 
+# How many media descriptions were read, up to SDP_MAX_MEDIA; -1 when the text does not begin with v=0. A media
+# description whose connection address is a host name, or is missing, has the unspecified address (::).
 cdef int sdp_read(const uint8_t* data, uint32_t length, SdpSession* session) noexcept nogil

@@ -10,7 +10,7 @@ from libc.string cimport memcmp, memset
 
 from capture.sip_body cimport MAX_MULTIPART_DEPTH, find_sdp_part
 from capture.sip_names cimport header_kind, method_kind
-from capture.sip_text cimport CLASS, LINE_STOP, WHITE, find_byte, skip_token
+from capture.sip_text cimport CLASS, LINE_STOP, WHITE, find_byte, find_colon, skip_token
 from capture.sip_values cimport NOT_A_NUMBER, find_parameter, read_address, read_cseq, read_number, read_uri, span
 
 cdef enum LineStatus:
@@ -187,6 +187,9 @@ cdef inline void add_field(SipMessage* message, uint32_t name, uint32_t name_end
         note(message, SIP_TOO_MANY_FIELDS, name)
         return
     kind = header_kind(data + name, name_end - name)
+    if kind == HEADER_OTHER and skip_token(data, name, name_end) != name_end:
+        note(message, SIP_BAD_HEADER_LINE, name)
+        return
     field = &message.fields[message.field_count]
     field.name_start = name
     field.name_length = <uint16_t>(name_end - name if name_end - name < 0xffff else 0xffff)
@@ -231,11 +234,11 @@ cdef uint32_t read_fields(SipMessage* message, uint32_t at, uint32_t end, bint* 
             folded = True
             stop = find_byte(data, next_line, end, c'\n')
             next_line = stop + 1 if stop < end else end
-        name_end = skip_token(data, at, stop)
-        colon = name_end
-        while colon < stop and (data[colon] == c' ' or data[colon] == c'\t'):
-            colon += 1
-        if name_end > at and colon < stop and data[colon] == c':':
+        colon = find_colon(data, at, stop)
+        name_end = colon
+        while name_end > at and (data[name_end - 1] == c' ' or data[name_end - 1] == c'\t'):
+            name_end -= 1
+        if colon < stop and name_end > at:
             add_field(message, at, name_end, colon + 1, stop, folded)
         else:
             note(message, SIP_BAD_HEADER_LINE, at)

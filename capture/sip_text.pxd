@@ -10,7 +10,8 @@ cdef extern from *:
     #include <stdint.h>
     #include <string.h>
 
-    enum { SW_TOKEN = 1, SW_LINE_STOP = 2, SW_WHITE = 4, SW_DIGIT = 8, SW_HOST_STOP = 16, SW_VALUE_STOP = 32 };
+    enum { SW_TOKEN = 1, SW_LINE_STOP = 2, SW_WHITE = 4, SW_DIGIT = 8, SW_HOST_STOP = 16, SW_VALUE_STOP = 32,
+           SW_PARAMETER_STOP = 64 };
 
     /* token: alphanum - . ! % * _ + ` ' ~ ; white: SP HTAB CR LF, which a folded value holds between its words */
     static const uint8_t sw_sip_class[256] = {
@@ -22,7 +23,8 @@ cdef extern from *:
         ['\\r'] = SW_WHITE | SW_LINE_STOP | SW_HOST_STOP | SW_VALUE_STOP,
         ['\\n'] = SW_WHITE | SW_LINE_STOP | SW_HOST_STOP | SW_VALUE_STOP,
         [0] = SW_LINE_STOP,
-        [';'] = SW_HOST_STOP | SW_VALUE_STOP, [','] = SW_HOST_STOP | SW_VALUE_STOP,
+        [';'] = SW_HOST_STOP | SW_VALUE_STOP | SW_PARAMETER_STOP,
+        [','] = SW_HOST_STOP | SW_VALUE_STOP | SW_PARAMETER_STOP, ['"'] = SW_PARAMETER_STOP,
         [':'] = SW_HOST_STOP, ['?'] = SW_HOST_STOP, ['>'] = SW_HOST_STOP,
     };
 
@@ -33,6 +35,17 @@ cdef extern from *:
     }
     static inline uint32_t sw_lower4(const uint8_t *p) {
         uint32_t v; memcpy(&v, p, 4); return v | 0x20202020u;
+    }
+    /* Offset of the first ':' in eight bytes, 8 when there is none: the lowest zero byte of the difference, by the
+       subtraction that borrows first from it. A header name is short, so this is its whole search. */
+    static inline uint32_t sw_colon8(const uint8_t *p) {
+        uint64_t v; memcpy(&v, p, 8);
+    #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        v = __builtin_bswap64(v);
+    #endif
+        v ^= 0x3a3a3a3a3a3a3a3aull;
+        v = (v - 0x0101010101010101ull) & ~v & 0x8080808080808080ull;
+        return v ? (uint32_t)__builtin_ctzll(v) >> 3 : 8;
     }
     /* With a literal `name` and `n` every load of it is a constant: a known name costs two or three comparisons. */
     static inline int sw_same_name(const uint8_t *p, const char *name, size_t n) {
@@ -54,7 +67,9 @@ cdef extern from *:
         DIGIT "SW_DIGIT"
         HOST_STOP "SW_HOST_STOP"        # ends a host name in a URI
         VALUE_STOP "SW_VALUE_STOP"      # ends an unquoted parameter value
+        PARAMETER_STOP "SW_PARAMETER_STOP"      # begins a parameter, a quoted string or the next element
     const uint8_t[256] CLASS "sw_sip_class"
+    uint32_t colon8 "sw_colon8"(const uint8_t* p) noexcept nogil
     # Case-insensitive equality of `n` (at most 24) token characters with a name; both have `n` bytes.
     bint same_name "sw_same_name"(const uint8_t* p, const char* name, size_t n) noexcept nogil
 
@@ -87,3 +102,16 @@ cdef inline uint32_t skip_quoted(const uint8_t* data, uint32_t at, uint32_t end)
             return at + 1
         at += 2 if data[at] == c'\\' else 1
     return end
+
+
+cdef inline uint32_t find_colon(const uint8_t* data, uint32_t at, uint32_t end) noexcept nogil:
+    """Where the first ':' is in [at, end), or `end`."""
+    cdef uint32_t offset
+    while end - at >= 8:
+        offset = colon8(data + at)
+        if offset < 8:
+            return at + offset
+        at += 8
+    while at < end and data[at] != c':':
+        at += 1
+    return at

@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from capture.sip cimport SipUri, Span
 from capture.sip_text cimport (
-    CLASS, DIGIT, HOST_STOP, TOKEN, VALUE_STOP, find_byte, same_name, skip_quoted, skip_token, skip_white)
+    CLASS, DIGIT, HOST_STOP, PARAMETER_STOP, VALUE_STOP, find_byte, same_name, skip_quoted, skip_token, skip_white)
 
 cdef enum:
     NOT_A_NUMBER = -1
@@ -49,18 +49,15 @@ cdef inline bint find_parameter(const uint8_t* data, uint32_t at, uint32_t end, 
     A quoted value is given with its quotation marks.
     """
     cdef uint32_t start, stop
-    cdef uint8_t c
-    while at < end:
-        c = data[at]
-        if c == c',':
+    while True:
+        while at < end and not CLASS[data[at]] & PARAMETER_STOP:
+            at += 1
+        if at == end or data[at] == c',':
             return False
-        if c == c'"':
+        if data[at] == c'"':
             at = skip_quoted(data, at, end)
             continue
-        at += 1
-        if c != c';':
-            continue
-        start = skip_white(data, at, end)
+        start = skip_white(data, at + 1, end)
         stop = skip_token(data, start, end)
         at = stop
         if stop - start != length or not same_name(data + start, name, length):
@@ -77,7 +74,6 @@ cdef inline bint find_parameter(const uint8_t* data, uint32_t at, uint32_t end, 
                 at += 1
         value[0] = span(start, at)
         return True
-    return False
 
 
 cdef inline bint read_host_port(const uint8_t* data, uint32_t at, uint32_t end, SipUri* uri) noexcept nogil:
@@ -157,12 +153,16 @@ cdef inline bint read_address(const uint8_t* data, uint32_t at, uint32_t end, Si
 
 
 cdef inline bint read_cseq(const uint8_t* data, uint32_t at, uint32_t end, uint32_t* number, Span* method) noexcept nogil:
-    """1*DIGIT LWS Method (RFC 3261 20.16)."""
+    """1*DIGIT LWS Method (RFC 3261 20.16). A number that is too large leaves the method readable."""
     cdef uint32_t start, after = 0
     cdef int64_t value = read_number(data, at, end, &after)
+    while at < end and CLASS[data[at]] & DIGIT:
+        at += 1
+    start = skip_white(data, at, end)
+    if start == at:
+        return False
+    method[0] = span(start, skip_token(data, start, end))
     if value == NOT_A_NUMBER:
         return False
-    start = skip_white(data, after, end)
-    method[0] = span(start, skip_token(data, start, end))
     number[0] = <uint32_t>value
-    return start > after and method.length > 0
+    return method.length > 0
