@@ -4,7 +4,6 @@ A setting is taken from the command line, else from the file; the file is the on
 SIPWARDEN_CONFIG, else /etc/sipwarden/sipwarden.toml when there is one. docs/sipwarden.toml lists every key.
 """
 
-import difflib
 import os
 import re
 from pathlib import Path
@@ -97,7 +96,8 @@ def read(path: Path) -> Config:
 
 def known_region(region: str) -> bool:
     """Whether `region` is an ISO 3166 alpha-2 code with a numbering plan."""
-    from kernels.numbering_table import REGIONS  # noqa: PLC0415: 2 ms that a run without a region does not need
+    # a few milliseconds that a run without a region does not need
+    from kernels.numbering_table import REGIONS  # noqa: PLC0415
 
     return region.isalpha() and region.upper() in REGIONS
 
@@ -138,6 +138,8 @@ def _invalid(path: Path, text: str, message: str) -> ConfigError:
 
 
 def _suggestion(section: str, key: str) -> str:
+    import difflib  # noqa: PLC0415 - only a mistake needs it
+
     fields: dict[str, type] = {"": Config, "screen": Screen, "limits": Limits}
     names = fields[section].__struct_fields__ if section in fields else ()
     close = difflib.get_close_matches(key, names, n=1)
@@ -162,8 +164,8 @@ def _line_of(text: str, key: str) -> int | None:
             current = header[1]
             if current == key:
                 return number
-        elif current == section and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=", line):
-            return number
-        elif not current and re.match(rf"\s*{re.escape(key)}\s*=", line):
+            continue
+        written = name if current == section else key if not current else None
+        if written and re.match(rf"\s*[\"']?{re.escape(written)}[\"']?\s*=", line):
             return number
     return None

@@ -71,7 +71,7 @@ class StreamLine(Record):
 class Quality(Record):
     """How far the capture is to be trusted about this call."""
 
-    capture_loss: Ratio | None  # share of packets that the capture lost, null when it does not say
+    capture_loss: Ratio  # share of its messages that, by the others, must have been sent and were not captured
     one_way: bool  # only one direction was seen
     truncated: bool  # a message of it was cut by the snapshot length
 
@@ -89,7 +89,7 @@ class CallLine(Record, tag_field="type", tag="call"):
     transport: Transport
     start: Moment
     state: State
-    status_code: Annotated[int, Meta(ge=100, le=699)] | None  # the last response to INVITE
+    status_code: Annotated[int, Meta(ge=100, le=999)] | None  # the last response to INVITE
     post_dial_delay_s: Seconds | None
     ring_s: Seconds | None
     duration_s: Seconds | None

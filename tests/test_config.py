@@ -1,5 +1,6 @@
 """The configuration file: what it takes, and what it says of what it does not take."""
 
+import itertools
 import re
 import tomllib
 from pathlib import Path
@@ -134,7 +135,7 @@ def test_the_documented_example_changes_nothing_as_it_stands():
 
 def test_every_documented_key_has_a_sentence_above_it():
     lines = DOCUMENTED.read_text().splitlines()
-    for before, line in zip(lines, lines[1:], strict=False):
+    for before, line in itertools.pairwise(lines):
         if KEY.match(line):
             assert before.startswith("# "), line
             assert before.endswith("."), line

@@ -1,0 +1,5 @@
+"""`python -m appliance`: the command without its script."""
+
+from appliance.cli import main
+
+main()

@@ -1,0 +1,72 @@
+"""The command `sipwarden`.
+
+Nothing heavy is imported here: a command imports what it needs when it is called, so that `sipwarden --version`,
+a mistyped option and `sipwarden parse` do not wait for NumPy and a TFLite runtime.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="sipwarden",
+    help="Call screening on SIP and RTP: flags fraud calls and says why.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # rich takes longer to import than a small capture takes to screen
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        typer.echo(f"sipwarden {version('sipwarden')}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
+) -> None:
+    """Call screening on SIP and RTP: flags fraud calls and says why."""
+
+
+@app.command()
+def screen(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Captures: pcap or pcapng, gzip too.")],
+    as_json: Annotated[bool, typer.Option("--json", help="JSON Lines on stdout: calls, findings, a summary.")] = False,
+    config: Annotated[Path | None, typer.Option(metavar="F", help="Configuration file (TOML).")] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A model bundle, or the folder of the bundles call and source.")
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option(metavar="CC", help="Home country (ISO 3166) by which national numbers are read.")
+    ] = None,
+) -> None:
+    """Screen capture files: which calls and sources are fraud, and why."""
+    from appliance.screen import run  # noqa: PLC0415
+
+    raise typer.Exit(run(files, as_json=as_json, config_path=config, bundle=bundle, region=region))
+
+
+@app.command()
+def parse(
+    file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="One SIP message; - is standard input.")] = "-",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Read one SIP message and say whether it is valid, and what is in it."""
+    from appliance.parse import run  # noqa: PLC0415
+
+    raise typer.Exit(run(file, as_json))
+
+
+def main() -> None:
+    """The entry point of the command."""
+    app(prog_name="sipwarden")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""`sipwarden screen`: capture files through the pipeline, in the order given, as one run."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from pathlib import Path
+
+import msgspec
+
+from appliance import config as configuration
+from appliance import report
+from appliance.config import Config
+from appliance.errors import ConfigError
+from appliance.pipeline import Pipeline, Write
+from appliance.report import SummaryLine
+from capture.errors import CaptureFileError
+from models.errors import ModelError
+
+
+class Exit(IntEnum):
+    """What the process says when it ends."""
+
+    DONE = 0
+    FAILED = 1  # what was found could not be written
+    UNUSABLE = 2  # arguments, configuration or bundle
+    UNREADABLE = 3  # a file could not be read to its end; the others were screened
+    INTERRUPTED = 130  # 128 + SIGINT, as a shell would say it
+    NOBODY_READS = 141  # 128 + SIGPIPE
+
+
+def complain(message: object) -> None:
+    """One line on stderr."""
+    print(f"sipwarden: {message}", file=sys.stderr)
+
+
+def run(
+    files: Sequence[Path],
+    *,
+    as_json: bool = False,
+    config_path: Path | None = None,
+    bundle: Path | None = None,
+    region: str | None = None,
+) -> Exit:
+    """Screens `files` and writes JSON Lines or tables to stdout; the arguments are those of the command."""
+    if sys.stdout is None:
+        return _ended("standard output is closed", Exit.FAILED)
+    try:
+        screening = Screening(settings(config_path, bundle, region))
+        if as_json:
+            screening.as_json(files)
+        else:
+            screening.as_tables(files)
+        sys.stdout.flush()
+        status = Exit.DONE if screening.all_read else Exit.UNREADABLE
+    except (ConfigError, ModelError) as error:
+        status = _ended(error, Exit.UNUSABLE)
+    except MemoryError as error:
+        status = _ended(f"{error or 'not enough memory'}: lower the limits of the configuration", Exit.UNUSABLE)
+    except BrokenPipeError:
+        status = _ended(None, Exit.NOBODY_READS)
+    except KeyboardInterrupt:
+        status = _ended("interrupted", Exit.INTERRUPTED)
+    except OSError as error:
+        status = _ended(f"standard output: {error.strerror}", Exit.FAILED)
+    return status
+
+
+def _ended(message: object, status: Exit) -> Exit:
+    """The run ended before its time: says why, and lets go of what nobody will take any more."""
+    if message is not None:
+        complain(message)
+    if status in (Exit.FAILED, Exit.INTERRUPTED, Exit.NOBODY_READS) and sys.stdout is not None:
+        # else the interpreter tries again to write its buffer, as it exits
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status
+
+
+def settings(config_path: Path | None, bundle: Path | None, region: str | None) -> Config:
+    """The configuration with the flags of the command line over it. Raises ConfigError."""
+    config = configuration.load(config_path)
+    screen = config.screen
+    if region is not None:
+        if not configuration.known_region(region):
+            raise ConfigError(Path("--region"), configuration.region_expected(region))
+        screen = msgspec.structs.replace(screen, region=region)
+    if bundle is not None:
+        screen = msgspec.structs.replace(screen, bundles=str(bundle))
+    return msgspec.structs.replace(config, screen=screen)
+
+
+class Screening:
+    """One run over the files: what was read of them, and what is said of those that could not be."""
+
+    def __init__(self, config: Config) -> None:
+        self.started_s = time.monotonic()
+        self.pipeline = Pipeline(config)
+        self.files = 0
+        self.all_read = True
+
+    def as_json(self, files: Sequence[Path]) -> None:
+        """JSON Lines on stdout, and nothing else there."""
+        write = sys.stdout.buffer.write
+        self._screen(files, write)
+        write(report.encode(self._summary()))
+
+    def as_tables(self, files: Sequence[Path]) -> None:
+        """A table of findings and a summary on stdout, a progress bar on stderr when that is a terminal."""
+        # rich takes as long to import as a small capture takes to screen
+        from appliance import terminal  # noqa: PLC0415
+
+        findings = terminal.Findings()
+        if sys.stderr is not None and sys.stderr.isatty():
+            with terminal.progress_bar(sys.stderr) as bar:
+                task = bar.add_task("screening", total=sum(path.stat().st_size for path in files if path.is_file()))
+                self._screen(files, findings.take, lambda count: bar.advance(task, count))
+        else:
+            self._screen(files, findings.take)
+        terminal.show(findings, self._summary(), sys.stdout)
+
+    def _screen(self, files: Sequence[Path], write: Write, advance: Callable[[int], object] | None = None) -> None:
+        for path in files:
+            try:
+                outcome = self.pipeline.screen_file(path, write, advance)
+            except CaptureFileError as error:
+                complain(error)
+                self.all_read = False
+                continue
+            self.files += 1
+            if outcome.cut_by_snaplen:
+                complain(f"{path}: warning: {outcome.cut_by_snaplen} packets were cut short by the snapshot length")
+            if outcome.problem is not None:
+                complain(f"{path}: {outcome.problem}")
+                self.all_read = False
+        self.pipeline.finish(write)
+
+    def _summary(self) -> SummaryLine:
+        elapsed_s = round(time.monotonic() - self.started_s, 6)
+        return SummaryLine(files=self.files, elapsed_s=elapsed_s, **self.pipeline.summary())
