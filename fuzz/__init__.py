@@ -1,0 +1,1 @@
+"""Mutated input against the readers, compiled with sanitizers: `make fuzz`."""

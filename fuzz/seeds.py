@@ -1,0 +1,50 @@
+"""What the mutations start from: the sample capture, its frames, its SIP messages, and a few made to be odd."""
+
+import gzip
+from itertools import islice
+from pathlib import Path
+
+from capture import sip
+from capture.file import CaptureFile
+
+SAMPLE = Path("simulator/samples/sample.pcap.gz")
+
+FILE_PACKETS = 200  # a file small enough that a mutation hits something
+UDP_PAYLOAD = 14 + 20 + 8  # of an Ethernet frame with IPv4 without options, as the simulator makes them
+MAX_FRAMES = 2000
+
+ODD_MESSAGES = (
+    b"OPTIONS sip:user:pass@[2001:db8::9:1]:5060;transport=tcp SIP/2.0\r\n"
+    b"v: SIP/2.0/UDP [2001:db8::9:1];branch=z9hG4bK1\r\n"
+    b'f: "A \\" B" <sip:a%40b@example.com;x=y?h=v>;tag=1\r\nt: sip:b@example.com\r\n'
+    b"i: 1@a\r\nCSeq:\r\n 7\r\n\t OPTIONS\r\nl: 0\r\n\r\n",
+    b"INVITE tel:+4930123456;phone-context=example.com SIP/2.0\n"
+    b"Via: SIP/2.0/TCP a;branch=z9hG4bK2, SIP/2.0/UDP b\n"
+    b"From: <sip:a@a>;tag=1\nTo: <tel:+4930123456>\nCall-ID: x\nCSeq: 1 INVITE\n"
+    b"Content-Type: multipart/mixed;boundary=q\nContent-Length: 102\n\n"
+    b"--q\r\nContent-Type: application/sdp\r\n\r\nv=0\r\nc=IN IP4 1.2.3.4\r\nm=audio 4000 RTP/AVP 0\r\n\r\n--q--\r\n",
+    b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK3\r\nFrom: <sip:a@a>;tag=1\r\nTo: <sip:b@b>;tag=2\r\n"
+    b"Call-ID: x\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n",
+)
+
+
+def of_target(target: str, root: Path) -> list[bytes]:
+    """Seeds for a target; `root` is the checkout."""
+    sample = root / SAMPLE
+    with CaptureFile(sample) as capture:
+        frames = [data for _, _, data, _ in islice(capture, MAX_FRAMES)]
+    if target == "frame":
+        return frames
+    if target == "file":
+        plain = gzip.decompress(sample.read_bytes())
+        return [beginning(plain, FILE_PACKETS), beginning(plain, 5), gzip.compress(beginning(plain, 20))]
+    messages = {frame[UDP_PAYLOAD:] for frame in frames if sip.starts_here(frame[UDP_PAYLOAD:])}
+    return [*ODD_MESSAGES, *sorted(messages)]
+
+
+def beginning(pcap: bytes, packets: int) -> bytes:
+    """The first packets of a little-endian pcap."""
+    end = 24
+    for _ in range(packets):
+        end += 16 + int.from_bytes(pcap[end + 8 : end + 12], "little")
+    return pcap[:end]

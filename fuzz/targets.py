@@ -1,0 +1,70 @@
+"""What must hold for any input at all. A target takes bytes and raises AssertionError, or dies under a sanitizer."""
+
+import struct
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from appliance import report
+from appliance.config import Config, Limits
+from appliance.pipeline import Pipeline
+from appliance.report import CallLine
+from capture import sip
+from capture.errors import CaptureFileError
+
+PCAP_HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1)
+
+# So small that a few hundred packets reach every bound.
+SMALL = Config(limits=Limits(calls=16, callers=16, sources=16, streams=16, tcp_connections=16, block_packets=7))
+STREAM_BYTES = 2048  # asking byte by byte is quadratic
+
+Target = Callable[[bytes], None]
+
+
+def sip_message(data: bytes) -> None:
+    """What is read lies inside the message; what is malformed says why and where."""
+    for stream in (False, True):
+        read = sip.read(data, stream)
+        if read["status"] not in ("message", "malformed"):
+            continue
+        assert read["bytes"] <= len(data), read
+        assert read["error_offset"] <= len(data), read
+        assert all(end <= len(data) for *_, end in read["fields"]), read
+        assert read["status"] == "message" or read["error"] != 0, read
+
+
+def sip_stream(data: bytes) -> None:
+    """Asked again at each length that it says it needs, a stream gives the answer that it gives when it is whole."""
+    data = data[:STREAM_BYTES]
+    whole = sip.read(data, True)
+    length = 1
+    while length < len(data):
+        part = sip.read(data[:length], True)
+        if part["status"] != "need_more":
+            assert part == whole, length
+            return
+        length = max(length + 1, part["bytes"])
+
+
+def capture_file(data: bytes) -> None:
+    """Any file is screened to its end or refused by name, and what is said of it keeps to the contract."""
+    lines: list[bytes] = []
+    pipeline = Pipeline(SMALL)
+    with tempfile.NamedTemporaryFile(suffix=".pcap") as file:
+        file.write(data)
+        file.flush()
+        try:
+            pipeline.screen_file(Path(file.name), lines.append)
+        except CaptureFileError:
+            return
+    pipeline.finish(lines.append)
+    calls = [one for one in map(report.decode, b"".join(lines).splitlines()) if isinstance(one, CallLine)]
+    assert len(calls) == pipeline.summary()["calls"]
+
+
+def frame(data: bytes) -> None:
+    """The same for one Ethernet frame: a sound file around it, so that mutations reach the decoder."""
+    capture_file(PCAP_HEADER + struct.pack("<IIII", 1, 0, len(data), len(data)) + data)
+
+
+TARGETS: dict[str, Target] = {"sip": sip_message, "stream": sip_stream, "frame": frame, "file": capture_file}
