@@ -1,32 +1,35 @@
 """Makes the two captures that the benchmarks read: `python -m benchmarks.captures OUTDIR`.
 
-`signalling.pcap`: 100,000 calls, about 700,000 SIP messages. `media.pcap`: 1,000 calls, about 2,000,000 RTP packets.
-Beside each lies its `.jsonl` with the labels. The scenarios are shipped: bench_signalling and bench_media.
+`signalling`: 100,000 calls, about 700,000 SIP messages. `media`: 1,000 calls, about 2,000,000 RTP packets. Beside each
+lies its `.jsonl` with the labels. The scenarios are shipped: bench_signalling and bench_media.
 """
+
 import sys
 import time
 from pathlib import Path
 
 import simulator
 
-CAPTURES = {"signalling": "bench_signalling", "media": "bench_media"}
+NAMES = ("signalling", "media")
 
 
-def make(directory: Path) -> None:
-    """Make what is not there yet."""
+def make(name: str, capture: Path) -> simulator.Summary:
+    """Make the capture of this name at `capture`; one that was interrupted is not taken for a whole one."""
+    partial = capture.with_suffix(".partial")
+    summary = simulator.run(f"bench_{name}", out=partial, labels=capture.with_suffix(".jsonl"))
+    partial.rename(capture)
+    return summary
+
+
+def main(directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
-    for name, scenario in CAPTURES.items():
-        out = directory / f"{name}.pcap"
-        if out.exists():
-            continue
-        partial = out.with_suffix(".partial")       # a capture that was interrupted is not taken for a whole one
+    for name in NAMES:
         began = time.perf_counter()
-        summary = simulator.run(scenario, out=partial, labels=out.with_suffix(".jsonl"))
-        partial.rename(out)
-        print(f"{out}: {summary.packets} packets, {summary.calls} calls, {out.stat().st_size >> 20} MiB, {time.perf_counter() - began:.1f} s")
+        summary = make(name, directory / f"{name}.pcap")
+        print(f"{name}: {summary.packets} packets, {summary.calls} calls, {time.perf_counter() - began:.1f} s")
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m benchmarks.captures OUTDIR")
-    make(Path(sys.argv[1]))
+    main(Path(sys.argv[1]))
