@@ -21,7 +21,7 @@ ODD_MESSAGES = (
     b"INVITE tel:+4930123456;phone-context=example.com SIP/2.0\n"
     b"Via: SIP/2.0/TCP a;branch=z9hG4bK2, SIP/2.0/UDP b\n"
     b"From: <sip:a@a>;tag=1\nTo: <tel:+4930123456>\nCall-ID: x\nCSeq: 1 INVITE\n"
-    b"Content-Type: multipart/mixed;boundary=q\nContent-Length: 102\n\n"
+    b"Content-Type: multipart/mixed;boundary=q\nContent-Length: 94\n\n"
     b"--q\r\nContent-Type: application/sdp\r\n\r\nv=0\r\nc=IN IP4 1.2.3.4\r\nm=audio 4000 RTP/AVP 0\r\n\r\n--q--\r\n",
     b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK3\r\nFrom: <sip:a@a>;tag=1\r\nTo: <sip:b@b>;tag=2\r\n"
     b"Call-ID: x\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n",
