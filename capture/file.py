@@ -23,6 +23,8 @@ from capture.records import RecordReader
 
 # The largest record (records.MAXIMUM_BLOCK, 512 KiB) fits twice, so that one always fits whole.
 BUFFER_BYTES = 1024 * 1024
+# Read at a time: what was read stays in the second-level cache until it is decoded.
+READ_BYTES = 256 * 1024
 
 
 class CaptureFile:
@@ -67,7 +69,7 @@ class CaptureFile:
             return False
         kept = self.reader.compact()
         try:
-            count = self._source.readinto(self._buffer[kept:])
+            count = self._source.readinto(self._buffer[kept : kept + READ_BYTES])
         except OSError as error:
             self._reading_problem = f"cannot be read to its end: {_reason(error)}"
             count = 0

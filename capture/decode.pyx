@@ -1,0 +1,182 @@
+# cython: language_level=3
+"""The decoder: opens link, network and tunnel headers until a UDP or TCP payload is reached.
+
+All headers are read by inline functions (capture/link.pxd, ip.pxd, tunnel.pxd), so that the usual path
+(Ethernet, IPv4, UDP) is straight-line code in one function. Checksums are not checked: offload leaves
+them unfilled in what a host captures of its own sending.
+"""
+import ipaddress
+import secrets
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+
+from capture.ip cimport (
+    IP_FRAGMENTED, PROTOCOL_GRE, PROTOCOL_IPV4, PROTOCOL_IPV6, Fragment, open_extensions, open_ipv4, open_ipv6,
+)
+from capture.layer cimport LAYER_IGNORED, layer_limit, layer_open
+from capture.link cimport ETHERTYPE_IPV4, ETHERTYPE_IPV6, open_link, open_tags
+from capture.packet cimport (
+    PACKET_REASSEMBLED, PACKET_TRUNCATED, PROTOCOL_TCP, PROTOCOL_UDP, Address, Endpoint, address_is_v4,
+    read_be16, read_be32,
+)
+from capture.tunnel cimport is_tunnel_port, open_gre, open_udp_tunnel
+
+cdef enum:
+    UDP_BYTES = 8           # RFC 768
+    UDP_LARGEST = 65535 - UDP_BYTES
+    TCP_BYTES = 20          # RFC 9293 3.1
+
+
+cdef inline int open_udp(Layer* layer, Packet* packet) noexcept nogil:
+    cdef const uint8_t* header = layer.data
+    cdef uint32_t length
+    if not layer_open(layer, UDP_BYTES):
+        return DECODE_MALFORMED
+    length = read_be16(header + 4)
+    if length >= UDP_BYTES:
+        layer_limit(layer, length - UDP_BYTES)
+    elif length != 0 or layer.wire <= UDP_LARGEST:      # 0 is a jumbogram's (RFC 2675 4), offload's in IPv4
+        return DECODE_MALFORMED
+    packet.source.port = read_be16(header)
+    packet.destination.port = read_be16(header + 2)
+    packet.protocol = PROTOCOL_UDP
+    packet.tcp_flags = 0
+    packet.tcp_sequence = 0
+    return DECODED
+
+
+cdef inline int open_tcp(Layer* layer, Packet* packet) noexcept nogil:
+    cdef const uint8_t* header = layer.data
+    cdef uint32_t header_bytes
+    if layer.captured < TCP_BYTES:
+        return DECODE_MALFORMED
+    header_bytes = (header[12] >> 4) * 4
+    if header_bytes < TCP_BYTES or not layer_open(layer, header_bytes):
+        return DECODE_MALFORMED
+    packet.source.port = read_be16(header)
+    packet.destination.port = read_be16(header + 2)
+    packet.protocol = PROTOCOL_TCP
+    packet.tcp_flags = header[13]
+    packet.tcp_sequence = read_be32(header + 4)
+    return DECODED
+
+
+cdef inline int finish(const Layer* layer, Packet* packet) noexcept nogil:
+    packet.payload = layer.data
+    packet.payload_bytes = layer.captured
+    if layer.captured < layer.wire:
+        packet.flags |= PACKET_TRUNCATED
+    return DECODED
+
+
+cdef class Decoder:
+    """Decodes frames; its only state is the fragments that wait, and counters.
+
+    `fragment_memory_bytes` and `fragment_timeout_ns` as in FragmentTable, whose defaults hold otherwise.
+    """
+
+    def __cinit__(self, *, **fragments):
+        self.fragments = FragmentTable(secret=secrets.randbits(64), **fragments)
+
+    cdef int decode(self, const Record* record, Packet* packet) noexcept nogil:
+        """Fills `packet` when DECODED; what it holds otherwise means nothing. A DecodeStatus."""
+        cdef int status = self._open(record, packet)
+        if status == DECODED:
+            self.counters.decoded += 1
+            self.counters.truncated += packet.flags & PACKET_TRUNCATED
+        elif status == DECODE_IGNORED:
+            self.counters.ignored += 1
+        elif status == DECODE_PENDING:
+            self.counters.pending += 1
+        else:
+            self.counters.malformed += 1
+        return status
+
+    cdef int _open(self, const Record* record, Packet* packet) noexcept nogil:
+        cdef Layer layer, inner
+        cdef Fragment fragment
+        cdef int network, protocol, status
+        layer.data = record.data
+        layer.captured = record.captured_bytes
+        layer.wire = record.wire_bytes
+        packet.time_ns = record.time_ns
+        packet.flags = 0
+        network = open_link(record.link_type, &layer)
+        for _ in range(MAXIMUM_NESTING):
+            network = open_tags(network, &layer)
+            if network == ETHERTYPE_IPV4:
+                protocol = open_ipv4(&layer, packet, &fragment)
+            elif network == ETHERTYPE_IPV6:
+                protocol = open_ipv6(&layer, packet)
+            else:
+                return network
+            protocol = open_extensions(protocol, &layer, &fragment)
+            if protocol == IP_FRAGMENTED:
+                status = self.fragments.add(packet, &fragment, &layer)
+                if status != DECODED:
+                    return status
+                packet.flags |= PACKET_REASSEMBLED
+                protocol = open_extensions(fragment.protocol, &layer, &fragment)
+            if protocol == PROTOCOL_UDP:
+                status = open_udp(&layer, packet)
+                if status != DECODED:
+                    return status
+                if not is_tunnel_port(packet.destination.port):
+                    return finish(&layer, packet)
+                inner = layer
+                network = open_udp_tunnel(packet.destination.port, &inner)
+                if network == LAYER_IGNORED:
+                    return finish(&layer, packet)
+                layer = inner
+            elif protocol == PROTOCOL_TCP:
+                status = open_tcp(&layer, packet)
+                return finish(&layer, packet) if status == DECODED else status
+            elif protocol == PROTOCOL_GRE:
+                network = open_gre(&layer)
+            elif protocol == PROTOCOL_IPV4:
+                network = ETHERTYPE_IPV4
+            elif protocol == PROTOCOL_IPV6:
+                network = ETHERTYPE_IPV6
+            else:
+                return DECODE_MALFORMED if protocol < 0 or protocol == IP_FRAGMENTED else DECODE_IGNORED
+        return DECODE_IGNORED
+
+    def decode_frame(self, const uint8_t[::1] frame not None, int32_t link_type, *, int64_t time_ns=0, wire_bytes=None):
+        """One frame, or None when nothing comes of it (now): see `counts()`.
+
+        A dict of `time_ns`, `protocol` ("udp" or "tcp"), `source` and `destination` (address, port),
+        `payload`, `truncated`, `reassembled`, and for TCP `tcp_flags` and `tcp_sequence`.
+        """
+        cdef Record record
+        cdef Packet packet
+        record.data = &frame[0] if frame.shape[0] else NULL
+        record.captured_bytes = <uint32_t>frame.shape[0]
+        record.wire_bytes = frame.shape[0] if wire_bytes is None else max(wire_bytes, frame.shape[0])
+        record.link_type = link_type
+        record.time_ns = time_ns
+        return _as_dict(&packet) if self.decode(&record, &packet) == DECODED else None
+
+    def counts(self) -> dict[str, int]:
+        """DecodeCounters by name, and those of the fragments as `fragments_...`."""
+        return dict(self.counters) | {f"fragments_{name}": n for name, n in self.fragments.counts().items()}
+
+
+cdef dict _as_dict(const Packet* packet):
+    result = {
+        "time_ns": packet.time_ns,
+        "protocol": "udp" if packet.protocol == PROTOCOL_UDP else "tcp",
+        "source": _endpoint(&packet.source),
+        "destination": _endpoint(&packet.destination),
+        "payload": (<const char*>packet.payload)[:packet.payload_bytes],
+        "truncated": packet.flags & PACKET_TRUNCATED != 0,
+        "reassembled": packet.flags & PACKET_REASSEMBLED != 0,
+    }
+    if packet.protocol == PROTOCOL_TCP:
+        result |= {"tcp_flags": packet.tcp_flags, "tcp_sequence": packet.tcp_sequence}
+    return result
+
+
+cdef tuple _endpoint(const Endpoint* endpoint):
+    octets = (<const char*>&endpoint.address)[:sizeof(Address)]
+    address = ipaddress.IPv4Address(octets[12:]) if address_is_v4(&endpoint.address) else ipaddress.IPv6Address(octets)
+    return str(address), endpoint.port
