@@ -21,7 +21,7 @@ cdef extern from *:
     const double HALF_LIFE_DAY_S "SW_HALF_LIFE_DAY_S"
     const float COUNT_FLOOR "SW_COUNT_FLOOR"
 
-cdef enum HalfLife:
+cdef enum:                      # half-lives
     MINUTE = 0
     HOUR = 1
     DAY = 2
@@ -36,15 +36,27 @@ cdef inline void decay_scale(float* counts, int n, float factor) noexcept nogil:
         counts[i] = count if count >= COUNT_FLOOR else 0.0
 
 
-cdef inline void decay_counts(float* counts, int n, int64_t from_ns, int64_t to_ns) noexcept nogil:
-    """Brings counts that were right at `from_ns` to `to_ns`. A time that goes back changes nothing."""
+cdef inline void decay_factors(int64_t from_ns, int64_t to_ns, float* factors) noexcept nogil:
+    """What is left of an event of `from_ns` at `to_ns`, for each half-life. All of it when time goes back."""
     cdef double elapsed_s
     if to_ns <= from_ns:
+        factors[MINUTE] = factors[HOUR] = factors[DAY] = 1.0
         return
     elapsed_s = <double>(<uint64_t>to_ns - <uint64_t>from_ns) * 1e-9    # unsigned: no overflow at any pair
-    decay_scale(counts, n, <float>exp2(-elapsed_s / HALF_LIFE_MINUTE_S))
-    decay_scale(counts + n, n, <float>exp2(-elapsed_s / HALF_LIFE_HOUR_S))
-    decay_scale(counts + 2 * n, n, <float>exp2(-elapsed_s / HALF_LIFE_DAY_S))
+    factors[MINUTE] = <float>exp2(-elapsed_s / HALF_LIFE_MINUTE_S)
+    factors[HOUR] = <float>exp2(-elapsed_s / HALF_LIFE_HOUR_S)
+    factors[DAY] = <float>exp2(-elapsed_s / HALF_LIFE_DAY_S)
+
+
+cdef inline void decay_counts(float* counts, int n, int64_t from_ns, int64_t to_ns) noexcept nogil:
+    """Brings counts that were right at `from_ns` to `to_ns`. A time that goes back changes nothing."""
+    cdef float[HALF_LIVES] factors
+    if to_ns <= from_ns:
+        return
+    decay_factors(from_ns, to_ns, factors)
+    decay_scale(counts, n, factors[MINUTE])
+    decay_scale(counts + n, n, factors[HOUR])
+    decay_scale(counts + 2 * n, n, factors[DAY])
 
 
 cdef inline void decay_add(float* counts, int n, int which, float amount) noexcept nogil:

@@ -28,10 +28,7 @@ cdef struct Distinct:       # all zero is the empty sketch
 cdef void distinct_advance(Distinct* sketch, int64_t now_ns, int64_t window_ns) noexcept nogil
 # Adds a key, which is a uniform 64-bit hash. Advance first.
 cdef void distinct_add(Distinct* sketch, uint64_t key) noexcept nogil
-# The number of different keys; 0 for the empty sketch.
-cdef double distinct_count(const Distinct* sketch) noexcept nogil
-
-
-cdef inline uint64_t distinct_seen(const Distinct* sketch) noexcept nogil:
-    """Keys added in both windows, repeats too."""
-    return <uint64_t>sketch.seen + sketch.seen_before
+# The number of different keys as of `now_ns`, 0 for the empty sketch; what is due to be forgotten does not count.
+cdef double distinct_count(const Distinct* sketch, int64_t now_ns, int64_t window_ns) noexcept nogil
+# Keys added in both windows as of `now_ns`, repeats too.
+cdef double distinct_seen(const Distinct* sketch, int64_t now_ns, int64_t window_ns) noexcept nogil

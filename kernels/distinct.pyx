@@ -59,22 +59,23 @@ cdef void rotate(Distinct* sketch) noexcept nogil:
             sketch.inverse_sum += inverse(rank)
 
 
-cdef void distinct_advance(Distinct* sketch, int64_t now_ns, int64_t window_ns) noexcept nogil:
+cdef inline int windows_passed(const Distinct* sketch, int64_t now_ns, int64_t window_ns) noexcept nogil:
+    """Since the present one began: 0, 1, or 2 for all that is more."""
     cdef uint64_t age
-    if distinct_seen(sketch) == 0:
-        sketch.start_ns = now_ns
-        return
     if now_ns <= sketch.start_ns:
-        return
+        return 0
     age = <uint64_t>now_ns - <uint64_t>sketch.start_ns
-    if age < <uint64_t>window_ns:
-        return
-    if age >= 2 * <uint64_t>window_ns:
+    return 0 if age < <uint64_t>window_ns else 1 if age < 2 * <uint64_t>window_ns else 2
+
+
+cdef void distinct_advance(Distinct* sketch, int64_t now_ns, int64_t window_ns) noexcept nogil:
+    cdef int passed = windows_passed(sketch, now_ns, window_ns)
+    if sketch.seen == 0 and sketch.seen_before == 0 or passed == 2:
         memset(sketch, 0, sizeof(Distinct))
         sketch.start_ns = now_ns
-        return
-    rotate(sketch)
-    sketch.start_ns += window_ns
+    elif passed == 1:
+        rotate(sketch)
+        sketch.start_ns += window_ns
 
 
 cdef void distinct_add(Distinct* sketch, uint64_t key) noexcept nogil:
@@ -96,8 +97,27 @@ cdef void distinct_add(Distinct* sketch, uint64_t key) noexcept nogil:
         sketch.inverse_sum += inverse(<uint8_t>rank)
 
 
-cdef double distinct_count(const Distinct* sketch) noexcept nogil:
+cdef double estimate(const Distinct* sketch) noexcept nogil:
     return SCALE / (EMPTY_WEIGHT[sketch.filled] + <double>sketch.inverse_sum / (1 << MAX_RANK))
+
+
+cdef double distinct_count(const Distinct* sketch, int64_t now_ns, int64_t window_ns) noexcept nogil:
+    cdef Distinct later
+    cdef int passed = windows_passed(sketch, now_ns, window_ns)
+    if passed == 0:
+        return estimate(sketch)
+    if passed == 2:
+        return 0.0
+    later = sketch[0]
+    rotate(&later)
+    return estimate(&later)
+
+
+cdef double distinct_seen(const Distinct* sketch, int64_t now_ns, int64_t window_ns) noexcept nogil:
+    cdef int passed = windows_passed(sketch, now_ns, window_ns)
+    if passed == 0:
+        return <double>sketch.seen + sketch.seen_before
+    return sketch.seen if passed == 1 else 0.0
 
 
 cdef void count_each(const uint64_t[::1] keys, const int64_t[::1] times_ns, int64_t window_ns,
@@ -108,7 +128,7 @@ cdef void count_each(const uint64_t[::1] keys, const int64_t[::1] times_ns, int6
     for i in range(keys.shape[0]):
         distinct_advance(&sketch, times_ns[i], window_ns)
         distinct_add(&sketch, keys[i])
-        counts[i] = distinct_count(&sketch)
+        counts[i] = distinct_count(&sketch, times_ns[i], window_ns)
 
 
 def distinct_counts(keys, times_ns, int64_t window_ns):

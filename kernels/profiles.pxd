@@ -3,17 +3,101 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from capture.packet cimport Address
+from kernels.cadence cimport Cadence
 from kernels.calls cimport Call
+from kernels.decay cimport HALF_LIVES
+from kernels.distinct cimport Distinct
+from kernels.slots cimport SlotTable
+
+cdef enum:                      # counters of a caller
+    CALLER_SUM_CALLS = 0            # attempts
+    CALLER_SUM_SETTLED = 1          # attempts whose outcome is known: answered, or over
+    CALLER_SUM_ANSWERED = 2
+    CALLER_SUM_COMPLETED = 3        # answered, and the end was seen
+    CALLER_SUM_SHORT = 4            # of these, shorter than SHORT_CALL_S
+    CALLER_SUM_TALK_S = 5           # sum of the durations of these
+    CALLER_SUM_CANCELLED = 6
+    CALLER_SUM_CANCEL_RING_S = 7    # sum of how long these had rung
+    CALLER_SUM_BUSY = 8
+    CALLER_SUM_NOT_FOUND = 9
+    CALLER_SUM_SUCCESSORS = 10      # dialled number next to the one dialled before
+    CALLER_SUM_LOCATED = 11         # both countries are known
+    CALLER_SUM_INTERNATIONAL = 12   # of these, different ones
+    CALLER_SUM_HIGH_COST = 13
+    CALLER_COUNTERS = 14
+
+cdef enum:                      # counters of a source
+    SOURCE_SUM_REQUESTS = 0         # INVITEs that began a call, and requests outside calls
+    SOURCE_SUM_REGISTERS = 1
+    SOURCE_SUM_OPTIONS = 2
+    SOURCE_SUM_INVITES = 3
+    SOURCE_SUM_RESPONSES = 4        # final responses to requests, and calls whose outcome is known
+    SOURCE_SUM_CHALLENGED = 5
+    SOURCE_SUM_FORBIDDEN = 6
+    SOURCE_SUM_NOT_FOUND = 7
+    SOURCE_SUM_REGISTER_RESPONSES = 8
+    SOURCE_SUM_REGISTERED = 9
+    SOURCE_SUM_SETTLED = 10
+    SOURCE_SUM_ANSWERED = 11
+    SOURCE_SUM_HIGH_COST = 12
+    SOURCE_COUNTERS = 13
+
+cdef struct CallerProfile:      # 416 bytes
+    int64_t updated_ns          # to when the counts are decayed: the latest time seen
+    int64_t first_ns            # of the calls
+    int64_t last_ns
+    uint64_t last_number        # digits of the callee of the last call, 0 when it was not a number
+    uint32_t calls              # since the slot was taken; stops at its largest value
+    uint32_t open_calls
+    Cadence cadence             # between calls
+    float counts[HALF_LIVES][CALLER_COUNTERS]
+    Distinct callees_hour
+    Distinct callees_day
+
+cdef struct SourceProfile:      # 600 bytes
+    int64_t updated_ns
+    int64_t first_ns            # of the requests
+    int64_t last_ns
+    int64_t row_ns              # `last_ns` at the latest row
+    Address address
+    uint32_t requests           # since the slot was taken; stops at its largest value
+    uint32_t row_requests       # `requests` at the latest row
+    Cadence cadence             # between requests
+    float counts[HALF_LIVES][SOURCE_COUNTERS]
+    Distinct users_hour         # to be registered
+    Distinct users_day
+    Distinct callers_day
+    Distinct callees_day
 
 cdef class Profiles:
-    # The call's first INVITE: finds or makes the profiles, notes the attempt, sets call.*_profile.
+    cdef SlotTable callers
+    cdef SlotTable sources
+    cdef CallerProfile* caller_profiles
+    cdef SourceProfile* source_profiles
+    cdef CallerProfile no_caller        # never written to: what a row says of a caller that is not known
+    cdef SourceProfile no_source
+    cdef uint64_t secret
+
+    # The call's first INVITE: finds or makes the profiles, notes the attempt, sets call.*_profile and
+    # call.*_generation. A caller who withholds the number has no profile.
     cdef void on_setup(self, Call* call, int64_t now_ns) noexcept nogil
     cdef void on_answer(self, Call* call, int64_t now_ns) noexcept nogil
     # The call reached its end state (call.state, times and status_code are set).
     cdef void on_end(self, Call* call, int64_t now_ns) noexcept nogil
     # A request outside calls (REGISTER, OPTIONS, ...): the slot of the source's profile.
-    cdef int32_t on_request(self, const Address* source, uint8_t method, uint64_t user_key, int64_t now_ns) noexcept nogil
-    # The response to it; `source` is who had asked.
-    cdef void on_response(self, const Address* source, uint8_t method, uint16_t status_code, int64_t now_ns) noexcept nogil
+    cdef int32_t on_request(self, const Address* source, uint8_t method, uint64_t user_key,
+                            int64_t now_ns) noexcept nogil
+    # The response to it; `source` is who had asked. Responses to INVITE are left to on_end.
+    cdef void on_response(self, const Address* source, uint8_t method, uint16_t status_code,
+                          int64_t now_ns) noexcept nogil
+    # Rows are read after the event that they are about. They change nothing that a later row says.
     cdef void call_row(self, const Call* call, int stage, int64_t now_ns, float* row) noexcept nogil
     cdef void source_row(self, int32_t slot, int64_t now_ns, float* row) noexcept nogil
+    # Whether a source has grown enough since its latest row for another one.
+    cdef bint source_is_due(self, int32_t slot) noexcept nogil
+    # The profile that a call points to, or NULL when there is none or it went to another.
+    cdef CallerProfile* caller_of(self, const Call* call) noexcept nogil
+    cdef SourceProfile* source_of(self, const Call* call) noexcept nogil
+
+    cdef CallerProfile* _take_caller(self, uint64_t key, int64_t now_ns, int32_t* slot) noexcept nogil
+    cdef SourceProfile* _take_source(self, const Address* address, int64_t now_ns, int32_t* slot) noexcept nogil

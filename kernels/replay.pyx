@@ -1,0 +1,199 @@
+# cython: language_level=3
+"""Profiles driven by calls and requests that are given as arrays: no packets, the same rows.
+
+For tests against kernels/reference.py, and for teaching models on populations that were never captured.
+"""
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memset
+
+import numpy as np
+
+from capture.packet cimport Address
+from kernels.calls cimport STAGE_ANSWER, STAGE_END, STAGE_SETUP, Call
+from kernels.features cimport CALL_FEATURE_COUNT, SOURCE_FEATURE_COUNT
+from kernels.profiles cimport Profiles
+
+# A call as its end finds it. Times in ns since the epoch, 0 for what did not happen; `state` is a CallState;
+# `source` is an address of 16 bytes (IPv4 mapped, RFC 4291 2.5.5.2); `caller` and `callee` are user parts as sent.
+CALL = np.dtype([
+    ("caller_key", np.uint64), ("callee_key", np.uint64),
+    ("invite_ns", np.int64), ("progress_ns", np.int64), ("ringing_ns", np.int64), ("answer_ns", np.int64),
+    ("end_ns", np.int64), ("status_code", np.uint16), ("state", np.uint8), ("source", np.uint8, 16),
+    ("caller_e164", "S15"), ("callee_e164", "S15"), ("caller", "S32"), ("callee", "S32"),
+])
+
+# A request outside calls and its final response (status_code 0: none was seen). `method` is a SipMethod.
+REQUEST = np.dtype([
+    ("user_key", np.uint64), ("time_ns", np.int64), ("response_ns", np.int64), ("status_code", np.uint16),
+    ("method", np.uint8), ("source", np.uint8, 16),
+])
+
+cdef packed struct CallRecord:      # as CALL
+    uint64_t caller_key
+    uint64_t callee_key
+    int64_t invite_ns
+    int64_t progress_ns
+    int64_t ringing_ns
+    int64_t answer_ns
+    int64_t end_ns
+    uint16_t status_code
+    uint8_t state
+    uint8_t[16] source
+    char[15] caller_e164
+    char[15] callee_e164
+    char[32] caller
+    char[32] callee
+
+cdef packed struct RequestRecord:   # as REQUEST
+    uint64_t user_key
+    int64_t time_ns
+    int64_t response_ns
+    uint16_t status_code
+    uint8_t method
+    uint8_t[16] source
+
+cdef struct Link:                   # what a call keeps of its profiles between events
+    int32_t caller_profile
+    int32_t source_profile
+    uint32_t caller_generation
+    uint32_t source_generation
+
+
+cdef uint8_t copy_text(char* to, const char* text, int most) noexcept nogil:
+    cdef int length = 0
+    while length < most and text[length] != 0:
+        to[length] = text[length]
+        length += 1
+    return <uint8_t>length
+
+
+cdef void fill(Call* call, const CallRecord* record, const Link* link, int stage) noexcept nogil:
+    """The call as it is known at a stage."""
+    memset(call, 0, sizeof(Call))
+    call.caller_key = record.caller_key
+    call.callee_key = record.callee_key
+    call.invite_ns = record.invite_ns
+    memcpy(&call.source.address, record.source, sizeof(Address))
+    copy_text(call.caller_e164, record.caller_e164, 15)
+    copy_text(call.callee_e164, record.callee_e164, 15)
+    call.caller_length = copy_text(call.caller, record.caller, 32)
+    call.callee_length = copy_text(call.callee, record.callee, 32)
+    call.caller_profile = link.caller_profile
+    call.source_profile = link.source_profile
+    call.caller_generation = link.caller_generation
+    call.source_generation = link.source_generation
+    if stage >= STAGE_ANSWER:
+        call.progress_ns = record.progress_ns
+        call.ringing_ns = record.ringing_ns
+        call.answer_ns = record.answer_ns
+    if stage == STAGE_END:
+        call.end_ns = record.end_ns
+        call.status_code = record.status_code
+        call.state = record.state
+
+
+cdef void play_calls(Profiles profiles, const uint8_t[:, ::1] records, const int64_t[::1] order,
+                     Link* links, float[:, :, ::1] rows) noexcept nogil:
+    cdef CallRecord record
+    cdef Call call
+    cdef Py_ssize_t event, i
+    cdef int stage
+    cdef int64_t now_ns
+    for event in range(order.shape[0]):
+        i = order[event] // 3
+        stage = <int>(order[event] % 3)
+        memcpy(&record, &records[i, 0], sizeof(CallRecord))
+        fill(&call, &record, &links[i], stage)
+        if stage == STAGE_SETUP:
+            now_ns = record.invite_ns
+            profiles.on_setup(&call, now_ns)
+            links[i].caller_profile = call.caller_profile
+            links[i].source_profile = call.source_profile
+            links[i].caller_generation = call.caller_generation
+            links[i].source_generation = call.source_generation
+        elif stage == STAGE_ANSWER:
+            now_ns = record.answer_ns
+            profiles.on_answer(&call, now_ns)
+        else:
+            now_ns = record.end_ns
+            profiles.on_end(&call, now_ns)
+        profiles.call_row(&call, stage, now_ns, &rows[i, stage, 0])
+
+
+def replay_calls(Profiles profiles, calls):
+    """The feature rows of calls, played to `profiles` in order of time (of one time: setup, answer, end).
+
+    calls: array [n] of dtype CALL; a call has a setup when invite_ns is not 0, and so on for answer_ns and end_ns.
+    Returns float32 [n, 3, call features]: the row at setup, answer and end; a stage that did not happen is all NaN.
+    Raises TypeError on another dtype, ValueError on another shape, MemoryError.
+    """
+    calls = _records("calls", calls, CALL, sizeof(CallRecord))
+    times = np.stack([calls["invite_ns"], calls["answer_ns"], calls["end_ns"]], axis=1).ravel()
+    order = np.argsort(times, kind="stable")
+    order = order[times[order] != 0]
+    # of one call the stages stand in order already; of different calls at one time, all setups come first
+    order = order[np.lexsort((order // 3, order % 3, times[order]))]
+    rows = np.full((len(calls), 3, CALL_FEATURE_COUNT), np.nan, np.float32)
+    cdef Link* links = <Link*>calloc(max(1, len(calls)), sizeof(Link))
+    if links == NULL:
+        raise MemoryError("replay: no memory for the calls")
+    cdef const uint8_t[:, ::1] bytes_view = calls.view(np.uint8).reshape(len(calls), CALL.itemsize)
+    cdef const int64_t[::1] order_view = order
+    cdef float[:, :, ::1] rows_view = rows
+    with nogil:
+        play_calls(profiles, bytes_view, order_view, links, rows_view)
+        free(links)
+    return rows
+
+
+cdef void play_requests(Profiles profiles, const uint8_t[:, ::1] records, const int64_t[::1] order,
+                        int32_t* slots, float[:, ::1] rows) noexcept nogil:
+    cdef RequestRecord record
+    cdef Address source
+    cdef Py_ssize_t event, i
+    for event in range(order.shape[0]):
+        i = order[event] // 2
+        memcpy(&record, &records[i, 0], sizeof(RequestRecord))
+        memcpy(&source, record.source, sizeof(Address))
+        if order[event] % 2 == 0:
+            slots[i] = profiles.on_request(&source, record.method, record.user_key, record.time_ns)
+            if record.status_code == 0:
+                profiles.source_row(slots[i], record.time_ns, &rows[i, 0])
+        elif record.status_code:
+            profiles.on_response(&source, record.method, record.status_code, record.response_ns)
+            profiles.source_row(slots[i], record.response_ns, &rows[i, 0])
+
+
+def replay_requests(Profiles profiles, requests):
+    """The rows of the sources of requests, played to `profiles` in order of time.
+
+    requests: array [n] of dtype REQUEST.
+    Returns (rows, slots): float32 [n, source features], the row after the response, or after the request when there
+    is none; int32 [n], the slot of the source.
+    Raises TypeError on another dtype, ValueError on another shape.
+    """
+    requests = _records("requests", requests, REQUEST, sizeof(RequestRecord))
+    times = np.stack([requests["time_ns"], requests["response_ns"]], axis=1).ravel()
+    order = np.lexsort((np.arange(len(times)), times))
+    order = order[(order % 2 == 0) | (requests["status_code"][order // 2] != 0)]
+    rows = np.full((len(requests), SOURCE_FEATURE_COUNT), np.nan, np.float32)
+    slots = np.full(max(1, len(requests)), -1, np.int32)
+    cdef const uint8_t[:, ::1] bytes_view = requests.view(np.uint8).reshape(len(requests), REQUEST.itemsize)
+    cdef const int64_t[::1] order_view = order
+    cdef float[:, ::1] rows_view = rows
+    cdef int32_t[::1] slots_view = slots
+    with nogil:
+        play_requests(profiles, bytes_view, order_view, &slots_view[0], rows_view)
+    return rows, slots[:len(requests)]
+
+
+def _records(name, array, dtype, size):
+    array = np.ascontiguousarray(array)
+    if array.dtype != dtype:
+        raise TypeError(f"{name}: expected records of {dtype.names}, got {array.dtype}")
+    if array.ndim != 1:
+        raise ValueError(f"{name}: expected shape [n], got {list(array.shape)}")
+    if dtype.itemsize != size:
+        raise SystemError(f"{name}: the record has {size} bytes in C and {dtype.itemsize} in NumPy")
+    return array
