@@ -37,9 +37,7 @@ class Line:
     style: Style
     agent: str                  # User-Agent, empty: none is sent
     domain: str                 # host part of its own URIs
-    display_name: str = ""
-    challenged: bool = False    # its requests are asked for credentials (401/407)
-    media_address: str = ""     # where its RTP comes from, empty: the endpoint's address
+    challenged: bool = False    # its INVITEs are asked for credentials (407)
 
 
 @dataclass(slots=True)
@@ -59,7 +57,6 @@ class Call:
     caller_hangs_up: bool = True
     label: str = HONEST
     variant: str = ""
-    with_media: bool = True     # its RTP is seen when the scenario shows media at all
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from random import Random
 from simulator.intent import Call, Endpoint, Line, Outcome
 from simulator.numbers import PLANS, Plan, written
 from simulator.rhythm import NS_PER_S, log_normal
-from simulator.vendors import STYLES, Regime, Role, Style, pool
+from simulator.vendors import Regime, Role, Style, some
 
 # Address blocks (RFC 1918 and the shared block of RFC 6598); each scenario of one run has its own /16 of each.
 _SUBSCRIBERS, _TRUNKS, _SERVERS = IPv4Address("100.64.0.0"), IPv4Address("172.16.0.0"), IPv4Address("10.0.0.0")
@@ -80,8 +80,7 @@ class Town:
 
     def style(self, role: Role, rng: Random, names: tuple[str, ...] = ()) -> Style:
         """One of the named styles, or of all that the role has in this regime."""
-        styles = [STYLES[name] for name in names] if names else pool(role, self.regime)
-        return styles[int(rng.random() * len(styles))]
+        return some(role, self.regime, rng, names)
 
     def dial(self, number: str, rng: Random) -> str:
         """A number as people here dial it: mostly in the national form."""
