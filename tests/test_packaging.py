@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "simulator" / "samples" / "sample.pcap.gz"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PACKAGES = {"capture", "kernels", "models", "appliance", "simulator"}
 TIMEOUT_S = 900
 NEWER_PYTHONS = ("3.13", "3.12")
 
@@ -92,21 +93,22 @@ def test_the_wheel_holds_what_runs_and_no_sources_of_it(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {Path(name).suffix for name in names} & {".pyx", ".pxd", ".c"} == set()
     tops = {name.split("/")[0] for name in names if not name.split("/")[0].endswith(".dist-info")}
-    assert tops == {"capture", "kernels", "models", "appliance", "simulator"}
+    assert tops == PACKAGES
     compiled = {name.split(".")[0] for name in names if name.endswith(".so")}
     assert compiled == {p.relative_to(ROOT).with_suffix("").as_posix() for p in ROOT.glob("[ckmas]*/*.pyx")}
 
 
-def test_the_wheel_carries_the_bundles_and_scenarios_that_the_checkout_has(wheel: Path) -> None:
+def test_the_wheel_carries_all_data_that_lies_in_the_packages(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    data = [
-        path
-        for folder in ("models/bundles", "simulator/scenarios", "simulator/samples")
-        for path in (ROOT / folder).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    ]
-    assert any(path.suffix == ".tflite" for path in data)
-    assert {path.relative_to(ROOT).as_posix() for path in data} <= names
+    data = {
+        path.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and path.suffix not in {".py", ".pyx", ".pxd", ".pxi", ".pyc", ".c", ".so", ".md"}
+    }
+    assert {"simulator/samples/sample.pcap.gz"} <= data
+    assert any(path.endswith(".tflite") for path in data)
+    assert data - names == set()
 
 
 def test_the_installed_command_says_its_version(installed: Path, tmp_path: Path) -> None:
