@@ -17,7 +17,7 @@ PACKAGES = (*LAYERS, "simulator")
 MAX_LINES = 600
 
 # The only modules outside tests and benchmarks that may import the simulator.
-SIMULATOR_USERS = ("simulator/", "models/training/", "appliance/simulate.py")
+SIMULATOR_USERS = ("simulator/", "models/training/", "appliance/cli.py")
 
 # No clock and no I/O in capture decoding, kernels and models, except where reading files is the module's task.
 CLOCKLESS = ("capture", "kernels", "models")
