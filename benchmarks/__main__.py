@@ -126,12 +126,15 @@ def main(
     output: Annotated[Path, typer.Option(help="where the figures go as JSON")] = DATA / "results.json",
 ) -> None:
     """Measures `sipwarden screen` beside sngrep, tshark and a bare walk on generated captures."""
-    captures.make(DATA)
+    DATA.mkdir(parents=True, exist_ok=True)
     results: dict = {"machine": machine(), "rounds": rounds, "first_verdict": first_verdict(timeout_s)}
     for name in only or WORKLOADS:
         if name not in WORKLOADS:
             raise typer.BadParameter(f"{name} is none of {', '.join(WORKLOADS)}")
         capture = DATA / f"{name}.pcap"
+        if not capture.exists():
+            console.print(f"making {capture.relative_to(ROOT)}")
+            captures.make(name, capture)
         summary = summarised(WORKLOADS[name], capture, rounds_of(WORKLOADS[name], capture, rounds, timeout_s))
         show(WORKLOADS[name], summary)
         results[name] = summary
