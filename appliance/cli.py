@@ -29,7 +29,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def common(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Call screening on SIP and RTP: flags fraud calls and says why."""
 
@@ -61,6 +63,23 @@ def parse(
     from appliance.parse import run  # noqa: PLC0415
 
     raise typer.Exit(run(file, as_json))
+
+
+@app.command()
+def simulate(
+    scenarios: Annotated[list[str], typer.Argument(metavar="SCENARIO...", help="Scenario files, or names of shipped.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The capture to write (gzip when it ends in .gz).")],
+    labels: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The labels to write: who is honest, who is not.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Chance starts from it, not from the scenario's.")
+    ] = None,
+) -> None:
+    """Write labelled telephone traffic, honest and fraudulent, as a capture."""
+    from simulator.command import run  # noqa: PLC0415
+
+    raise typer.Exit(run(scenarios, out, labels, seed))
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ Packets = Annotated[int, Meta(ge=1, le=1 << 20)]
 Bytes = Annotated[int, Meta(ge=1 << 20, le=1 << 36)]
 
 
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table of the file. Every key has a default; an unknown one is an error."""
 
 

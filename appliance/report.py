@@ -41,7 +41,7 @@ FraudType = Literal[
 ]
 
 
-class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A JSON object of a report."""
 
 
@@ -106,7 +106,7 @@ class CallLine(Record, tag_field="type", tag="call"):
     quality: Quality
 
 
-class SourceLine(Record, tag_field="type", tag="source"):
+class SourceLine(Record, tag_field="type", tag="source", kw_only=True):
     """A finding about an address or a number rather than about one call."""
 
     source: str | None = None  # an IP address
