@@ -20,10 +20,7 @@ ANY = 0x3FF
 MAX_REPEATS = 24  # more digits than any number has
 
 
-class Step(NamedTuple):
-    operation: int
-    set: int = 0
-    target: int = 0
+Step = tuple[int, int, int]
 
 
 class Node(NamedTuple):
@@ -49,29 +46,14 @@ def compile_pattern(pattern: str, whole: bool = False) -> list[Step]:
     steps: list[Step] = []
     _emit(tree, steps, last_group=parser.groups)
     if whole:
-        steps.append(Step(END))
-    steps.append(Step(MATCH))
+        steps.append((END, 0, 0))
+    steps.append((MATCH, 0, 0))
     return steps
 
 
-def first_digits(steps: list[Step]) -> int:
+def first_digits(pattern: str) -> int:
     """The set of digits with which a match that takes at least one digit can begin."""
-    digits, waiting, seen = 0, [0], set()
-    while waiting:
-        at = waiting.pop()
-        if at in seen:
-            continue
-        seen.add(at)
-        step = steps[at]
-        if step.operation == DIGIT:
-            digits |= step.set
-        elif step.operation == SPLIT:
-            waiting += [at + 1, step.target]
-        elif step.operation == JUMP:
-            waiting.append(step.target)
-        elif step.operation in (OPEN, CLOSE):
-            waiting.append(at + 1)
-    return digits
+    return _first(_Parser(pattern).choice())[0]
 
 
 class _Parser:
@@ -188,25 +170,25 @@ def _split(node: Node, steps: list[Step]) -> int:
     """Appends a split before `node` and returns its place; the target is patched in later."""
     digits, empty = _first(node)
     # A node that may match nothing depends on what follows: it is always tried.
-    steps.append(Step(SPLIT, ANY + 1 if empty else digits))
+    steps.append((SPLIT, ANY + 1 if empty else digits, 0))
     return len(steps) - 1
 
 
 def _emit(node: Node, steps: list[Step], last_group: int) -> None:
     if node.kind == "digit":
-        steps.append(Step(DIGIT, node.set))
+        steps.append((DIGIT, node.set, 0))
     elif node.kind == "end":
-        steps.append(Step(END))
+        steps.append((END, 0, 0))
     elif node.kind == "sequence":
         for part in node.parts:
             _emit(part, steps, last_group)
     elif node.kind == "group":
         # Only the last group is ever read: by the transform rules of national prefixes.
         if node.least == last_group:
-            steps.append(Step(OPEN))
+            steps.append((OPEN, 0, 0))
         _emit(node.parts[0], steps, last_group)
         if node.least == last_group:
-            steps.append(Step(CLOSE))
+            steps.append((CLOSE, 0, 0))
     elif node.kind == "choice":
         _emit_choice(node, steps, last_group)
     else:
@@ -219,11 +201,11 @@ def _emit_choice(node: Node, steps: list[Step], last_group: int) -> None:
         split = _split(part, steps)
         _emit(part, steps, last_group)
         exits.append(len(steps))
-        steps.append(Step(JUMP))
-        steps[split] = steps[split]._replace(target=len(steps))
+        steps.append((JUMP, 0, 0))
+        steps[split] = (SPLIT, steps[split][1], len(steps))
     _emit(node.parts[-1], steps, last_group)
     for at in exits:
-        steps[at] = Step(JUMP, target=len(steps))
+        steps[at] = (JUMP, 0, len(steps))
 
 
 def _emit_repeat(node: Node, steps: list[Step], last_group: int) -> None:
@@ -234,4 +216,4 @@ def _emit_repeat(node: Node, steps: list[Step], last_group: int) -> None:
         splits.append(_split(node.parts[0], steps))
         _emit(node.parts[0], steps, last_group)
     for at in splits:
-        steps[at] = steps[at]._replace(target=len(steps))
+        steps[at] = (SPLIT, steps[at][1], len(steps))

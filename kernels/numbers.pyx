@@ -92,21 +92,24 @@ def _load():
     """Fills the tables above from kernels/numbering_table.py, once, at import."""
     global programs, rules_of_rows
     cdef Step* step
-    starts, steps = {}, []
-    patterns = {(row[2], False) for row in REGIONS.values()} | {(row[3], False) for row in REGIONS.values()}
-    for pattern, whole in patterns | {(row[5], True) for row in REGIONS.values()}:
-        program = numbering_pattern.compile_pattern(pattern, whole)
-        first = numbering_pattern.first_digits(program)
-        starts[pattern, whole] = (len(steps) if pattern else NO_PROGRAM, first)
-        offset = len(steps)
-        steps += [one._replace(target=one.target + offset) for one in program]
-    programs = <Step*>calloc(len(steps), sizeof(Step))
+    cdef int offset = 0
+    patterns = {(row[column], False) for row in REGIONS.values() for column in (2, 3)}
+    patterns |= {(row[5], True) for row in REGIONS.values()}
+    compiled = {pattern: numbering_pattern.compile_pattern(*pattern) for pattern in patterns}
+    programs = <Step*>calloc(sum(map(len, compiled.values())), sizeof(Step))
     rules_of_rows = <CountryRules*>calloc(len(REGIONS), sizeof(CountryRules))
     if programs == NULL or rules_of_rows == NULL:
         raise MemoryError("no memory for the numbering plans")
-    for at, one in enumerate(steps):
-        step = programs + <int>at
-        step.operation, step.set, step.target = one
+    starts = {("", False): NO_PROGRAM}
+    step = programs
+    for pattern, program in compiled.items():
+        starts.setdefault(pattern, offset)
+        for operation, digits, target in program:
+            step.operation = operation
+            step.set = digits
+            step.target = target + offset
+            step += 1
+        offset += len(program)
     for at, (region, row) in enumerate(REGIONS.items()):
         _fill_rules(rules_of_rows + <int>at, row, starts)
         row_of_region[region] = at
@@ -121,9 +124,10 @@ cdef _fill_rules(CountryRules* rules, row, starts):
     rules.longest = max(lengths)
     for length in lengths:
         rules.lengths |= <uint32_t>1 << <int>length
-    rules.international, _ = starts[international, False]
-    rules.prefix, rules.prefix_first = starts[prefix, False]
-    rules.national, _ = starts[national, True]
+    rules.international = starts[international, False]
+    rules.prefix = starts[prefix, False]
+    rules.prefix_first = numbering_pattern.first_digits(prefix)
+    rules.national = starts[national, True]
     if transform:
         literal, _, group = transform.partition("\\")
         if len(literal) > MAX_TRANSFORM_DIGITS or not group.isdigit():
