@@ -37,9 +37,9 @@ cdef inline uint32_t be32(const uint8_t* p) noexcept nogil:
     return (<uint32_t>p[0] << 24) | (<uint32_t>p[1] << 16) | (<uint32_t>p[2] << 8) | p[3]
 
 
-cdef inline bint is_name(const uint8_t* name, size_t length, const char* expected, size_t expected_length) noexcept nogil:
+cdef inline bint is_name(const uint8_t* name, size_t length, const char* wanted, size_t wanted_bytes) noexcept nogil:
     # The first letter was compared without case; the captures spell the rest as RFC 3261 does.
-    return length == expected_length and memcmp(name + 1, expected + 1, length - 1) == 0
+    return length == wanted_bytes and memcmp(name + 1, wanted + 1, length - 1) == 0
 
 
 cdef inline bint is_main_field(const uint8_t* name, size_t length) noexcept nogil:
