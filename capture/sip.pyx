@@ -5,10 +5,10 @@ One pass over the header: every line is found, named by its SipHeader, and the f
 are read on the way. Nothing is copied. What is wrong with a usable message is kept in `error` and does not stop the
 reading: what passes a firewall and rings a telephone has to be counted, however it is spelled.
 """
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcmp, memset
 
-from capture.sip_body cimport MAX_MULTIPART_DEPTH, find_sdp_part
+from capture.sip_body cimport MAX_MULTIPART_DEPTH, find_sdp_part, read_boundary
 from capture.sip_names cimport header_kind, method_kind
 from capture.sip_text cimport CLASS, LINE_STOP, WHITE, find_byte, find_colon, skip_token
 from capture.sip_values cimport NOT_A_NUMBER, find_parameter, read_address, read_cseq, read_number, read_uri, span
@@ -439,6 +439,16 @@ cdef list fields_of(const SipMessage* message):
     return fields
 
 
+cdef Span boundary_of(const SipMessage* message):
+    """Of a multipart body, as its Content-Type says; empty when it does not."""
+    cdef Span boundary = span(0, 0)
+    cdef int16_t index = message.first[<int>HEADER_CONTENT_TYPE]
+    if index >= 0:
+        read_boundary(message.data, span(message.fields[index].value_start, message.fields[index].value_start
+                      + message.fields[index].value_length), &boundary)
+    return boundary
+
+
 cdef dict message_of(const SipMessage* message):
     cdef const uint8_t* data = message.data
     cdef Span sdp = span(0, 0)
@@ -463,6 +473,7 @@ cdef dict message_of(const SipMessage* message):
         "truncated": bool(message.truncated),
         "body": (message.body.start, message.body.start + message.body.length),
         "sdp": slice_of(data, sdp) if sip_sdp_body(message, &sdp) else None,
+        "boundary": slice_of(data, boundary_of(message)),
         "fields": fields_of(message),
         "error": message.error,
         "error_offset": message.error_offset,
