@@ -1,8 +1,10 @@
 # cython: language_level=3
 """From a captured frame to its innermost UDP or TCP payload."""
+cimport cython
 from libc.stdint cimport int32_t, uint64_t
 
 from capture.fragments cimport FragmentTable
+from capture.ip cimport Fragment
 from capture.layer cimport Layer
 from capture.packet cimport Packet
 from capture.records cimport Record
@@ -24,9 +26,11 @@ cdef struct DecodeCounters:
     uint64_t malformed
     uint64_t truncated      # decoded, with a payload that snaplen cut
 
+@cython.final
 cdef class Decoder:
     cdef readonly FragmentTable fragments
     cdef DecodeCounters counters
 
     cdef int decode(self, const Record* record, Packet* packet) noexcept nogil
     cdef int _open(self, const Record* record, Packet* packet) noexcept nogil
+    cdef int _gather(self, Fragment fragment, Layer* layer, Packet* packet) noexcept nogil

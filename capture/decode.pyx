@@ -6,10 +6,10 @@ All headers are read by inline functions (capture/link.pxd, ip.pxd, tunnel.pxd),
 them unfilled in what a host captures of its own sending.
 """
 import ipaddress
-import secrets
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
+from capture.fragments cimport FRAGMENT_ALONE, FRAGMENT_KEPT, FRAGMENT_REASSEMBLED
 from capture.ip cimport (
     IP_FRAGMENTED, PROTOCOL_GRE, PROTOCOL_IPV4, PROTOCOL_IPV6, Fragment, open_extensions, open_ipv4, open_ipv6,
 )
@@ -25,6 +25,15 @@ cdef enum:
     UDP_BYTES = 8           # RFC 768
     UDP_LARGEST = 65535 - UDP_BYTES
     TCP_BYTES = 20          # RFC 9293 3.1
+
+
+cdef inline int open_network(int network, Layer* layer, Packet* packet, Fragment* fragment) noexcept nogil:
+    """The protocol in IP, IP_FRAGMENTED with `fragment` filled, or a LayerStatus."""
+    if network == ETHERTYPE_IPV4:
+        return open_extensions(open_ipv4(layer, packet, fragment), layer, fragment)
+    if network == ETHERTYPE_IPV6:
+        return open_extensions(open_ipv6(layer, packet), layer, fragment)
+    return network
 
 
 cdef inline int open_udp(Layer* layer, Packet* packet) noexcept nogil:
@@ -61,22 +70,22 @@ cdef inline int open_tcp(Layer* layer, Packet* packet) noexcept nogil:
     return DECODED
 
 
-cdef inline int finish(const Layer* layer, Packet* packet) noexcept nogil:
+cdef inline int finish(int status, const Layer* layer, Packet* packet) noexcept nogil:
     packet.payload = layer.data
     packet.payload_bytes = layer.captured
     if layer.captured < layer.wire:
         packet.flags |= PACKET_TRUNCATED
-    return DECODED
+    return status
 
 
 cdef class Decoder:
-    """Decodes frames; its only state is the fragments that wait, and counters.
+    """Decodes frames; its only state is counters and the fragments that wait.
 
-    `fragment_memory_bytes` and `fragment_timeout_ns` as in FragmentTable, whose defaults hold otherwise.
+    `secret` keys the hashes of the fragment table, whose bounds are those of FragmentTable.
     """
 
-    def __cinit__(self, *, **fragments):
-        self.fragments = FragmentTable(secret=secrets.randbits(64), **fragments)
+    def __cinit__(self, uint64_t secret=0, FragmentTable fragments=None):
+        self.fragments = FragmentTable(secret=secret) if fragments is None else fragments
 
     cdef int decode(self, const Record* record, Packet* packet) noexcept nogil:
         """Fills `packet` when DECODED; what it holds otherwise means nothing. A DecodeStatus."""
@@ -93,7 +102,7 @@ cdef class Decoder:
         return status
 
     cdef int _open(self, const Record* record, Packet* packet) noexcept nogil:
-        cdef Layer layer, inner
+        cdef Layer layer, other         # `other` leaves this function, so that `layer` can stay in registers
         cdef Fragment fragment
         cdef int network, protocol, status
         layer.data = record.data
@@ -103,43 +112,46 @@ cdef class Decoder:
         packet.flags = 0
         network = open_link(record.link_type, &layer)
         for _ in range(MAXIMUM_NESTING):
-            network = open_tags(network, &layer)
-            if network == ETHERTYPE_IPV4:
-                protocol = open_ipv4(&layer, packet, &fragment)
-            elif network == ETHERTYPE_IPV6:
-                protocol = open_ipv6(&layer, packet)
-            else:
-                return network
-            protocol = open_extensions(protocol, &layer, &fragment)
+            protocol = open_network(open_tags(network, &layer), &layer, packet, &fragment)
             if protocol == IP_FRAGMENTED:
-                status = self.fragments.add(packet, &fragment, &layer)
-                if status != DECODED:
-                    return status
-                packet.flags |= PACKET_REASSEMBLED
-                protocol = open_extensions(fragment.protocol, &layer, &fragment)
+                other = layer
+                protocol = self._gather(fragment, &other, packet)
+                layer = other
             if protocol == PROTOCOL_UDP:
                 status = open_udp(&layer, packet)
-                if status != DECODED:
-                    return status
-                if not is_tunnel_port(packet.destination.port):
-                    return finish(&layer, packet)
-                inner = layer
-                network = open_udp_tunnel(packet.destination.port, &inner)
+                if status != DECODED or not is_tunnel_port(packet.destination.port):
+                    return finish(status, &layer, packet)
+                other = layer
+                network = open_udp_tunnel(packet.destination.port, &other)
                 if network == LAYER_IGNORED:
-                    return finish(&layer, packet)
-                layer = inner
+                    return finish(status, &layer, packet)
+                layer = other
             elif protocol == PROTOCOL_TCP:
-                status = open_tcp(&layer, packet)
-                return finish(&layer, packet) if status == DECODED else status
+                return finish(open_tcp(&layer, packet), &layer, packet)
             elif protocol == PROTOCOL_GRE:
                 network = open_gre(&layer)
             elif protocol == PROTOCOL_IPV4:
                 network = ETHERTYPE_IPV4
             elif protocol == PROTOCOL_IPV6:
                 network = ETHERTYPE_IPV6
+            elif protocol == IP_FRAGMENTED:
+                return DECODE_PENDING
             else:
-                return DECODE_MALFORMED if protocol < 0 or protocol == IP_FRAGMENTED else DECODE_IGNORED
+                return DECODE_MALFORMED if protocol < 0 else DECODE_IGNORED
         return DECODE_IGNORED
+
+    cdef int _gather(self, Fragment fragment, Layer* layer, Packet* packet) noexcept nogil:
+        """Of a fragmented packet the protocol in IP, IP_FRAGMENTED while some of it is missing, or a LayerStatus."""
+        cdef int protocol
+        cdef int status = self.fragments.add(packet, &fragment, layer)
+        if status == FRAGMENT_KEPT:
+            return IP_FRAGMENTED
+        if status == FRAGMENT_REASSEMBLED:
+            packet.flags |= PACKET_REASSEMBLED
+        elif status != FRAGMENT_ALONE:
+            return status
+        protocol = open_extensions(fragment.protocol, layer, &fragment)
+        return protocol if protocol != IP_FRAGMENTED else <int>DECODE_MALFORMED
 
     def decode_frame(self, const uint8_t[::1] frame not None, int32_t link_type, *, int64_t time_ns=0, wire_bytes=None):
         """One frame, or None when nothing comes of it (now): see `counts()`.

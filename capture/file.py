@@ -83,6 +83,11 @@ class CaptureFile:
         return self.reader.problem or self._reading_problem or self._source_problem() or self._cut_problem()
 
     @property
+    def position(self) -> int:
+        """Bytes of the file that were read so far, as they lie on the disk."""
+        return self._source.position if isinstance(self._source, GzipSource) else self.reader.position
+
+    @property
     def link_types(self) -> tuple[int, ...]:
         """LINKTYPE_ values described by the part that was read."""
         return self.reader.link_types
@@ -108,7 +113,7 @@ class CaptureFile:
                 self._source = self._file
                 self._buffer[: len(head)] = head
                 self.reader.filled(len(head))
-        while not self.reader.open():
+        while not self.reader.read_header():
             if not self.fill():
                 raise CaptureFileError(self.path, self._opening_problem())
 

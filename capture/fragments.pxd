@@ -1,5 +1,6 @@
 # cython: language_level=3
 """IP fragments, kept until their datagram is whole."""
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from capture.index cimport Index
@@ -7,9 +8,10 @@ from capture.ip cimport Fragment
 from capture.layer cimport Layer
 from capture.packet cimport Packet
 
-cdef enum FragmentStatus:       # the same values as DecodeStatus, so that they pass through
-    FRAGMENT_WHOLE = 1          # the layer now holds the datagram, or what can be had of it
+cdef enum FragmentStatus:       # the last two have the values of DecodeStatus and pass through
+    FRAGMENT_REASSEMBLED = 1    # the layer now holds the datagram
     FRAGMENT_KEPT = 2
+    FRAGMENT_ALONE = 3          # the layer is left as it is: the only fragment, or the first, cut by snaplen
     FRAGMENT_DROPPED = 0        # a duplicate, of a discarded datagram, or cut by snaplen
     FRAGMENT_MALFORMED = -1     # no datagram can have such a fragment
 
@@ -51,6 +53,7 @@ cdef struct FragmentCounters:
     uint64_t cut                # fragments that snaplen shortened
     uint64_t malformed          # fragments
 
+@cython.final
 cdef class FragmentTable:
     cdef readonly int64_t timeout_ns
     cdef uint64_t secret
@@ -67,7 +70,7 @@ cdef class FragmentTable:
     cdef FragmentCounters counters
 
     # Takes one fragment: `layer` stands behind its header, `packet` has its addresses and time. When
-    # FRAGMENT_WHOLE, `layer` holds the datagram (valid until the next fragment) and fragment.protocol
+    # FRAGMENT_REASSEMBLED, `layer` holds the datagram (valid until the next fragment) and fragment.protocol
     # what begins it.
     cdef int add(self, const Packet* packet, Fragment* fragment, Layer* layer) noexcept nogil
     cdef int32_t _find(self, const Packet* packet, const Fragment* fragment) noexcept nogil

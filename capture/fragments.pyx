@@ -73,11 +73,11 @@ cdef class FragmentTable:
         cdef int32_t slot
         cdef int status
         if fragment.offset == 0 and not fragment.more:
-            return FRAGMENT_WHOLE       # an atomic fragment (RFC 6946)
+            return FRAGMENT_ALONE       # an atomic fragment (RFC 6946)
         if layer.captured < layer.wire:
             # Its datagram can never be whole; the first fragment still shows how it begins.
             self.counters.cut += 1
-            return FRAGMENT_WHOLE if fragment.offset == 0 else FRAGMENT_DROPPED
+            return FRAGMENT_ALONE if fragment.offset == 0 else FRAGMENT_DROPPED
         if (layer.wire == 0 or fragment.offset + layer.wire > MAXIMUM_DATAGRAM
                 or (fragment.more and layer.wire & 7 != 0)):
             self.counters.malformed += 1
@@ -87,7 +87,7 @@ cdef class FragmentTable:
         if self.datagrams[slot].discarded:
             return FRAGMENT_DROPPED
         status = self._insert(slot, fragment, layer)
-        if status == FRAGMENT_WHOLE:
+        if status == FRAGMENT_REASSEMBLED:
             self._assemble(slot, fragment, layer)
         return status
 
@@ -132,7 +132,7 @@ cdef class FragmentTable:
         return slot
 
     cdef int _insert(self, int32_t slot, const Fragment* fragment, const Layer* layer) noexcept nogil:
-        """Puts the fragment where it belongs; FRAGMENT_WHOLE when it was the one that was missing."""
+        """Puts the fragment where it belongs; FRAGMENT_REASSEMBLED when it was the one that was missing."""
         cdef Datagram* datagram = &self.datagrams[slot]
         cdef uint32_t end = fragment.offset + layer.wire
         cdef int32_t after
@@ -154,7 +154,7 @@ cdef class FragmentTable:
             datagram.total = end
         if fragment.offset == 0:
             datagram.protocol = fragment.protocol
-        return FRAGMENT_WHOLE if datagram.received == datagram.total else FRAGMENT_KEPT
+        return FRAGMENT_REASSEMBLED if datagram.received == datagram.total else FRAGMENT_KEPT
 
     cdef inline uint32_t _end(self, int32_t piece) noexcept nogil:
         return self.pieces[piece].offset + self.pieces[piece].length

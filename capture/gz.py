@@ -15,10 +15,14 @@ _CHUNK_BYTES = 64 * 1024
 
 
 class GzipSource:
-    """Inflates a raw binary file, of which `head` was read already. `problem` says why it ended early."""
+    """Inflates a raw binary file, of which `head` was read already. `problem` says why it ended early.
+
+    `position` counts the compressed bytes that were read.
+    """
 
     def __init__(self, file: io.RawIOBase, head: bytes) -> None:
         self.problem: str | None = None
+        self.position = len(head)
         self._file = file
         self._inflater = zlib.decompressobj(_WINDOW_BITS)
         self._compressed = head
@@ -37,12 +41,10 @@ class GzipSource:
                 self._end("is cut short in its gzip data")
         return 0
 
-    def close(self) -> None:
-        self._file.close()
-
     def _read(self) -> bool:
         more = self._file.read(_CHUNK_BYTES)
         self._compressed += more
+        self.position += len(more)
         return bool(more)
 
     def _end(self, problem: str | None) -> None:

@@ -1,5 +1,6 @@
 # cython: language_level=3
 """Records of a capture file (pcap, pcapng) found in a buffer that the caller keeps filled."""
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 cdef enum RecordStatus:
@@ -40,6 +41,7 @@ cdef struct Interface:      # of a pcapng section
     uint64_t offset_ns      # if_tsoffset, two's complement
     uint64_t dropped        # isb_ifdrop + isb_osdrop, as last said
 
+@cython.final
 cdef class RecordReader:
     cdef Py_buffer buffer
     cdef uint8_t* data

@@ -204,7 +204,7 @@ cdef class RecordReader:
             raise ValueError("more bytes filled than the buffer has room for")
         self.end += count
 
-    def open(self) -> bool:
+    def read_header(self) -> bool:
         """Reads the file's header; False when more of it is needed, or there is a problem."""
         return self._open() == RECORD_FOUND
 
@@ -231,6 +231,11 @@ cdef class RecordReader:
         """Bytes are waiting for the rest of their record: at the end of a file it was cut short."""
         return self.end > self.start or self.skip > 0 or self.trailer > 0
 
+
+    @property
+    def position(self) -> int:
+        """Bytes of the file that were put into the buffer so far."""
+        return self.passed + self.end
 
     @property
     def records(self) -> int:
