@@ -10,7 +10,9 @@ from simulator.simulation import run as play
 EXIT_DONE, EXIT_UNUSABLE, EXIT_NOT_WRITTEN = 0, 2, 3
 
 
-def run(scenarios: Sequence[str | Path], out: str | Path, labels: str | Path | None = None, seed: int | None = None) -> int:
+def run(
+    scenarios: Sequence[str | Path], out: str | Path, labels: str | Path | None = None, seed: int | None = None
+) -> int:
     """Play `scenarios` (files, or names of shipped ones) into the capture `out` and the labels beside it.
 
     Returns 0, 2 for a scenario that cannot be used, or 3 for a file that could not be written.
@@ -23,6 +25,9 @@ def run(scenarios: Sequence[str | Path], out: str | Path, labels: str | Path | N
     except OSError as error:
         print(f"sipwarden: {error.filename}: {error.strerror}", file=sys.stderr)
         return EXIT_NOT_WRITTEN
-    print(f"{out}: {made.packets} packets, {made.calls} calls of which {made.fraud_calls} are fraud, "
-          f"{made.sources} sources of other requests", file=sys.stderr)
+    print(
+        f"{out}: {made.packets} packets, {made.calls} calls of which {made.fraud_calls} are fraud, "
+        f"{made.sources} sources of other requests",
+        file=sys.stderr,
+    )
     return EXIT_DONE

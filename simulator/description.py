@@ -1,4 +1,5 @@
 """Session descriptions in a product's own shape (RFC 4566), offers and answers (RFC 3264)."""
+
 from __future__ import annotations
 
 from random import Random

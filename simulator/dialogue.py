@@ -8,6 +8,7 @@ another leg, which this mirror does not see. A call is walked in time:
                                                                           -> 4xx 5xx 6xx, ACK
     INVITE again and again, no reply
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from simulator.scenario import Media, Network
 from simulator.town import Town
 from simulator.transport import Transport
 
-HOLD_RATIO, HOLD_FROM_S = 0.03, 60      # share of the calls of a minute and longer that are held once
+HOLD_RATIO, HOLD_FROM_S = 0.03, 60  # share of the calls of a minute and longer that are held once
 
 
 @dataclass(slots=True)
@@ -77,7 +78,9 @@ class _CallWalk:
         leg.own = f"{display}<sip:{line.user}@{line.domain}{user_phone}>"
         leg.other = f"<{leg.uri}{user_phone}>"
         self._offer = Description(style.sdp, line.endpoint.address, _media_port(rng), rng)
-        self._answer = Description(leg.server.style.sdp, leg.server.media_address, _media_port(rng), rng, self._offer.codecs)
+        self._answer = Description(
+            leg.server.style.sdp, leg.server.media_address, _media_port(rng), rng, self._offer.codecs
+        )
         self._invite_cseq = 0
 
     def walk(self) -> list[Flow]:
@@ -106,7 +109,9 @@ class _CallWalk:
         leg = self._leg
         self._invite_cseq = leg.next_transaction()
         more = {"Proxy-Authorization": leg.credentials()} if credentials else None
-        return leg.request("INVITE", self._invite_cseq, at_ns, body or self._offer.text(), in_dialog=in_dialog, more=more)
+        return leg.request(
+            "INVITE", self._invite_cseq, at_ns, body or self._offer.text(), in_dialog=in_dialog, more=more
+        )
 
     def _reach(self, at_ns: int) -> int:
         """INVITE, and once more with credentials when challenged (RFC 3261 22.3); returns when it is accepted."""
@@ -115,7 +120,9 @@ class _CallWalk:
         if not self._call.line.challenged:
             return at_ns
         challenge = {"Proxy-Authenticate": leg.challenge()}
-        at_ns = transport.to_line(transport.work(at_ns), leg.server_response(407, self._invite_cseq, "INVITE", more=challenge))
+        at_ns = transport.to_line(
+            transport.work(at_ns), leg.server_response(407, self._invite_cseq, "INVITE", more=challenge)
+        )
         at_ns = transport.round_trip(at_ns)
         transport.once(at_ns, leg.request("ACK", self._invite_cseq, at_ns, in_dialog=True), inbound=True)
         at_ns = transport.work(at_ns)

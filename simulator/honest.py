@@ -3,6 +3,7 @@
 Each draws its moments from a daily curve, knows whom it calls and why, and is answered in its own way. What they share
 with a fraud (many strangers, short calls, a steady beat, one address) is said in their docstrings.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -10,8 +11,8 @@ from random import Random
 
 from simulator.intent import Call, Intent, Line, Outcome, Request
 from simulator.population import Count, PopulationBase, Positive, Ratio
-from simulator.rhythm import NS_PER_S, Curve, arrivals, log_normal
-from simulator.town import Town, call
+from simulator.rhythm import NS_PER_S, Curve, log_normal
+from simulator.town import Answering, Town, call
 
 _RETRY_CAUSES = {404, 486, 480, 503, 487}
 
@@ -25,12 +26,12 @@ class Households(PopulationBase, tag="households"):
     lines: Count = 200
     calls_per_line_hour: Positive = 0.4
     contacts: Count = 6
-    stranger_ratio: Ratio = 0.15        # calls to a number that is no contact
-    callback_ratio: Ratio = 0.35        # unanswered calls that the called contact returns
-    misdial_ratio: Ratio = 0.02         # a wrong number first, the right one a few seconds later
-    retry_ratio: Ratio = 0.25           # unanswered calls tried again within minutes
+    stranger_ratio: Ratio = 0.15  # calls to a number that is no contact
+    callback_ratio: Ratio = 0.35  # unanswered calls that the called contact returns
+    misdial_ratio: Ratio = 0.02  # a wrong number first, the right one a few seconds later
+    retry_ratio: Ratio = 0.25  # unanswered calls tried again within minutes
     mobile_share: Ratio = 0.6
-    challenged_ratio: Ratio = 0.8       # devices asked for credentials on INVITE
+    challenged_ratio: Ratio = 0.8  # devices asked for credentials on INVITE
     one_address: bool = False
     curve: Curve = "residential"
 
@@ -52,14 +53,17 @@ class Households(PopulationBase, tag="households"):
         lines = self._lines(town)
         how = self.answering()
         known = [self._contacts(town, rng, line) for line in lines]
-        for at_ns in arrivals(rng, town.start_ns, town.end_ns, self.lines * self.calls_per_line_hour, self.curve, town.utc_offset_h):
-            who = int(len(lines) * rng.random() ** 1.6)     # some talk much more than others
+        for at_ns in town.arrivals(rng, self.lines * self.calls_per_line_hour, self.curve):
+            who = int(len(lines) * rng.random() ** 1.6)  # some talk much more than others
             line, stranger = lines[who], rng.random() < self.stranger_ratio
             callee = town.some_number(rng) if stranger else known[who][int(self.contacts * rng.random() ** 2)]
+            right_ns = at_ns
             if rng.random() < self.misdial_ratio:
                 yield self._misdial(town, rng, at_ns, line, callee)
-                at_ns += int(rng.uniform(6, 25) * NS_PER_S)
-            made = call(rng, town, at_ns, line, callee, how, self.name, variant="stranger" if stranger else "contact")
+                right_ns += int(rng.uniform(6, 25) * NS_PER_S)
+            made = call(
+                rng, town, right_ns, line, callee, how, self.name, variant="stranger" if stranger else "contact"
+            )
             yield made
             yield from self._follow_up(town, rng, made, how)
 
@@ -68,12 +72,25 @@ class Households(PopulationBase, tag="households"):
 
     def _misdial(self, town: Town, rng: Random, at_ns: int, line: Line, callee: str) -> Call:
         wrong = callee[:-1] + str((int(callee[-1]) + rng.randrange(1, 10)) % 10)
-        made = Call(at_ns, line, wrong, town.dial(wrong, rng), Outcome.REJECTED, self.name, status_code=rng.choice((404, 484)), variant="misdial")
-        if rng.random() < 0.4:      # somebody else picks up
-            made.outcome, made.ring_s, made.talk_s = Outcome.ANSWERED, log_normal(rng, 6, 0.5, 1, 20), log_normal(rng, 4, 0.4, 1, 15)
+        made = Call(
+            at_ns,
+            line,
+            wrong,
+            town.dial(wrong, rng),
+            Outcome.REJECTED,
+            self.name,
+            status_code=rng.choice((404, 484)),
+            variant="misdial",
+        )
+        if rng.random() < 0.4:  # somebody else picks up
+            made.outcome, made.ring_s, made.talk_s = (
+                Outcome.ANSWERED,
+                log_normal(rng, 6, 0.5, 1, 20),
+                log_normal(rng, 4, 0.4, 1, 15),
+            )
         return made
 
-    def _follow_up(self, town: Town, rng: Random, made: Call, how) -> Iterator[Intent]:
+    def _follow_up(self, town: Town, rng: Random, made: Call, how: Answering) -> Iterator[Intent]:
         if made.outcome is Outcome.ANSWERED:
             return
         callee = town.line_of(made.callee)
@@ -86,14 +103,14 @@ class Households(PopulationBase, tag="households"):
 
 
 class Office(PopulationBase, tag="office"):
-    """Firms, each an exchange behind a trunk: many callers at one address, in office hours, to customers and suppliers."""
+    """Firms, each an exchange behind a trunk: many callers at one address, in office hours, to their customers."""
 
     offices: Count = 5
     extensions: Count = 20
     calls_per_extension_hour: Positive = 1.2
-    customers: Count = 150              # whom one office knows
+    customers: Count = 150  # whom one office knows
     stranger_ratio: Ratio = 0.25
-    one_number_ratio: Ratio = 0.4       # offices that show their main number only
+    one_number_ratio: Ratio = 0.4  # offices that show their main number only
     curve: Curve = "business"
 
     def settle(self, town: Town, rng: Random) -> None:
@@ -108,13 +125,26 @@ class Office(PopulationBase, tag="office"):
             lines = [device]
             if rng.random() >= self.one_number_ratio:
                 base = device.number[:-3]
-                lines = [self.beside(town, rng, device, f"{base}{100 + k}") for k in range(self.extensions)]
+                lines = [self.beside(town, device, f"{base}{100 + k}") for k in range(self.extensions)]
             customers = [town.some_number(rng, mobile_share=0.4) for _ in range(self.customers)]
             rate = self.extensions * self.calls_per_extension_hour
-            for at_ns in arrivals(rng, town.start_ns, town.end_ns, rate, self.curve, town.utc_offset_h):
+            for at_ns in town.arrivals(rng, rate, self.curve):
                 stranger = rng.random() < self.stranger_ratio
-                callee = town.some_number(rng, mobile_share=0.4) if stranger else customers[int(self.customers * rng.random() ** 2)]
-                made = call(rng, town, at_ns, rng.choice(lines), callee, how, self.name, variant="stranger" if stranger else "customer")
+                callee = (
+                    town.some_number(rng, mobile_share=0.4)
+                    if stranger
+                    else customers[int(self.customers * rng.random() ** 2)]
+                )
+                made = call(
+                    rng,
+                    town,
+                    at_ns,
+                    rng.choice(lines),
+                    callee,
+                    how,
+                    self.name,
+                    variant="stranger" if stranger else "customer",
+                )
                 yield made
                 callee_line = town.line_of(callee)
                 if callee_line and made.outcome is not Outcome.ANSWERED and rng.random() < 0.3:
@@ -123,14 +153,14 @@ class Office(PopulationBase, tag="office"):
 
 
 class CallCentre(PopulationBase, tag="call_centre"):
-    """Outbound agents with a predictive dialler: very many callees and a steady load as a robocaller has, but people who
-    were asked for: they answer, talk long, and call back. With `repeat_ratio` high it is a debt collector."""
+    """Outbound agents with a predictive dialler: very many callees and a steady load as a robocaller has, but to people
+    who expect them: they answer, talk long, and call back. With `repeat_ratio` high it is a debt collector."""
 
     agents: Count = 20
     calls_per_agent_hour: Positive = 14.0
-    numbers: Count = 2                  # numbers shown
-    repeat_ratio: Ratio = 0.1           # calls to somebody called before
-    callback_ratio: Ratio = 0.08        # unanswered calls that are returned to the number shown
+    numbers: Count = 2  # numbers shown
+    repeat_ratio: Ratio = 0.1  # calls to somebody called before
+    callback_ratio: Ratio = 0.08  # unanswered calls that are returned to the number shown
     curve: Curve = "business"
     answer_ratio: Ratio = 0.55
     talk_median_s: Positive = 110.0
@@ -140,25 +170,36 @@ class CallCentre(PopulationBase, tag="call_centre"):
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         device, how = town.trunks[self.name], self.answering()
-        lines = [device, *(self.beside(town, rng, device, town.new_number(rng, 0.0)) for _ in range(self.numbers - 1))]
+        lines = [device, *(self.beside(town, device, town.new_number(rng, 0.0)) for _ in range(self.numbers - 1))]
         called: list[str] = []
         rate = self.agents * self.calls_per_agent_hour
-        for at_ns in arrivals(rng, town.start_ns, town.end_ns, rate, self.curve, town.utc_offset_h):
+        for at_ns in town.arrivals(rng, rate, self.curve):
             again = bool(called) and rng.random() < self.repeat_ratio
             callee = rng.choice(called) if again else town.some_number(rng, known_share=0.2)
             called.append(callee)
-            made = call(rng, town, at_ns, rng.choice(lines), callee, how, self.name, variant="again" if again else "first")
+            made = call(
+                rng, town, at_ns, rng.choice(lines), callee, how, self.name, variant="again" if again else "first"
+            )
             yield made
             if made.ring_s and made.outcome is not Outcome.ANSWERED and rng.random() < self.callback_ratio:
                 caller = town.line_of(callee) or rng.choice(town.subscribers or [device])
                 if caller is not device:
                     later_ns = at_ns + int(log_normal(rng, 1200, 1.0, 60, 14400) * NS_PER_S)
-                    yield call(rng, town, later_ns, caller, made.line.number, self.answering(answer_ratio=0.9), self.name, variant="call_back")
+                    yield call(
+                        rng,
+                        town,
+                        later_ns,
+                        caller,
+                        made.line.number,
+                        self.answering(answer_ratio=0.9),
+                        self.name,
+                        variant="call_back",
+                    )
 
 
 class Couriers(PopulationBase, tag="couriers"):
-    """Drivers and taxis: each calls a stranger every few minutes, shortly, and hardly ever twice; but they are answered,
-    and called back. All come through the mobile operator's gateway."""
+    """Drivers and taxis: each calls a stranger every few minutes, shortly, hardly ever twice; but they are answered and
+    called back. All come through the mobile operator's gateway."""
 
     drivers: Count = 30
     calls_per_driver_hour: Positive = 9.0
@@ -171,13 +212,13 @@ class Couriers(PopulationBase, tag="couriers"):
     def settle(self, town: Town, rng: Random) -> None:
         device = self.device(town, rng, "carrier", town.trunk_endpoint(), town.new_number(rng, 1.0))
         town.trunks[self.name] = device
-        others = (self.beside(town, rng, device, town.new_number(rng, 1.0)) for _ in range(self.drivers - 1))
+        others = (self.beside(town, device, town.new_number(rng, 1.0)) for _ in range(self.drivers - 1))
         town.members[self.name] = [device, *others]
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         how = self.answering()
         for driver in town.members[self.name]:
-            for at_ns in arrivals(rng, town.start_ns, town.end_ns, self.calls_per_driver_hour, self.curve, town.utc_offset_h):
+            for at_ns in town.arrivals(rng, self.calls_per_driver_hour, self.curve):
                 callee = town.some_number(rng, mobile_share=0.95)
                 made = call(rng, town, at_ns, driver, callee, how, self.name, variant="delivery")
                 yield made
@@ -202,7 +243,7 @@ class Reminders(PopulationBase, tag="reminders"):
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         line, how = town.trunks[self.name], self.answering(talk_median_s=self.message_s, talk_sigma=0.12)
-        for at_ns in arrivals(rng, town.start_ns, town.end_ns, self.calls_per_hour, self.curve, town.utc_offset_h):
+        for at_ns in town.arrivals(rng, self.calls_per_hour, self.curve):
             callee = town.some_number(rng, known_share=0.5)
             made = call(rng, town, at_ns, line, callee, how, self.name, variant="reminder")
             yield made
@@ -222,7 +263,9 @@ class Alarms(PopulationBase, tag="alarms"):
     talk_sigma: Positive = 0.25
 
     def settle(self, town: Town, rng: Random) -> None:
-        town.members[self.name] = [self.device(town, rng, "gateway", town.subscriber_endpoint(rng)) for _ in range(self.panels)]
+        town.members[self.name] = [
+            self.device(town, rng, "gateway", town.subscriber_endpoint(rng)) for _ in range(self.panels)
+        ]
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         centre, how = town.new_number(rng, 0.0), self.answering()
@@ -240,7 +283,7 @@ class Registrations(PopulationBase, tag="registrations"):
 
     every_s: Positive = 1800.0
     expires_s: Count = 3600
-    devices: Count = 100_000            # at most this many of the town's lines
+    devices: Count = 100_000  # at most this many of the town's lines
     wrong_password_ratio: Ratio = 0.01
     wrong_every_s: Positive = 60.0
 
@@ -251,8 +294,16 @@ class Registrations(PopulationBase, tag="registrations"):
             codes = (401, 403) if wrong else (401, 200)
             at_ns = town.start_ns + int(rng.random() * period_ns)
             while at_ns < town.end_ns:
-                yield Request(at_ns, line, "REGISTER", line.user, codes, self.name, variant="wrong_password" if wrong else "refresh",
-                              expires_s=self.expires_s)
+                yield Request(
+                    at_ns,
+                    line,
+                    "REGISTER",
+                    line.user,
+                    codes,
+                    self.name,
+                    variant="wrong_password" if wrong else "refresh",
+                    expires_s=self.expires_s,
+                )
                 at_ns += int(period_ns * rng.uniform(0.9, 1.1))
 
 
@@ -266,8 +317,7 @@ class Keepalives(PopulationBase, tag="keepalives"):
             period_ns = int(self.every_s * NS_PER_S)
             at_ns = town.start_ns + int(rng.random() * period_ns)
             while at_ns < town.end_ns:
-                yield Request(at_ns, line, "OPTIONS", rng.choice(("ping", line.user)), (200,), self.name, variant="keepalive")
+                yield Request(
+                    at_ns, line, "OPTIONS", rng.choice(("ping", line.user)), (200,), self.name, variant="keepalive"
+                )
                 at_ns += int(period_ns * rng.uniform(0.995, 1.005))
-
-
-HONEST_POPULATIONS = (Households, Office, CallCentre, Couriers, Reminders, Alarms, Registrations, Keepalives)

@@ -1,4 +1,5 @@
 """What somebody means to do: the vocabulary between the populations (who calls whom, when) and the dialogue (SIP)."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -13,10 +14,10 @@ class Outcome(StrEnum):
     """How a call ends, as RFC 3261 tells it; the value is the `state` of the screening contract."""
 
     ANSWERED = "completed"
-    CANCELLED = "cancelled"     # the caller gives up while it rings: CANCEL, 487
-    REJECTED = "rejected"       # a final 4xx or 6xx, see `Call.status_code`
-    FAILED = "failed"           # a final 5xx
-    UNREACHED = "expired"       # no reply at all: INVITE is retransmitted until timer B
+    CANCELLED = "cancelled"  # the caller gives up while it rings: CANCEL, 487
+    REJECTED = "rejected"  # a final 4xx or 6xx, see `Call.status_code`
+    FAILED = "failed"  # a final 5xx
+    UNREACHED = "expired"  # no reply at all: INVITE is retransmitted until timer B
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +32,13 @@ class Endpoint:
 class Line:
     """One calling identity: a number, written in one way, behind one device at one address."""
 
-    number: str                 # E.164 digits
-    user: str                   # as its From header writes it
+    number: str  # E.164 digits
+    user: str  # as its From header writes it
     endpoint: Endpoint
     style: Style
-    agent: str                  # User-Agent, empty: none is sent
-    domain: str                 # host part of its own URIs
-    challenged: bool = False    # its INVITEs are asked for credentials (407)
+    agent: str  # User-Agent, empty: none is sent
+    domain: str  # host part of its own URIs
+    challenged: bool = False  # its INVITEs are asked for credentials (407)
 
 
 @dataclass(slots=True)
@@ -46,11 +47,11 @@ class Call:
 
     start_ns: int
     line: Line
-    callee: str                 # E.164 digits, or what was dialled when it is no number
-    dialled: str                # as the Request-URI writes it
+    callee: str  # E.164 digits, or what was dialled when it is no number
+    dialled: str  # as the Request-URI writes it
     outcome: Outcome
     population: str
-    ring_s: float = 0.0         # from the first ringing to answer, CANCEL or rejection; 0: it never rings
+    ring_s: float = 0.0  # from the first ringing to answer, CANCEL or rejection; 0: it never rings
     talk_s: float = 0.0
     post_dial_delay_s: float = 0.5
     status_code: int = 200
@@ -66,10 +67,12 @@ class Request:
     start_ns: int
     line: Line
     method: str
-    user: str                   # address of record (REGISTER) or Request-URI user (OPTIONS)
-    status_codes: tuple[int, ...]   # one per attempt; a 401/407 before another code means credentials follow; 0: no reply
+    user: str  # address of record (REGISTER) or Request-URI user (OPTIONS)
+    status_codes: tuple[
+        int, ...
+    ]  # one per attempt; a 401/407 before another code means credentials follow; 0: no reply
     population: str
-    target: str = ""            # server address, empty: the home server
+    target: str = ""  # server address, empty: the home server
     label: str = HONEST
     variant: str = ""
     expires_s: int = 3600

@@ -1,4 +1,5 @@
 """The truth beside a capture: JSON Lines, one object per call and one per source of requests outside calls."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -63,9 +64,27 @@ class Labels:
         self.calls += 1
         self.frauds += call.label != "honest"
         source = call.line.endpoint
-        return self._encode(CallLabel(
-            call_id, call.line.user, call.dialled, call.line.number, call.callee, f"{source.address}:{source.port}", timestamp(call.start_ns),
-            call.outcome.value, call.status_code, round(call.talk_s, 3), call.label, call.population, call.variant, scenario)) + b"\n"
+        return (
+            self._encode(
+                CallLabel(
+                    call_id,
+                    call.line.user,
+                    call.dialled,
+                    call.line.number,
+                    call.callee,
+                    f"{source.address}:{source.port}",
+                    timestamp(call.start_ns),
+                    call.outcome.value,
+                    call.status_code,
+                    round(call.talk_s, 3),
+                    call.label,
+                    call.population,
+                    call.variant,
+                    scenario,
+                )
+            )
+            + b"\n"
+        )
 
     def note_request(self, request: Request, scenario: str) -> None:
         key = (request.line.endpoint.address, request.label, request.population, request.variant, scenario)
@@ -78,7 +97,22 @@ class Labels:
         """The source lines, in order of first request."""
         for key, (first_ns, last_ns, requests, users) in self._sources.items():
             source, label, population, variant, scenario = key
-            yield self._encode(SourceLabel(source, timestamp(first_ns), timestamp(last_ns), requests, len(users), label, population, variant, scenario)) + b"\n"
+            yield (
+                self._encode(
+                    SourceLabel(
+                        source,
+                        timestamp(first_ns),
+                        timestamp(last_ns),
+                        requests,
+                        len(users),
+                        label,
+                        population,
+                        variant,
+                        scenario,
+                    )
+                )
+                + b"\n"
+            )
 
     @property
     def sources(self) -> int:

@@ -1,4 +1,5 @@
 """One Call-ID between a line and the server: its identity (RFC 3261 12) and the messages either side can send."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from simulator.intent import Endpoint, Line
 from simulator.message import Fields, render, request_line, status_line
 from simulator.vendors import Style
 
-_TELLS_METHODS = ("INVITE", "UPDATE", "REGISTER", "OPTIONS")     # requests with Allow and Supported
+_TELLS_METHODS = ("INVITE", "UPDATE", "REGISTER", "OPTIONS")  # requests with Allow and Supported
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Leg:
         self.target = target or server.endpoint
         self.uri = self.own = self.other = self.user = ""
         self._rng = rng
-        self.via = ""                   # of the line's current transaction
+        self.via = ""  # of the line's current transaction
         self._tag, self._server_tag = line.style.tag.draw(rng), server.style.tag.draw(rng)
         self.cseq = int(line.style.cseq.draw(rng)) - 1
         self._server_cseq = rng.randrange(1, 200)
@@ -45,9 +46,12 @@ class Leg:
     def new_branch(self) -> None:
         endpoint, style = self.line.endpoint, self.line.style
         rport = ";rport" if style.rport else ""
-        self.via = f"SIP/2.0/UDP {endpoint.address}:{endpoint.port}{rport};branch=z9hG4bK{style.branch.draw(self._rng, endpoint.address)}"
+        branch = style.branch.draw(self._rng, endpoint.address)
+        self.via = f"SIP/2.0/UDP {endpoint.address}:{endpoint.port}{rport};branch=z9hG4bK{branch}"
 
-    def request(self, method: str, cseq: int, at_ns: int, body: str = "", *, in_dialog: bool = False, more: Fields | None = None) -> bytes:
+    def request(
+        self, method: str, cseq: int, at_ns: int, body: str = "", *, in_dialog: bool = False, more: Fields | None = None
+    ) -> bytes:
         """A request of the line; in a dialog its To has the server's tag."""
         style = self.line.style
         fields = self._common(f"{cseq} {method}", in_dialog)
@@ -88,8 +92,10 @@ class Leg:
     def credentials(self) -> str:
         """A Digest response (RFC 2617); the server of this simulation knows already what it thinks of it."""
         rng = self._rng
-        return (f'Digest username="{self.user}", realm="{self.target.address}", nonce="{rng.getrandbits(96):024x}", '
-                f'uri="{self.uri}", response="{rng.getrandbits(128):032x}", algorithm=MD5')
+        return (
+            f'Digest username="{self.user}", realm="{self.target.address}", nonce="{rng.getrandbits(96):024x}", '
+            f'uri="{self.uri}", response="{rng.getrandbits(128):032x}", algorithm=MD5'
+        )
 
     # --- what the server sends
 
@@ -110,14 +116,20 @@ class Leg:
         """A request of the server inside the dialog, and its Via for the response."""
         server, endpoint = self.server, self.line.endpoint
         here = server.endpoint
-        via = f"SIP/2.0/UDP {here.address}:{here.port};branch=z9hG4bK{server.style.branch.draw(self._rng, here.address)}"
+        via = (
+            f"SIP/2.0/UDP {here.address}:{here.port};branch=z9hG4bK{server.style.branch.draw(self._rng, here.address)}"
+        )
         self._server_cseq += 1
         fields = self._server_common(via, method)
         fields["Max-Forwards"] = str(server.style.max_forwards)
-        return via, render(request_line(method, f"sip:{self.user}@{endpoint.address}:{endpoint.port}"), server.style, fields)
+        return via, render(
+            request_line(method, f"sip:{self.user}@{endpoint.address}:{endpoint.port}"), server.style, fields
+        )
 
     def challenge(self) -> str:
-        return f'Digest realm="{self.target.address}", nonce="{self._rng.getrandbits(96):024x}", algorithm=MD5, qop="auth"'
+        return (
+            f'Digest realm="{self.target.address}", nonce="{self._rng.getrandbits(96):024x}", algorithm=MD5, qop="auth"'
+        )
 
     @property
     def server_uri(self) -> str:
@@ -134,5 +146,10 @@ class Leg:
         return {"Via": self.via, "From": f"{self.own};tag={self._tag}", "To": to, "Call-ID": self.call_id, "CSeq": cseq}
 
     def _server_common(self, via: str, method: str) -> Fields:
-        return {"Via": via, "From": f"{self.other};tag={self._server_tag}", "To": f"{self.own};tag={self._tag}",
-                "Call-ID": self.call_id, "CSeq": f"{self._server_cseq} {method}"}
+        return {
+            "Via": via,
+            "From": f"{self.other};tag={self._server_tag}",
+            "To": f"{self.own};tag={self._tag}",
+            "Call-ID": self.call_id,
+            "CSeq": f"{self._server_cseq} {method}",
+        }

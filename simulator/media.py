@@ -4,6 +4,7 @@ Payloads are G.711-like noise while somebody speaks and the idle code while nobo
 exponential spells (ITU-T P.59: about 1.0 s of talk, 1.6 s of silence on one side). Only the raw `PCG64` bits are drawn
 from NumPy, so that the same seed gives the same bytes with every NumPy.
 """
+
 from __future__ import annotations
 
 import struct
@@ -16,12 +17,12 @@ from simulator.packets import HEADER_BYTES, frame
 from simulator.scenario import Capture, Network
 
 RTP_BYTES = 12
-PACKET_NS = 20_000_000          # ptime 20 ms
-TICKS = 160                     # of the 8 kHz clock in one packet
+PACKET_NS = 20_000_000  # ptime 20 ms
+TICKS = 160  # of the 8 kHz clock in one packet
 PAYLOAD_BYTES = {0: 160, 8: 160, 18: 20}
 IDLE = {0: 0xFF, 8: 0xD5, 18: 0x00}
 TALK_S, SILENCE_S = 1.0, 1.6
-SOUNDS = 50                     # different packets of speech; one second, repeated
+SOUNDS = 50  # different packets of speech; one second, repeated
 
 
 @dataclass(slots=True)
@@ -57,7 +58,7 @@ class Stream:
         talking = _talk_spells(bits, count)
         sent = talking if flow.silence_suppressed else np.ones(count, bool)
         kept = sent & (uniform(bits, count) >= network.loss_ratio) & (uniform(bits, count) >= capture.drop_ratio)
-        skew = 1.0 + (uniform(bits, 1)[0] - 0.5) * 1e-4                        # the sender's clock, within 50 ppm
+        skew = 1.0 + (uniform(bits, 1)[0] - 0.5) * 1e-4  # the sender's clock, within 50 ppm
         jitter_ns = -np.log1p(-uniform(bits, count)) * network.jitter_ms * 1e6
         times = flow.start_ns + (np.arange(count) * (PACKET_NS * skew) + jitter_ns).astype(np.int64)
         held = uniform(bits, count) < network.reorder_ratio
@@ -69,8 +70,12 @@ class Stream:
         index = np.concatenate((index, again))
         order = np.argsort(times, kind="stable")
         self._times, self._index, self._talking, self._next = times[order], index[order], talking, 0
-        self._counted = np.cumsum(sent) - 1     # the sequence number counts what was sent, the timestamp goes on in silence
-        self._marker = talking & ~np.concatenate(([False], talking[:-1])) if flow.silence_suppressed else np.arange(count) == 0
+        self._counted = (
+            np.cumsum(sent) - 1
+        )  # the sequence number counts what was sent, the timestamp goes on in silence
+        self._marker = (
+            talking & ~np.concatenate(([False], talking[:-1])) if flow.silence_suppressed else np.arange(count) == 0
+        )
         sequence, tick, ssrc, sound = bits.random_raw(4).tolist()
         self._first_sequence, self._first_tick, self._sound = sequence & 0xFFFF, tick & 0xFFFFFFFF, sound % SOUNDS
         self._template = self._frame(ssrc & 0xFFFFFFFF)
@@ -80,11 +85,14 @@ class Stream:
         return self._next >= len(self._times)
 
     def _frame(self, ssrc: int) -> np.ndarray:
-        payload = struct.pack("!BBHII", 0x80, self.flow.codec, 0, 0, ssrc) + bytes((IDLE[self.flow.codec],)) * PAYLOAD_BYTES[self.flow.codec]
+        payload = (
+            struct.pack("!BBHII", 0x80, self.flow.codec, 0, 0, ssrc)
+            + bytes((IDLE[self.flow.codec],)) * PAYLOAD_BYTES[self.flow.codec]
+        )
         return np.frombuffer(frame(self.flow.source, self.flow.destination, payload, 0, self.flow.inbound), np.uint8)
 
     def take(self, until_ns: int) -> tuple[np.ndarray, np.ndarray]:
-        """Times (int64 [n], ns, rising) and frames (uint8 [n, bytes]) of all packets before `until_ns` not yet taken."""
+        """Times (int64 [n], ns, rising) and frames (uint8 [n, bytes]) of the packets until `until_ns` not yet taken."""
         stop = int(np.searchsorted(self._times, until_ns))
         times, index = self._times[self._next : stop], self._index[self._next : stop]
         self._next = max(self._next, stop)
@@ -92,8 +100,12 @@ class Stream:
         frames[:] = self._template
         rtp = HEADER_BYTES
         frames[:, rtp + 1] |= self._marker[index].astype(np.uint8) << 7
-        frames[:, rtp + 2 : rtp + 4] = ((self._counted[index] + self._first_sequence) & 0xFFFF).astype(">u2")[:, None].view(np.uint8)
-        frames[:, rtp + 4 : rtp + 8] = ((index * TICKS + self._first_tick) & 0xFFFFFFFF).astype(">u4")[:, None].view(np.uint8)
+        frames[:, rtp + 2 : rtp + 4] = (
+            ((self._counted[index] + self._first_sequence) & 0xFFFF).astype(">u2")[:, None].view(np.uint8)
+        )
+        frames[:, rtp + 4 : rtp + 8] = (
+            ((index * TICKS + self._first_tick) & 0xFFFFFFFF).astype(">u4")[:, None].view(np.uint8)
+        )
         loud = np.flatnonzero(self._talking[index])
         frames[loud, rtp + RTP_BYTES :] = _speech(self._size - rtp - RTP_BYTES)[(index[loud] + self._sound) % SOUNDS]
         return times, frames
@@ -114,6 +126,7 @@ _SPEECH: dict[int, np.ndarray] = {}
 def _speech(payload_bytes: int) -> np.ndarray:
     """uint8 [SOUNDS, payload_bytes]: one second that repeats."""
     if payload_bytes not in _SPEECH:
-        _SPEECH[payload_bytes] = np.frombuffer(np.random.PCG64(payload_bytes).random_raw(SOUNDS * payload_bytes // 8 + 1).tobytes(),
-                                               np.uint8)[: SOUNDS * payload_bytes].reshape(SOUNDS, payload_bytes)
+        _SPEECH[payload_bytes] = np.frombuffer(
+            np.random.PCG64(payload_bytes).random_raw(SOUNDS * payload_bytes // 8 + 1).tobytes(), np.uint8
+        )[: SOUNDS * payload_bytes].reshape(SOUNDS, payload_bytes)
     return _SPEECH[payload_bytes]

@@ -1,4 +1,5 @@
 """SIP messages in a product's own writing (RFC 3261 7)."""
+
 from __future__ import annotations
 
 from simulator.vendors import Style

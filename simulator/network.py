@@ -1,4 +1,5 @@
 """The way from the wire into the capture: direction, drops, duplicates, reordering."""
+
 from __future__ import annotations
 
 from random import Random
@@ -7,9 +8,9 @@ from simulator.intent import Endpoint
 from simulator.packets import frame
 from simulator.scenario import Capture, Network
 
-Frame = tuple[int, bytes]       # capture time in ns, the Ethernet frame
+Frame = tuple[int, bytes]  # capture time in ns, the Ethernet frame
 
-_DUPLICATE_AFTER_NS = (2_000, 80_000)           # a mirror port that sees both sides of a switch
+_DUPLICATE_AFTER_NS = (2_000, 80_000)  # a mirror port that sees both sides of a switch
 _HELD_BACK_NS = (2_000_000, 30_000_000)
 
 
@@ -19,9 +20,13 @@ class Mirror:
     def __init__(self, network: Network, capture: Capture, rng: Random):
         self._network, self._capture, self._rng = network, capture, rng
         self._identification = 0
-        self._plain = not (network.duplicate_ratio or network.reorder_ratio or capture.drop_ratio or capture.direction != "both")
+        self._plain = not (
+            network.duplicate_ratio or network.reorder_ratio or capture.drop_ratio or capture.direction != "both"
+        )
 
-    def see(self, frames: list[Frame], at_ns: int, source: Endpoint, destination: Endpoint, payload: bytes, inbound: bool) -> None:
+    def see(
+        self, frames: list[Frame], at_ns: int, source: Endpoint, destination: Endpoint, payload: bytes, inbound: bool
+    ) -> None:
         """Append the datagram's frame to `frames`: once, twice, later, or not at all."""
         self._identification += 1
         seen = frame(source, destination, payload, self._identification, inbound)

@@ -3,6 +3,7 @@
 A number is held as its E.164 digits without "+" (ITU-T E.164, at most 15 digits). The prefixes are a sample of each
 national plan, chosen so that libphonenumber calls the drawn numbers possible; no number here is known to be anyone's.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -34,22 +35,42 @@ def _same_length(prefixes: str, digits: int) -> Ranges:
 PLANS = {
     plan.country: plan
     for plan in (
-        Plan("CN", "86", "0", "00",
-             _same_length("130 131 132 135 136 137 138 139 150 151 152 158 159 166 176 177 182 185 186 187 188 189 191 199", 11),
-             _same_length("106 108 208 218 288 238 258", 10) + _same_length("5718 5918 7318 7558", 11)),
-        Plan("DE", "49", "0", "00",
-             _same_length("1511 1512 1514 1520 1522 1573 1575 1577 1590", 11) + _same_length("160 170 171 172 173 175 176 179", 10),
-             _same_length("302 303 403 404 692 693 892 893 2219 7112", 10)),
-        Plan("US", "1", "", "011",
-             _same_length("202555 212555 305555 312555 404555 415555 512555 617555 702555 206555", 10),
-             _same_length("2122 2132 3122 4152 6172 7132 3032 2022 5032", 10)),
-        Plan("GB", "44", "0", "00", _same_length("7400 7500 7700 7800 7900", 10), _same_length("207 208 121 161 113", 10)),
+        Plan(
+            "CN",
+            "86",
+            "0",
+            "00",
+            _same_length(
+                "130 131 132 135 136 137 138 139 150 151 152 158 159 166 176 177 182 185 186 187 188 189 191 199", 11
+            ),
+            _same_length("106 108 208 218 288 238 258", 10) + _same_length("5718 5918 7318 7558", 11),
+        ),
+        Plan(
+            "DE",
+            "49",
+            "0",
+            "00",
+            _same_length("1511 1512 1514 1520 1522 1573 1575 1577 1590", 11)
+            + _same_length("160 170 171 172 173 175 176 179", 10),
+            _same_length("302 303 403 404 692 693 892 893 2219 7112", 10),
+        ),
+        Plan(
+            "US",
+            "1",
+            "",
+            "011",
+            _same_length("202555 212555 305555 312555 404555 415555 512555 617555 702555 206555", 10),
+            _same_length("2122 2132 3122 4152 6172 7132 3032 2022 5032", 10),
+        ),
+        Plan(
+            "GB", "44", "0", "00", _same_length("7400 7500 7700 7800 7900", 10), _same_length("207 208 121 161 113", 10)
+        ),
         Plan("FR", "33", "0", "00", _same_length("61 62 66 75 76", 9), _same_length("142 145 478 491", 9)),
         Plan("BR", "55", "0", "00", _same_length("119 219 319 419", 11), _same_length("113 213 313", 10)),
     )
 }
 
-# Destinations that revenue-share and satellite fraud lists name (CFCA, i3forum): (E.164 prefix, digits of the whole number).
+# Destinations that lists of revenue-share fraud name (CFCA, i3forum): (E.164 prefix, digits of the whole number).
 HIGH_COST: dict[str, Ranges] = {
     "africa": (("25261", 12), ("23177", 12), ("23222", 11), ("22032", 10), ("23566", 11), ("25768", 11), ("24388", 12)),
     "islands": (("96077", 10), ("67570", 11), ("24760", 8), ("68872", 10), ("67877", 10)),
@@ -69,7 +90,7 @@ def draw_from(ranges: Ranges, rng: Random) -> str:
 
 def successor(number: str, step: int = 1) -> str:
     """The number `step` further, of the same length: what a war dialler calls next."""
-    return str(int(number) + step).zfill(len(number))[-len(number):]
+    return str(int(number) + step).zfill(len(number))[-len(number) :]
 
 
 def written(number: str, form: str, home: Plan) -> str:
@@ -78,7 +99,7 @@ def written(number: str, form: str, home: Plan) -> str:
     if form == "e164":
         return "+" + number
     if form == "national" and number.startswith(home.code):
-        national = number[len(home.code):]
+        national = number[len(home.code) :]
         return national if _is_mobile_of_china(national, home) else home.trunk_prefix + national
     if form == "digits":
         return number

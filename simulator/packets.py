@@ -1,4 +1,5 @@
 """Ethernet II, IPv4 (RFC 791) and UDP (RFC 768) around a payload; the pieces that do not change are kept."""
+
 from __future__ import annotations
 
 import socket
@@ -9,7 +10,7 @@ from simulator.intent import Endpoint
 
 ETHERNET_BYTES, IPV4_BYTES, UDP_BYTES = 14, 20, 8
 HEADER_BYTES = ETHERNET_BYTES + IPV4_BYTES + UDP_BYTES
-UDP_PAYLOAD_LIMIT_BYTES = 1472      # of one Ethernet frame; nothing here is fragmented
+UDP_PAYLOAD_LIMIT_BYTES = 1472  # of one Ethernet frame; nothing here is fragmented
 
 _SERVER_SIDE_MAC, _FAR_SIDE_MAC = bytes.fromhex("0242ac110005"), bytes.fromhex("0242ac1100fe")
 _LENGTHS = struct.Struct("!H")
@@ -36,11 +37,17 @@ def frame(source: Endpoint, destination: Endpoint, payload: bytes, identificatio
     checksum = partial + total + identification
     checksum = (checksum & 0xFFFF) + (checksum >> 16)
     checksum = ~((checksum & 0xFFFF) + (checksum >> 16)) & 0xFFFF
-    return b"".join((
-        before, struct.pack("!HH", total, identification), rest, _LENGTHS.pack(checksum),
-        _addresses(source.address, destination.address),
-        _UDP.pack(source.port, destination.port, UDP_BYTES + len(payload), 0), payload,
-    ))
+    return b"".join(
+        (
+            before,
+            struct.pack("!HH", total, identification),
+            rest,
+            _LENGTHS.pack(checksum),
+            _addresses(source.address, destination.address),
+            _UDP.pack(source.port, destination.port, UDP_BYTES + len(payload), 0),
+            payload,
+        )
+    )
 
 
 @lru_cache(maxsize=65536)

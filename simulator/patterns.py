@@ -6,9 +6,10 @@ A field is `{kind}` or `{kind:argument}`:
 - `dec:100-999`: a whole number from the first to the last
 - `alnum:10`, `lower:10`, `upper:10`, `digits:10`, `token:10`: that many characters (`lower` and `upper` with digits,
   `token` with `~` and `-`)
-- `uuid`, `UUID`: a version 4 UUID
+- `uuid`: a version 4 UUID
 - `host`: the sender's own address; `date`: RFC 1123 date of sending
 """
+
 from __future__ import annotations
 
 import re
@@ -28,7 +29,10 @@ _ALPHABETS = {
     "digits": string.digits,
     "token": string.ascii_letters + string.digits + "~-",
 }
-_DAYS, _MONTHS = "Mon Tue Wed Thu Fri Sat Sun".split(), "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_DAYS, _MONTHS = (
+    ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
+)
 
 _Part = Callable[[Random, str, int], str]
 
@@ -55,6 +59,8 @@ class Pattern:
 
 
 def _part(kind: str, argument: str) -> _Part:
+    if kind in _FIXED_FIELDS:
+        return _FIXED_FIELDS[kind]
     if kind in ("hex", "HEX"):
         digits = int(argument)
         form = f"%0{digits}{'x' if kind == 'hex' else 'X'}"
@@ -65,14 +71,6 @@ def _part(kind: str, argument: str) -> _Part:
     if kind in _ALPHABETS:
         alphabet, count = _ALPHABETS[kind], int(argument)
         return lambda rng, host, at_ns: "".join(rng.choices(alphabet, k=count))
-    if kind == "uuid":
-        return lambda rng, host, at_ns: _uuid(rng)
-    if kind == "UUID":
-        return lambda rng, host, at_ns: _uuid(rng).upper()
-    if kind == "host":
-        return lambda rng, host, at_ns: host
-    if kind == "date":
-        return lambda rng, host, at_ns: http_date(at_ns // NS_PER_S)
     raise ValueError(f"unknown field {{{kind}}}")
 
 
@@ -87,3 +85,10 @@ def http_date(second: int) -> str:
     at = gmtime(second)
     clock = f"{at.tm_hour:02d}:{at.tm_min:02d}:{at.tm_sec:02d}"
     return f"{_DAYS[at.tm_wday]}, {at.tm_mday:02d} {_MONTHS[at.tm_mon - 1]} {at.tm_year} {clock} GMT"
+
+
+_FIXED_FIELDS: dict[str, _Part] = {
+    "uuid": lambda rng, host, at_ns: _uuid(rng),
+    "host": lambda rng, host, at_ns: host,
+    "date": lambda rng, host, at_ns: http_date(at_ns // NS_PER_S),
+}

@@ -3,9 +3,11 @@
 A population is a msgspec struct: its fields are the keys that a scenario file may give it. To add one, write a subclass
 with a tag and a docstring, implement `intents`, and name it in `simulator.scenario.Population`.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 from typing import Annotated, Literal
 
@@ -14,7 +16,7 @@ import msgspec
 from simulator.intent import Endpoint, Intent, Line
 from simulator.numbers import written
 from simulator.town import Answering, Town
-from simulator.vendors import Role, Style
+from simulator.vendors import Role
 
 Ratio = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Positive = Annotated[float, msgspec.Meta(gt=0.0)]
@@ -25,9 +27,9 @@ Form = Literal["e164", "digits", "national", "international"]
 class PopulationBase(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, tag_field="kind"):
     """The keys all populations share."""
 
-    name: str                               # in labels, and to be named by `through`
-    vendors: tuple[str, ...] = ()           # style names; none: all that the role has in the scenario's regime
-    form: Form = "national"                 # how the caller's own number is written
+    name: str  # in labels, and to be named by `through`
+    vendors: tuple[str, ...] = ()  # style names; none: all that the role has in the scenario's regime
+    form: Form = "national"  # how the caller's own number is written
     answer_ratio: Ratio = 0.6
     ring_median_s: Positive = 7.0
     talk_median_s: Positive = 60.0
@@ -42,20 +44,21 @@ class PopulationBase(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, t
 
     def answering(self, **changes: float) -> Answering:
         """How its calls are answered, as the keys say."""
-        values = {"answer_ratio": self.answer_ratio, "ring_median_s": self.ring_median_s,
-                  "talk_median_s": self.talk_median_s, "talk_sigma": self.talk_sigma}
+        values = {
+            "answer_ratio": self.answer_ratio,
+            "ring_median_s": self.ring_median_s,
+            "talk_median_s": self.talk_median_s,
+            "talk_sigma": self.talk_sigma,
+        }
         return Answering(**(values | changes))
 
     def device(self, town: Town, rng: Random, role: Role, endpoint: Endpoint, number: str = "") -> Line:
         """A line with a style of the role, at this endpoint."""
         style = town.style(role, rng, self.vendors)
-        return self.line(town, rng, number or town.new_number(rng), endpoint, style, rng.choice(style.agents))
-
-    def line(self, town: Town, rng: Random, number: str, endpoint: Endpoint, style: Style, agent: str, **more: object) -> Line:
-        """A further number at a device that exists."""
+        number = number or town.new_number(rng)
         domain = town.server.address if rng.random() < 0.5 else endpoint.address
-        return Line(number, written(number, self.form, town.home), endpoint, style, agent, domain, **more)
+        return Line(number, written(number, self.form, town.home), endpoint, style, rng.choice(style.agents), domain)
 
-    def beside(self, town: Town, rng: Random, device: Line, number: str) -> Line:
+    def beside(self, town: Town, device: Line, number: str) -> Line:
         """Another number calling through the same device."""
-        return self.line(town, rng, number, device.endpoint, device.style, device.agent, challenged=device.challenged)
+        return replace(device, number=number, user=written(number, self.form, town.home))

@@ -3,6 +3,7 @@
 Only `random.Random` is used here: CPython keeps its `random()` stream fixed for a seed, and it is quicker than NumPy
 for one value at a time.
 """
+
 from __future__ import annotations
 
 import math
@@ -32,7 +33,9 @@ def weight(curve: Curve, at_ns: int, utc_offset_h: float) -> float:
     return CURVES[curve][int(at_ns / NS_PER_S / 3600 + utc_offset_h) % 24]
 
 
-def arrivals(rng: Random, start_ns: int, end_ns: int, per_hour: float, curve: Curve, utc_offset_h: float) -> Iterator[int]:
+def arrivals(
+    rng: Random, start_ns: int, end_ns: int, per_hour: float, curve: Curve, utc_offset_h: float
+) -> Iterator[int]:
     """The moments of a Poisson process with the daily mean `per_hour`, by thinning (Lewis and Shedler 1979)."""
     peak = max(CURVES[curve])
     if per_hour <= 0:

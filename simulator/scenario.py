@@ -1,31 +1,55 @@
 """A scenario: populations, network and capture, a duration and a seed, read from a TOML file."""
+
 from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Union
+from typing import Literal
 
 import msgspec
 
 from simulator.errors import ScenarioError
-from simulator.fraud import FRAUD_POPULATIONS
-from simulator.honest import HONEST_POPULATIONS
+from simulator.fraud import Irsf, OptionsScan, RegistrationScan, Robocall, Wangiri
+from simulator.honest import (
+    Alarms,
+    CallCentre,
+    Couriers,
+    Households,
+    Keepalives,
+    Office,
+    Registrations,
+    Reminders,
+)
 from simulator.population import Positive, Ratio
 from simulator.vendors import STYLES, Regime
 
 SHIPPED = Path(__file__).parent / "scenarios"
 
-Population = Union[HONEST_POPULATIONS + FRAUD_POPULATIONS]
+Population = (
+    Households
+    | Office
+    | CallCentre
+    | Couriers
+    | Reminders
+    | Alarms
+    | Registrations
+    | Keepalives
+    | Robocall
+    | Wangiri
+    | Irsf
+    | RegistrationScan
+    | OptionsScan
+)
 
 
 class Network(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What happens to packets between the ends and on the way to the capture."""
 
-    delay_ms: float = 15.0              # one way, median
-    jitter_ms: float = 2.0              # of RTP, mean of an exponential
-    loss_ratio: Ratio = 0.0             # lost between the ends: SIP is retransmitted, RTP is missing
-    duplicate_ratio: Ratio = 0.0        # seen twice by the capture
-    reorder_ratio: Ratio = 0.0          # held back by a few milliseconds, so that it arrives after later packets
+    delay_ms: float = 15.0  # one way, median
+    jitter_ms: float = 2.0  # of RTP, mean of an exponential
+    loss_ratio: Ratio = 0.0  # lost between the ends: SIP is retransmitted, RTP is missing
+    duplicate_ratio: Ratio = 0.0  # seen twice by the capture
+    reorder_ratio: Ratio = 0.0  # held back by a few milliseconds, so that it arrives after later packets
 
 
 class Capture(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -33,15 +57,15 @@ class Capture(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     resolution: Literal["ns", "us"] = "ns"
     snaplen_bytes: int = 65_535
-    drop_ratio: Ratio = 0.0             # lost by the capture alone: the ends do not notice
-    direction: Literal["both", "to_server", "from_server"] = "both"     # a mirror of one direction only
+    drop_ratio: Ratio = 0.0  # lost by the capture alone: the ends do not notice
+    direction: Literal["both", "to_server", "from_server"] = "both"  # a mirror of one direction only
 
 
 class Media(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """RTP of answered calls."""
 
-    share: Ratio = 0.0                  # of answered calls whose RTP is captured
-    limit_s: float = 3600.0             # of one call's talk that is captured at most
+    share: Ratio = 0.0  # of answered calls whose RTP is captured
+    limit_s: float = 3600.0  # of one call's talk that is captured at most
     silence_suppression_ratio: Ratio = 0.2  # streams that send nothing while nobody speaks
 
 
@@ -49,17 +73,17 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """One scenario, as its file says it."""
 
     title: str
-    start: datetime                     # with an offset: the local time of the populations
+    start: datetime  # with an offset: the local time of the populations
     duration_s: Positive
     seed: int
-    country: str = "CN"                 # home numbering plan, ISO 3166
-    regime: Regime = "any"              # which vendors may appear: training and evaluation share some only
-    calls: int = 0                      # stop after this many calls; 0: at the end of the duration
+    country: str = "CN"  # home numbering plan, ISO 3166
+    regime: Regime = "any"  # which vendors may appear: training and evaluation share some only
+    calls: int = 0  # stop after this many calls; 0: at the end of the duration
     network: Network = msgspec.field(default_factory=Network)
     capture: Capture = msgspec.field(default_factory=Capture)
     media: Media = msgspec.field(default_factory=Media)
     population: list[Population]
-    name: str = ""                      # the file's stem, filled by `load`
+    name: str = ""  # the file's stem, filled by `load`
 
 
 def find(name: str | Path) -> Path:

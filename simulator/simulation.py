@@ -3,13 +3,17 @@
 Everything is played in order of time. Frames wait in a heap until no later intent can come before them, RTP is made by
 the window; so memory grows with what happens at once, not with the length of the scenario.
 """
+
 from __future__ import annotations
 
 import heapq
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from random import Random
+from typing import BinaryIO
 
 from simulator.dialogue import Dialogue
 from simulator.intent import Call, Intent
@@ -39,9 +43,11 @@ class Play:
 
     def __init__(self, scenario: Scenario, seed: int, index: int = 0):
         self.scenario = scenario
-        offset = scenario.start.utcoffset()
+        offset = scenario.start.utcoffset() or timedelta()
         start_ns = int(scenario.start.timestamp()) * NS_PER_S
-        self.town = Town(scenario.country, start_ns, scenario.duration_s, offset.total_seconds() / 3600, scenario.regime, index)
+        self.town = Town(
+            scenario.country, start_ns, scenario.duration_s, offset.total_seconds() / 3600, scenario.regime, index
+        )
         mirror = Mirror(scenario.network, scenario.capture, self._rng(seed, "mirror"))
         self.dialogue = Dialogue(self.town, scenario.network, scenario.media, mirror, self._rng(seed, "dialogue"))
         for population in scenario.population:
@@ -53,8 +59,12 @@ class Play:
         return Random(f"{self.scenario.name}/{seed}/{purpose}")
 
     def _intents(self, seed: int) -> list[Intent]:
-        found = [intent for population in self.scenario.population
-                 for intent in population.intents(self.town, self._rng(seed, f"intents {population.name}"))]
+        found = [
+            intent
+            for population in self.scenario.population
+            for intent in population.intents(self.town, self._rng(seed, f"intents {population.name}"))
+            if intent.start_ns < self.town.end_ns
+        ]  # a call-back may be meant for later
         found.sort(key=lambda intent: intent.start_ns)
         if self.scenario.calls:
             found = _first_calls(found, self.scenario.calls)
@@ -81,7 +91,7 @@ class _Recorder:
 
     def add(self, frames: list[Frame], streams: Iterable[Stream]) -> None:
         for at_ns, seen in frames:
-            self._serial += 1       # equal times keep their order
+            self._serial += 1  # equal times keep their order
             heapq.heappush(self._waiting, (at_ns, self._serial, seen))
         self._streams.extend(streams)
 
@@ -100,17 +110,26 @@ class _Recorder:
             self.write_until(from_ns)
 
 
-def run(scenarios: str | Path | Scenario | Sequence[str | Path | Scenario], *, out: str | Path, labels: str | Path | None = None,
-        seed: int | None = None) -> Summary:
+def run(
+    scenarios: str | Path | Scenario | Sequence[str | Path | Scenario],
+    *,
+    out: str | Path,
+    labels: str | Path | None = None,
+    seed: int | None = None,
+) -> Summary:
     """Play one or more scenarios into one capture.
 
-    `scenarios`: paths, names of shipped scenarios, or `Scenario` objects; several share the mirror and the clock. `seed`
-    replaces each scenario's own. The same scenarios, seed and version give the same bytes. Raises ScenarioError, OSError.
+    `scenarios`: paths, names of shipped scenarios, or `Scenario` objects; several share the mirror and the clock, and
+    what the first one says of the capture file. `seed` replaces each scenario's own. The same scenarios, seed and
+    version give the same bytes. Raises ScenarioError and OSError.
     """
     several = [scenarios] if isinstance(scenarios, (str, Path, Scenario)) else scenarios
     loaded = [item if isinstance(item, Scenario) else load(item) for item in several]
     plays = [Play(scenario, scenario.seed if seed is None else seed, index) for index, scenario in enumerate(loaded)]
-    agenda = sorted(((intent.start_ns, index, intent) for index, play in enumerate(plays) for intent in play.intents), key=lambda item: item[:2])
+    agenda = sorted(
+        ((intent.start_ns, index, intent) for index, play in enumerate(plays) for intent in play.intents),
+        key=lambda item: item[:2],
+    )
     capture = loaded[0].capture
     truth = Labels()
     with CaptureWriter(Path(out), capture.resolution, capture.snaplen_bytes) as writer, _opened(labels) as label_file:
@@ -123,8 +142,14 @@ def run(scenarios: str | Path | Scenario | Sequence[str | Path | Scenario], *, o
             play = plays[index]
             played = play.dialogue.play(intent)
             scenario = play.scenario
-            recorder.add(played.frames, (Stream(flow, scenario.network, scenario.capture) for flow in played.flows
-                                         if scenario.capture.direction in ("both", "to_server" if flow.inbound else "from_server")))
+            recorder.add(
+                played.frames,
+                (
+                    Stream(flow, scenario.network, scenario.capture)
+                    for flow in played.flows
+                    if scenario.capture.direction in ("both", "to_server" if flow.inbound else "from_server")
+                ),
+            )
             if isinstance(intent, Call):
                 label_file.write(truth.of_call(intent, played.call_id, scenario.name))
             else:
@@ -134,5 +159,5 @@ def run(scenarios: str | Path | Scenario | Sequence[str | Path | Scenario], *, o
     return Summary(writer.packets, truth.calls, truth.frauds, truth.sources)
 
 
-def _opened(labels: str | Path | None):
-    return open(labels or "/dev/null", "wb")
+def _opened(labels: str | Path | None) -> BinaryIO:
+    return Path(labels or os.devnull).open("wb")

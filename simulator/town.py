@@ -1,13 +1,15 @@
 """The place a scenario plays in: whose lines exist, which addresses and styles they have, and who answers how."""
+
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from random import Random
 
 from simulator.intent import Call, Endpoint, Line, Outcome
 from simulator.numbers import PLANS, Plan, written
-from simulator.rhythm import NS_PER_S, log_normal
+from simulator.rhythm import NS_PER_S, Curve, arrivals, log_normal
 from simulator.vendors import Regime, Role, Style, some
 
 # Address blocks (RFC 1918 and the shared block of RFC 6598); each scenario of one run has its own /16 of each.
@@ -36,14 +38,16 @@ class Answering:
     ring_median_s: float
     talk_median_s: float
     talk_sigma: float
-    not_found_ratio: float = 0.0    # numbers out of service, on top of the usual few
+    not_found_ratio: float = 0.0  # numbers out of service, on top of the usual few
     talk_limit_s: float = 4 * 3600.0
 
 
 class Town:
     """Lines, addresses and styles of one scenario; populations settle in it first, and then call."""
 
-    def __init__(self, country: str, start_ns: int, duration_s: float, utc_offset_h: float, regime: Regime, index: int = 0):
+    def __init__(
+        self, country: str, start_ns: int, duration_s: float, utc_offset_h: float, regime: Regime, index: int = 0
+    ):
         self.home: Plan = PLANS[country]
         self.start_ns = start_ns
         self.end_ns = start_ns + int(duration_s * NS_PER_S)
@@ -51,13 +55,17 @@ class Town:
         self.regime = regime
         self.server = Endpoint(str(_SERVERS + (index << 16) + 5))
         self.media_server = str(_SERVERS + (index << 16) + 6)
-        self.subscribers: list[Line] = []           # lines that others may call
-        self.trunks: dict[str, Line] = {}           # population name -> the device its calls come through
-        self.members: dict[str, list[Line]] = {}    # population name -> its own lines
+        self.subscribers: list[Line] = []  # lines that others may call
+        self.trunks: dict[str, Line] = {}  # population name -> the device its calls come through
+        self.members: dict[str, list[Line]] = {}  # population name -> its own lines
         self._by_number: dict[str, Line] = {}
         self._subscriber_address = _SUBSCRIBERS + (index << 16)
         self._trunk_address = _TRUNKS + (index << 16)
         self._numbers: set[str] = set()
+
+    def arrivals(self, rng: Random, per_hour: float, curve: Curve) -> Iterator[int]:
+        """The moments of a Poisson process over the whole scenario, in local time."""
+        return arrivals(rng, self.start_ns, self.end_ns, per_hour, curve, self.utc_offset_h)
 
     def new_number(self, rng: Random, mobile_share: float = 0.7, country: str = "") -> str:
         """A number that no one in this town has yet."""
@@ -102,11 +110,31 @@ class Town:
         return self._by_number.get(number)
 
 
-def call(rng: Random, town: Town, at_ns: int, line: Line, callee: str, how: Answering, population: str, *,
-         label: str = "honest", variant: str = "", dialled: str = "") -> Call:
+def call(
+    rng: Random,
+    town: Town,
+    at_ns: int,
+    line: Line,
+    callee: str,
+    how: Answering,
+    population: str,
+    *,
+    label: str = "honest",
+    variant: str = "",
+    dialled: str = "",
+) -> Call:
     """A call whose end is drawn from how the called side answers."""
-    made = Call(at_ns, line, callee, dialled or town.dial(callee, rng), Outcome.ANSWERED, population, label=label, variant=variant,
-                post_dial_delay_s=log_normal(rng, 0.9, 0.6, 0.08, 9.0))
+    made = Call(
+        at_ns,
+        line,
+        callee,
+        dialled or town.dial(callee, rng),
+        Outcome.ANSWERED,
+        population,
+        label=label,
+        variant=variant,
+        post_dial_delay_s=log_normal(rng, 0.9, 0.6, 0.08, 9.0),
+    )
     luck = rng.random()
     if luck < how.not_found_ratio:
         made.outcome, made.status_code = Outcome.REJECTED, 404

@@ -1,4 +1,5 @@
 """Getting a message across: delays, losses, and the retransmissions that follow (RFC 3261 17)."""
+
 from __future__ import annotations
 
 from random import Random
@@ -9,8 +10,8 @@ from simulator.rhythm import NS_PER_S
 from simulator.scenario import Network
 
 T1_NS, T2_NS = NS_PER_S // 2, 4 * NS_PER_S
-INVITE_SENDINGS = 7             # until timer B, 64 * T1 after the first (RFC 3261 17.1.1.2)
-_WORK_NS = (300_000, 4_000_000)     # what a SIP stack needs to answer
+INVITE_SENDINGS = 7  # until timer B, 64 * T1 after the first (RFC 3261 17.1.1.2)
+_WORK_NS = (300_000, 4_000_000)  # what a SIP stack needs to answer
 
 
 class Transport:

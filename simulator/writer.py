@@ -1,11 +1,13 @@
 """pcap files (draft-ietf-opsawg-pcap): single frames and whole blocks of frames, merged by time."""
+
 from __future__ import annotations
 
 import gzip
 import io
 import struct
+from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -15,33 +17,33 @@ from simulator.rhythm import NS_PER_S
 MAGIC = {"ns": 0xA1B23C4D, "us": 0xA1B2C3D4}
 LINK_ETHERNET = 1
 RECORD_BYTES = 16
+BUFFER_BYTES = 1 << 20
 _RECORD = struct.Struct("<IIII")
 
-Block = tuple[np.ndarray, np.ndarray]   # times int64 [n] in ns, frames uint8 [n, bytes]
+Block = tuple[np.ndarray, np.ndarray]  # times int64 [n] in ns, frames uint8 [n, bytes]
 
 
 class CaptureWriter:
-    """Writes one capture; `.gz` in the name compresses it, without name or time, so that equal input gives equal bytes."""
+    """Writes one capture; `.gz` in the name compresses it, without file name and time: equal input, equal bytes."""
 
     def __init__(self, path: Path, resolution: str = "ns", snaplen_bytes: int = 65_535):
-        self._raw = open(path, "wb")
-        self._out: BinaryIO = self._raw
+        self._open = ExitStack()
+        raw: Any = self._open.enter_context(path.open("wb"))
         if path.suffix == ".gz":
-            self._out = gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, compresslevel=9, mtime=0)
-        self._buffered = io.BufferedWriter(self._out, 1 << 20)
+            packed = gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=9, mtime=0)
+            raw = self._open.enter_context(packed)
+        self._buffered = io.BufferedWriter(raw, BUFFER_BYTES)
         self._unit_ns = 1 if resolution == "ns" else 1000
         self._snaplen = snaplen_bytes
         self.packets = 0
         self._buffered.write(struct.pack("<IHHiIII", MAGIC[resolution], 2, 4, 0, 0, snaplen_bytes, LINK_ETHERNET))
 
-    def __enter__(self) -> "CaptureWriter":
+    def __enter__(self) -> CaptureWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._buffered.flush()
-        if self._out is not self._raw:
-            self._out.close()
-        self._raw.close()
+        self._open.close()
 
     def write(self, frames: list[Frame], blocks: list[Block]) -> None:
         """Write all of these, merged by time; frames are in order already, and none is older than what was written."""
@@ -49,9 +51,15 @@ class CaptureWriter:
         if not blocks:
             self._buffered.write(b"".join(map(self._record, frames)))
             return
-        times = np.concatenate([np.fromiter((at_ns for at_ns, _ in frames), np.int64, len(frames)), *(times for times, _ in blocks)])
-        lengths = np.concatenate([np.fromiter((self._length(seen) for _, seen in frames), np.int64, len(frames)),
-                                  *(np.full(len(times), self._length(rows[0]) if len(rows) else 0) for times, rows in blocks)])
+        times = np.concatenate(
+            [np.fromiter((at_ns for at_ns, _ in frames), np.int64, len(frames)), *(times for times, _ in blocks)]
+        )
+        lengths = np.concatenate(
+            [
+                np.fromiter((self._length(seen) for _, seen in frames), np.int64, len(frames)),
+                *(np.full(len(times), self._length(rows[0]) if len(rows) else 0) for times, rows in blocks),
+            ]
+        )
         order = np.argsort(times, kind="stable")
         starts = np.empty(len(times), np.int64)
         starts[order] = np.concatenate(([0], np.cumsum(lengths[order])[:-1]))
