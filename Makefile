@@ -55,10 +55,7 @@ train-env: build $(VENV_TRAIN)/.installed ## make .venv-train with TensorFlow (n
 
 check-arm64: build ## compile the generated C for arm64, to see that it is portable
 	@tools/system-packages arm64
-	@include=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("include"))'); \
-	for file in $$(find build/cython -name '*.c'); do \
-	    echo "$$file"; aarch64-linux-gnu-gcc -O1 -Wall -Wno-unused-function -fsyntax-only -I"$$include" "$$file"; \
-	done
+	@tools/check-arm64 $(BIN)/python
 
 dist: $(VENV)/.with-dist ## wheel and sdist in dist/
 	rm -rf dist
