@@ -10,6 +10,7 @@
 A plain read into a fixed buffer is used for every source rather than mmap: memory stays bounded, pipes
 and gzip take the same path, and a file that is cut while it is read cannot raise SIGBUS.
 """
+
 import io
 import os
 from collections.abc import Iterator
@@ -37,7 +38,7 @@ class CaptureFile:
         self._ended = False
         self.reader = RecordReader(self._buffer)
         with _named_errors(path):
-            self._file: io.RawIOBase = open(path, "rb", buffering=0)
+            self._file: io.RawIOBase = open(path, "rb", buffering=0)  # noqa: PTH123, SIM115 - any path, kept open
         try:
             self._open()
         except BaseException:
@@ -106,7 +107,7 @@ class CaptureFile:
         with _named_errors(self.path):
             head = self._file.read(len(GZIP_MAGIC))
             while 0 < len(head) < len(GZIP_MAGIC) and (more := self._file.read(1)):
-                head += more        # a pipe gives what it has
+                head += more  # a pipe gives what it has
             if head == GZIP_MAGIC:
                 self._source = GzipSource(self._file, head)
             else:
@@ -136,7 +137,7 @@ def _named_errors(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turns the operating system's refusal into one line that names the file."""
     try:
         yield
-    except (OSError, ValueError) as error:      # ValueError: a null byte in the name
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         raise CaptureFileError(path, _reason(error)) from error
 
 

@@ -4,6 +4,7 @@
 zlib itself. Memory is bounded by the compressed chunk and the room that the caller offers: a bomb
 inflates into that room and no further.
 """
+
 import io
 import zlib
 
@@ -31,13 +32,14 @@ class GzipSource:
     def readinto(self, room: memoryview) -> int:
         """Fills `room` from its start; the bytes written, 0 only at the end."""
         while len(room) and not self._ended:
+            if self._inflater.eof:
+                self._begin_member()
+                continue
             data = self._inflate(len(room))
             if data:
                 room[: len(data)] = data
                 return len(data)
-            if self._inflater.eof:
-                self._begin_member()
-            elif not self._compressed and not self._ended and not self._read():
+            if not (self._compressed or self._inflater.eof or self._ended or self._read()):
                 self._end("is cut short in its gzip data")
         return 0
 
