@@ -12,13 +12,9 @@ from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t,
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset, strcmp, strncpy
 
-from capture.hashing cimport hash_mix
-from capture.index cimport (
-    NO_SLOT, index_find, index_free, index_init, index_insert, index_key, index_remove,
-)
-from capture.packet cimport (
-    Endpoint, Packet, PACKET_TRUNCATED, PROTOCOL_UDP, address_from_v4, address_from_v6, address_is_v4, endpoint_equal,
-)
+from capture.endpoints cimport endpoint_from_pair, endpoint_to_pair, flow_key
+from capture.index cimport NO_SLOT, index_find, index_free, index_init, index_insert, index_remove
+from capture.packet cimport PACKET_TRUNCATED, PROTOCOL_UDP, Endpoint, Packet
 from capture.rtp cimport (
     RtpHeader, StaticFormat, rtcp_is_compound, rtcp_starts_here, rtp_read, static_format,
 )
@@ -26,7 +22,6 @@ from capture.sdp cimport SDP_IMAGE, SDP_AUDIO, SDP_MAX_FORMATS, SDP_NAME_BYTES, 
 from kernels.expectations cimport Expectation, Expectations, Format
 from kernels.stream_statistics cimport statistics_begin, statistics_jitter, statistics_sequence
 
-import ipaddress
 import secrets
 
 cdef extern from "stdlib.h" nogil:
@@ -52,17 +47,6 @@ cdef enum:
 cdef int64_t IDLE_NS = 60 * 1000000000          # a stream without a call is over after so long a silence
 cdef int64_t SECOND_NS = 1000000000
 STATUS_NAMES = {MEDIA_NONE: "none", MEDIA_RTP: "rtp", MEDIA_RTCP: "rtcp", MEDIA_CANDIDATE: "candidate"}
-
-
-cdef inline uint64_t _stream_key(const Packet* packet, uint32_t ssrc, uint64_t secret) noexcept nogil:
-    """One hash of both endpoints and the SSRC: two products side by side, then one."""
-    cdef uint64_t ports_and_ssrc = (
-        <uint64_t>packet.source.port << 48 | <uint64_t>packet.destination.port << 32 | ssrc
-    )
-    return index_key(hash_mix(
-        hash_mix(packet.source.address.low ^ secret, packet.destination.address.low),
-        hash_mix(packet.source.address.high ^ secret, packet.destination.address.high ^ ports_and_ssrc),
-    ))
 
 
 cdef inline bint _is_event_name(const char* name) noexcept nogil:
@@ -134,7 +118,7 @@ cdef class MediaTable:
         cdef bint truncated = packet.flags & PACKET_TRUNCATED
         if not rtp_read(packet.payload, packet.payload_bytes, truncated, &header):
             return self._not_rtp(packet)
-        key = _stream_key(packet, header.ssrc, self.secret)
+        key = flow_key(packet, header.ssrc, self.secret)
         slot = index_find(&self.index, key)
         if slot == NO_SLOT:
             return self._first_packet(packet, &header, key)
@@ -416,8 +400,8 @@ cdef class MediaTable:
         packet.payload = &payload[0] if payload.shape[0] > 0 else &nothing
         packet.protocol = PROTOCOL_UDP
         packet.flags = PACKET_TRUNCATED if truncated else 0
-        packet.source = _endpoint(source)
-        packet.destination = _endpoint(destination)
+        packet.source = endpoint_from_pair(source)
+        packet.destination = endpoint_from_pair(destination)
         return STATUS_NAMES[self.packet(&packet)]
 
     def expect_media(self, int32_t call_slot, endpoint, formats=(), bint is_rtp=True) -> None:
@@ -429,7 +413,7 @@ cdef class MediaTable:
         if not 0 <= call_slot < self.calls or len(formats) > SDP_MAX_FORMATS:
             raise ValueError(f"call slot {call_slot} or number of formats {len(formats)} is out of range")
         memset(&media, 0, sizeof(SdpMedia))
-        media.rtp = _endpoint(endpoint)
+        media.rtp = endpoint_from_pair(endpoint)
         media.kind = SDP_AUDIO if is_rtp else SDP_IMAGE
         media.is_rtp = is_rtp
         media.format_count = len(formats)
@@ -478,35 +462,16 @@ cdef class MediaTable:
         return sizeof(Stream)
 
 
-cdef Endpoint _endpoint(pair) except *:
-    cdef Endpoint endpoint
-    address = ipaddress.ip_address(pair[0])
-    octets = address.packed
-    if address.version == 4:
-        address_from_v4(&endpoint.address, <const uint8_t*>octets)
-    else:
-        address_from_v6(&endpoint.address, <const uint8_t*>octets)
-    endpoint.port = pair[1]
-    return endpoint
-
-
-cdef tuple _endpoint_pair(const Endpoint* endpoint):
-    cdef const uint8_t* octets = <const uint8_t*>&endpoint.address
-    if address_is_v4(&endpoint.address):
-        return str(ipaddress.IPv4Address(octets[12:16])), endpoint.port
-    return str(ipaddress.IPv6Address(octets[:16])), endpoint.port
-
-
 cdef dict _describe(const Stream* stream):
     cdef double ms_a_tick = 1000.0 / stream.clock_hz if stream.clock_hz != 0 else 0
     timed = stream.clock_hz != 0
     return {
-        "source": _endpoint_pair(&stream.source),
-        "destination": _endpoint_pair(&stream.destination),
+        "source": endpoint_to_pair(&stream.source),
+        "destination": endpoint_to_pair(&stream.destination),
         "ssrc": stream.ssrc,
         "call_slot": stream.call_slot if stream.call_slot != NO_SLOT else None,
         "payload_type": stream.payload_type,
-        "codec": stream.codec.decode("ascii", "replace") or None,
+        "codec": (<const char*>stream.codec).decode("ascii", "replace") or None,
         "clock_hz": stream.clock_hz,
         "packets": stream.packets,
         "expected": stream.expected,
