@@ -240,7 +240,7 @@ cdef uint32_t read_fields(SipMessage* message, uint32_t at, uint32_t end, bint* 
             name_end -= 1
         if colon < stop and name_end > at:
             add_field(message, at, name_end, colon + 1, stop, folded)
-        else:
+        elif stop < end:       # a line that was cut says nothing
             note(message, SIP_BAD_HEADER_LINE, at)
         at = next_line
     return end

@@ -3,31 +3,100 @@
 The reader (capture/sip.pyx) finds the lines and the values; the grammar (capture/sip_grammar.py) says whether each is
 right; here is what concerns the message: which fields must be there, which may not be repeated, and the body.
 """
+
 from dataclasses import dataclass, field
 
 from capture import sip
 from capture.abnf import Cursor, SipGrammarError
 from capture.sip_errors import SipError
-from capture.sip_grammar import check_value, is_status_line, request_line, status_line
+from capture.sip_grammar import begins_with_version, check_value, request_line, status_line
 
 # Compact forms and canonical names (IANA, SIP Parameters, Header Fields). A name that is not here stays as it was sent.
 COMPACT_NAMES = {
-    "a": "Accept-Contact", "b": "Referred-By", "c": "Content-Type", "d": "Request-Disposition", "e": "Content-Encoding",
-    "f": "From", "i": "Call-ID", "j": "Reject-Contact", "k": "Supported", "l": "Content-Length", "m": "Contact",
-    "n": "Identity-Info", "o": "Event", "r": "Refer-To", "s": "Subject", "t": "To", "u": "Allow-Events", "v": "Via",
-    "x": "Session-Expires", "y": "Identity",
+    "a": "Accept-Contact",
+    "b": "Referred-By",
+    "c": "Content-Type",
+    "d": "Request-Disposition",
+    "e": "Content-Encoding",
+    "f": "From",
+    "i": "Call-ID",
+    "j": "Reject-Contact",
+    "k": "Supported",
+    "l": "Content-Length",
+    "m": "Contact",
+    "n": "Identity-Info",
+    "o": "Event",
+    "r": "Refer-To",
+    "s": "Subject",
+    "t": "To",
+    "u": "Allow-Events",
+    "v": "Via",
+    "x": "Session-Expires",
+    "y": "Identity",
 }
 OTHER_NAMES = (
-    "Accept", "Accept-Encoding", "Accept-Language", "Accept-Resource-Priority", "Alert-Info", "Answer-Mode",
-    "Authentication-Info", "Call-Info", "Content-Language", "Error-Info", "Feature-Caps", "Flow-Timer", "Geolocation",
-    "Geolocation-Error", "Geolocation-Routing", "In-Reply-To", "Info-Package", "Join", "Max-Breadth", "MIME-Version",
-    "Min-Expires", "Min-SE", "Organization", "P-Access-Network-Info", "P-Asserted-Service", "P-Associated-URI",
-    "P-Called-Party-ID", "P-Charging-Function-Addresses", "P-Charging-Vector", "P-Early-Media",
-    "P-Media-Authorization", "P-Preferred-Service", "P-Served-User", "P-Visited-Network-ID", "Path",
-    "Permission-Missing", "Policy-Contact", "Policy-ID", "Priority", "Proxy-Require", "RAck", "Recv-Info",
-    "Refer-Events-At", "Refer-Sub", "Replaces", "Reply-To", "Resource-Priority", "Response-Key", "Retry-After", "RSeq",
-    "Security-Client", "Security-Server", "Security-Verify", "Service-Route", "Session-ID", "SIP-ETag",
-    "SIP-If-Match", "Subscription-State", "Suppress-If-Match", "Target-Dialog", "Timestamp", "Unsupported",
+    "Accept",
+    "Accept-Encoding",
+    "Accept-Language",
+    "Accept-Resource-Priority",
+    "Alert-Info",
+    "Answer-Mode",
+    "Authentication-Info",
+    "Call-Info",
+    "Content-Language",
+    "Error-Info",
+    "Feature-Caps",
+    "Flow-Timer",
+    "Geolocation",
+    "Geolocation-Error",
+    "Geolocation-Routing",
+    "In-Reply-To",
+    "Info-Package",
+    "Join",
+    "Max-Breadth",
+    "MIME-Version",
+    "Min-Expires",
+    "Min-SE",
+    "Organization",
+    "P-Access-Network-Info",
+    "P-Asserted-Service",
+    "P-Associated-URI",
+    "P-Called-Party-ID",
+    "P-Charging-Function-Addresses",
+    "P-Charging-Vector",
+    "P-Early-Media",
+    "P-Media-Authorization",
+    "P-Preferred-Service",
+    "P-Served-User",
+    "P-Visited-Network-ID",
+    "Path",
+    "Permission-Missing",
+    "Policy-Contact",
+    "Policy-ID",
+    "Priority",
+    "Proxy-Require",
+    "RAck",
+    "Recv-Info",
+    "Refer-Events-At",
+    "Refer-Sub",
+    "Replaces",
+    "Reply-To",
+    "Resource-Priority",
+    "Response-Key",
+    "Retry-After",
+    "RSeq",
+    "Security-Client",
+    "Security-Server",
+    "Security-Verify",
+    "Service-Route",
+    "Session-ID",
+    "SIP-ETag",
+    "SIP-If-Match",
+    "Subscription-State",
+    "Suppress-If-Match",
+    "Target-Dialog",
+    "Timestamp",
+    "Unsupported",
     "User-to-User",
 )
 CANONICAL_NAMES = {name.lower(): name for name in (*sip.HEADER_NAMES[1:], *OTHER_NAMES, *COMPACT_NAMES.values())}
@@ -35,25 +104,42 @@ CANONICAL_NAMES = {name.lower(): name for name in (*sip.HEADER_NAMES[1:], *OTHER
 # Max-Forwards is mandatory in a request, too, but its absence is to be let pass (RFC 3261 16.3 step 3): that is how
 # RFC 2543 speaks (RFC 4475 3.4.1).
 MANDATORY = {
-    "Call-ID": SipError.MISSING_CALL_ID, "CSeq": SipError.MISSING_CSEQ, "From": SipError.MISSING_FROM,
-    "To": SipError.MISSING_TO, "Via": SipError.MISSING_VIA,
+    "Call-ID": SipError.MISSING_CALL_ID,
+    "CSeq": SipError.MISSING_CSEQ,
+    "From": SipError.MISSING_FROM,
+    "To": SipError.MISSING_TO,
+    "Via": SipError.MISSING_VIA,
 }
 
 # Fields whose grammar is no comma-separated list may stand once (RFC 3261 7.3.1); those with challenges and
 # credentials are excepted there by name, and RFC 8224 4 lets Identity be repeated.
-SINGLE = frozenset({
-    "From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length", "Content-Type", "Content-Disposition", "Date",
-    "Expires", "User-Agent", "Server",
-})
+SINGLE = frozenset(
+    {
+        "From",
+        "To",
+        "Call-ID",
+        "CSeq",
+        "Max-Forwards",
+        "Content-Length",
+        "Content-Type",
+        "Content-Disposition",
+        "Date",
+        "Expires",
+        "User-Agent",
+        "Server",
+    }
+)
 
 
 @dataclass
 class Checked:
     """What a message says, and the first thing wrong with it (None when it is valid)."""
 
-    kind: str | None = None                                      # request, response
-    start_line: dict[str, bytes] = field(default_factory=dict)   # method and request_uri, or status_code and reason_phrase
-    parts: dict = field(default_factory=dict)                    # as capture.sip.read gives them
+    kind: str | None = None  # request, response
+    start_line: dict[str, bytes] = field(
+        default_factory=dict
+    )  # method and request_uri, or status_code and reason_phrase
+    parts: dict = field(default_factory=dict)  # as capture.sip.read gives them
     headers: list[tuple[str, bytes]] = field(default_factory=list)  # canonical names, values as they stand
     error: SipError | None = None
     offset: int = 0
@@ -95,7 +181,7 @@ def line_end(data: bytes, start: int) -> int:
 
 def check_start_line(checked: Checked, data: bytes, start: int, end: int) -> None:
     cursor = Cursor(data, start, end)
-    checked.kind = "response" if is_status_line(data[start:end]) else "request"
+    checked.kind = "response" if begins_with_version(data[start:end]) else "request"
     read_line = status_line if checked.kind == "response" else request_line
     try:
         read_line(cursor, checked.start_line)
@@ -168,5 +254,5 @@ def check_multipart(checked: Checked, body: bytes, start: int) -> None:
         return
     lines = [line.rstrip(b"\r \t") for line in body.split(b"\n")]
     opening, closing = b"--" + boundary, b"--" + boundary + b"--"
-    if opening not in lines or closing not in lines[lines.index(opening):]:
+    if opening not in lines or closing not in lines[lines.index(opening) :]:
         checked.blame(SipError.BAD_MULTIPART, start)

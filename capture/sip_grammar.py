@@ -3,12 +3,26 @@
 Each rule stands beside its text. Where it takes more than the text, the reason is there, too. A value is checked
 where it stands, so every failure has an offset in the message.
 """
+
 import re
 from collections.abc import Callable
 
 from capture.abnf import (
-    HEADER_VALUE, LWS, SWS, TOKEN, WORD, Cursor, SipGrammarError, comment, generic_parameter, host, is_ipv6, number,
-    port, quoted_string)
+    HEADER_VALUE,
+    LWS,
+    SWS,
+    TOKEN,
+    WORD,
+    Cursor,
+    SipGrammarError,
+    comment,
+    generic_parameter,
+    host,
+    is_ipv6,
+    number,
+    port,
+    quoted_string,
+)
 from capture.sip_errors import SipError
 from capture.uri import uri
 
@@ -44,6 +58,9 @@ def check_words(cursor: Cursor) -> None:
     """Request-URI SP SIP-Version and nothing else. Says which fault around white space it is: RFC 4475 has four."""
     rest = cursor.data[cursor.at : cursor.end]
     words = rest.split()
+    if len(words) == 2 and not begins_with_version(words[1]):
+        cursor.at += rest.rindex(words[1])
+        raise cursor.fail(SipError.BAD_START_LINE)
     if len(words) == 2 and rest == b" ".join(words):
         return
     cursor.at += len(words[0]) if words else 0
@@ -97,8 +114,8 @@ def status_line(cursor: Cursor, found: dict[str, bytes]) -> None:
     found["reason_phrase"] = phrase
 
 
-def is_status_line(line: bytes) -> bool:
-    """A method is a token, which has no slash."""
+def begins_with_version(line: bytes) -> bool:
+    """Which a Request-Line never does: a method is a token, and has no slash."""
     return line[:4].lower() == b"sip/"
 
 
@@ -298,6 +315,7 @@ def via(cursor: Cursor) -> None:
 
 
 # --- Words and numbers ----------------------------------------------------------------------------------------------------------
+
 
 def call_id(cursor: Cursor) -> None:
     """callid = word [ "@" word ]"""
