@@ -10,7 +10,7 @@ from libc.math cimport NAN, sqrt
 from libc.stdint cimport uint32_t
 
 cdef enum:
-    CADENCE_MEMORY = 64         # intervals; enough to tell chance from a clock, short enough to forget in a day
+    CADENCE_MEMORY = 32         # intervals; enough to tell chance from a clock, few enough to forget older ways
 
 cdef struct Cadence:            # all zero is the empty one
     double mean_s

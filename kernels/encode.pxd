@@ -1,6 +1,5 @@
 # cython: language_level=3
 """Feature rows to int8 model input, by a monotone piecewise-linear function of each feature."""
-from libc.math cimport floor
 from libc.stdint cimport int8_t
 
 cdef enum:
@@ -25,7 +24,7 @@ cdef inline int8_t encode_value(float value, const float* knots, int count, int8
     if below == count:
         return CODE_LOW + CODE_SPAN
     position = (<double>value - knots[below - 1]) / (<double>knots[below] - knots[below - 1]) + (below - 1)
-    return <int8_t>(<int>floor(position * CODE_SPAN / (count - 1) + 0.5) + CODE_LOW)
+    return <int8_t>(<int>(position * CODE_SPAN / (count - 1) + 0.5) + CODE_LOW)     # not negative: rounds to nearest
 
 
 # Only codes are written, row after row; `knots` is [features, count].

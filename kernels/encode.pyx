@@ -7,9 +7,9 @@ import numpy as np
 
 cdef void encode_rows(const float* rows, Py_ssize_t row_count, int features, const float* knots, int count,
                       const int8_t* missing, int8_t* codes) noexcept nogil:
-    cdef Py_ssize_t row
+    cdef Py_ssize_t _row
     cdef int feature
-    for row in range(row_count):
+    for _row in range(row_count):
         for feature in range(features):
             codes[feature] = encode_value(rows[feature], knots + <Py_ssize_t>feature * count, count, missing[feature])
         rows += features

@@ -42,7 +42,7 @@ cdef enum:                      # counters of a source
     SOURCE_SUM_HIGH_COST = 12
     SOURCE_COUNTERS = 13
 
-cdef struct CallerProfile:      # 416 bytes
+cdef struct CallerProfile:      # 408 bytes
     int64_t updated_ns          # to when the counts are decayed: the latest time seen
     int64_t first_ns            # of the calls
     int64_t last_ns
@@ -54,7 +54,7 @@ cdef struct CallerProfile:      # 416 bytes
     Distinct callees_hour
     Distinct callees_day
 
-cdef struct SourceProfile:      # 600 bytes
+cdef struct SourceProfile:      # 592 bytes
     int64_t updated_ns
     int64_t first_ns            # of the requests
     int64_t last_ns

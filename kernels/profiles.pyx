@@ -22,7 +22,7 @@ from kernels.calls cimport (
 )
 from kernels.decay cimport DAY, HALF_LIVES, HOUR, MINUTE, decay_add, decay_counts, decay_factors
 from kernels.destination cimport PRICE_ORDINARY, Destination, destination_of, price_between
-from kernels.distinct cimport Distinct, distinct_add, distinct_advance, distinct_count, distinct_seen
+from kernels.distinct cimport distinct_add, distinct_advance, distinct_count, distinct_seen
 from kernels.features cimport *
 from kernels.slots cimport slots_earn, slots_find, slots_free, slots_holds, slots_init, slots_take
 
@@ -404,8 +404,8 @@ cdef object address_text(const Address* address):
 cdef class Profiles:
     """Profiles(callers=131072, sources=16384, secret=0): everything that is remembered of behaviour.
 
-    callers, sources: how many of each are kept at most, 1..2^24; memory is 440 and 630 bytes for each that was ever in
-    use, and the index. secret: keys the hash of addresses.
+    callers, sources: how many of each are kept at most, 1..2^24; with the index, memory is about 480 and 670 bytes for
+    each that was ever in use. secret: keys the hash of addresses.
     Raises ValueError on an impossible size, MemoryError when memory is refused.
     """
 

@@ -69,10 +69,10 @@ cdef inline void slots_earn(SlotTable* table, int32_t slot, uint32_t events) noe
 
 
 cdef inline uint32_t slots_victim(SlotTable* table) noexcept nogil:
-    cdef int step
+    cdef int _step
     cdef uint32_t slot
     cdef uint32_t poorest = table.hand
-    for step in range(SEARCH_STEPS):
+    for _step in range(SEARCH_STEPS):
         slot = table.hand
         table.hand = slot + 1 if slot + 1 < table.capacity else 0
         if table.lives[slot] == 0:

@@ -1,0 +1,319 @@
+"""The kernels in plain NumPy and Python: slow, without state, written from the definitions.
+
+Tests hold the compiled kernels to these. Shapes, units and NaN rules are those of the compiled faces of the same name;
+nothing here is used when screening.
+"""
+
+import numpy as np
+
+from kernels.schema import CALL_FEATURES, MOST_EVIDENCE, MOST_SECONDS, SOURCE_FEATURES
+
+HALF_LIVES_S = np.array([60.0, 3600.0, 86400.0])
+COUNT_FLOOR = 1e-12
+REGISTERS = 64
+MAX_RANK = 15
+CADENCE_MEMORY = 32
+HALF_HOUR_NS = 1800 * 10**9
+HALF_DAY_NS = 12 * 3600 * 10**9
+COMPLETED, CANCELLED, REJECTED, FAILED = 3, 4, 5, 6
+REGISTER, OPTIONS, INVITE = 5, 6, 1
+NOT_FOUND = (404, 410, 484, 604)
+
+
+def decay(counts, from_ns, to_ns):
+    """counts * 2^-(elapsed / half-life); see kernels/decay.pyx."""
+    elapsed_s = np.array([max(0, int(to) - int(at)) * 1e-9 for at, to in zip(from_ns, to_ns, strict=True)])
+    factors = np.exp2(-elapsed_s[:, None] / HALF_LIVES_S)[:, :, None]
+    decayed = counts * factors
+    decayed = np.where(decayed >= COUNT_FLOOR, decayed, 0.0)
+    return np.where(elapsed_s[:, None, None] > 0, decayed, counts).astype(np.float32)
+
+
+def rank(key):
+    """The position of the first one bit of a key after the 6 bits that choose its register, at most 15."""
+    rest = int(key) & ((1 << 58) - 1)
+    return min(58 - rest.bit_length() + 1, MAX_RANK)
+
+
+def estimate(registers):
+    """Ertl's estimate of distinct keys from ranks, int [64]."""
+    share_empty = np.mean(registers == 0)
+    sigma = share_empty
+    if share_empty == 1:
+        return 0.0
+    for k in range(1, 60):
+        sigma += share_empty ** (2.0**k) * 2.0 ** (k - 1)
+    held = registers[registers > 0]
+    return REGISTERS**2 / (2 * np.log(2)) / (REGISTERS * sigma + np.sum(2.0**-held))
+
+
+def recent_keys(keys, times_ns, window_ns, now_ns):
+    """The keys in the present window and the one before: where the windows lie depends on when keys came."""
+    start, present, before = None, [], []
+    for key, time in [*zip(keys, times_ns, strict=True), (None, now_ns)]:
+        age = 0 if start is None else int(time) - start
+        if start is None or age >= 2 * window_ns:
+            start, present, before = int(time), [], []
+        elif age >= window_ns:
+            start, present, before = start + window_ns, [], present
+        if key is not None:
+            present.append(key)
+    return before + present
+
+
+def distinct_count(keys, times_ns, window_ns, now_ns):
+    """The estimate of distinct keys in both windows as of `now_ns`."""
+    registers = np.zeros(REGISTERS, np.int64)
+    for key in recent_keys(keys, times_ns, window_ns, now_ns):
+        at = int(key) >> 58
+        registers[at] = max(registers[at], rank(key))
+    return estimate(registers)
+
+
+def distinct_counts(keys, times_ns, window_ns):
+    """The running estimate; see kernels/distinct.pyx."""
+    return np.array(
+        [distinct_count(keys[: i + 1], times_ns[: i + 1], window_ns, times_ns[i]) for i in range(len(keys))]
+    )
+
+
+def rhythm(intervals_s):
+    """Mean, coefficient of variation and burstiness of all intervals at once.
+
+    Interval i has the weight 1 / min(i, memory) when it comes, and each later one takes its own share from it.
+    """
+    taken = np.array([x for x in intervals_s if 0 <= x < 1e12], np.float64)
+    n = len(taken)
+    if n == 0:
+        return np.nan, np.nan, np.nan
+    shares = 1.0 / np.minimum(np.arange(1, n + 1), CADENCE_MEMORY)
+    weights = shares * np.append(np.cumprod((1 - shares)[:0:-1])[::-1], 1.0)
+    mean = np.sum(weights * taken)
+    if n < 2:
+        return mean, np.nan, np.nan
+    r = np.sqrt(np.sum(weights * (taken - mean) ** 2)) / mean if mean > 0 else 0.0
+    more, less = np.sqrt(min(n, CADENCE_MEMORY) + 1), np.sqrt(min(n, CADENCE_MEMORY) - 1)
+    return mean, r, (more * r - less) / ((more - 2) * r + less)
+
+
+def cadence(intervals_s):
+    """The running values; see kernels/cadence.pyx."""
+    return np.array([rhythm(intervals_s[: i + 1]) for i in range(len(intervals_s))]).reshape(-1, 3)
+
+
+def encode(rows, knots, missing):
+    """Codes -128..127; see kernels/encode.pyx."""
+    codes = np.empty(rows.shape, np.int8)
+    last = knots.shape[1] - 1
+    for feature in range(rows.shape[1]):
+        x = rows[:, feature].astype(np.float64)
+        line = knots[feature].astype(np.float64)
+        below = np.searchsorted(line, x, side="right") - 1
+        inside = (below >= 0) & (below < last)
+        left = line[np.clip(below, 0, last)]
+        right = line[np.clip(below + 1, 0, last)]
+        position = np.where(below < 0, 0.0, float(last))
+        position[inside] = ((x[inside] - left[inside]) / (right[inside] - left[inside])) + below[inside]
+        code = np.floor(position * 255 / last + 0.5) - 128
+        codes[:, feature] = np.where(np.isnan(x), missing[feature], np.nan_to_num(code))
+    return codes
+
+
+def longest_prefix(number, prefixes):
+    """The longest of `prefixes` that `number` begins with, or an empty string."""
+    return max((p for p in prefixes if number.startswith(p)), key=len, default="")
+
+
+def shrunk(part, whole, usual):
+    return (part + 2 * usual) / (whole + 2)
+
+
+class History:
+    """All that happened to one caller or source: events as (time, name, amount), keys as (time, set, key)."""
+
+    def __init__(self):
+        self.events, self.keys, self.times, self.numbers = [], [], [], []
+
+    def note(self, time, **amounts):
+        self.events += [(int(time), name, float(amount)) for name, amount in amounts.items()]
+
+    def sum(self, name, now, half_life_s):
+        return sum(a * 2.0 ** (-(now - t) * 1e-9 / half_life_s) for t, n, a in self.events if n == name)
+
+    def share(self, part, whole, now, half_life_s, usual):
+        return shrunk(self.sum(part, now, half_life_s), self.sum(whole, now, half_life_s), usual)
+
+    def distinct(self, group, window_ns, now):
+        taken = [(key, time) for time, name, key in self.keys if name == group]
+        return distinct_count([k for k, _ in taken], [t for _, t in taken], window_ns, now)
+
+    def distinct_ratio(self, group, now):
+        taken = [(key, time) for time, name, key in self.keys if name == group]
+        seen = len(recent_keys([k for k, _ in taken], [t for _, t in taken], HALF_DAY_NS, now))
+        return shrunk(min(self.distinct(group, HALF_DAY_NS, now), seen), seen, 0.5)
+
+    def rhythm(self):
+        return rhythm(np.diff(np.array(self.times, np.int64)) * 1e-9)
+
+
+def caller_row(history, open_calls, now):
+    """The caller's part of a call row, by feature name. `history` may be empty."""
+    hour, day = HALF_LIVES_S[1:]
+    mean_s, cv, burstiness = history.rhythm()
+    return {
+        "caller_calls_minute": history.sum("calls", now, 60.0),
+        "caller_calls_hour": history.sum("calls", now, hour),
+        "caller_calls_day": history.sum("calls", now, day),
+        "caller_evidence": min(len(history.times), MOST_EVIDENCE),
+        "caller_callees_hour": history.distinct("callees", HALF_HOUR_NS, now),
+        "caller_callees_day": history.distinct("callees", HALF_DAY_NS, now),
+        "caller_fan_out_ratio": history.distinct_ratio("callees", now),
+        "caller_answer_ratio_hour": history.share("answered", "settled", now, hour, 0.6),
+        "caller_answer_ratio_day": history.share("answered", "settled", now, day, 0.6),
+        "caller_short_ratio_hour": history.share("short", "completed", now, hour, 0.1),
+        "caller_short_ratio_day": history.share("short", "completed", now, day, 0.1),
+        "caller_cancel_ratio_hour": history.share("cancelled", "settled", now, hour, 0.15),
+        "caller_cancel_ratio_day": history.share("cancelled", "settled", now, day, 0.15),
+        "caller_busy_ratio_day": history.share("busy", "settled", now, day, 0.05),
+        "caller_not_found_ratio_day": history.share("not_found", "settled", now, day, 0.02),
+        "caller_cancel_ring_s": history.share("cancel_ring_s", "cancelled", now, day, 20.0),
+        "caller_duration_mean_s": history.share("talk_s", "completed", now, day, 90.0),
+        "caller_interval_mean_s": np.minimum(mean_s, MOST_SECONDS),
+        "caller_interval_cv": cv,
+        "caller_burstiness": burstiness,
+        "caller_successor_ratio": history.share("successors", "calls", now, day, 0.0),
+        "caller_concurrency": open_calls,
+        "caller_international_ratio": history.share("international", "located", now, day, 0.05),
+        "caller_high_cost_hour": history.sum("high_cost", now, hour),
+        "caller_high_cost_ratio": history.share("high_cost", "calls", now, day, 0.0),
+    }
+
+
+def call_part(call, stage, price, countries):
+    """The call's own part of a call row, for calls with E.164 numbers on both sides."""
+    row = {
+        "callee_price_class": price,
+        "call_international": float(countries[0] != countries[1]),
+        "caller_plausible": 1.0,
+        "callee_plausible": 1.0,
+        "caller_anonymous": 0.0,
+    }
+    if stage >= 1:
+        row["post_dial_delay_s"] = (call["progress_ns"] - call["invite_ns"]) * 1e-9 if call["progress_ns"] else np.nan
+        if call["ringing_ns"]:
+            row["ring_s"] = ((call["answer_ns"] or call["end_ns"]) - call["ringing_ns"]) * 1e-9
+    if stage == 2:
+        row["cancelled"] = float(call["state"] == CANCELLED)
+        if call["answer_ns"]:
+            row["duration_s"] = (call["end_ns"] - call["answer_ns"]) * 1e-9
+    return row
+
+
+def caller_end(history, call):
+    """What the end of a call adds to its caller."""
+    end = call["end_ns"]
+    if call["answer_ns"]:
+        if call["state"] == COMPLETED:
+            lasted_s = (end - call["answer_ns"]) * 1e-9
+            history.note(end, completed=1, talk_s=lasted_s, short=lasted_s < 10)
+    elif call["state"] in (CANCELLED, REJECTED, FAILED):
+        status = call["status_code"] if call["state"] != CANCELLED else 0
+        history.note(end, settled=1, busy=status in (486, 600), not_found=status in NOT_FOUND)
+        if call["state"] == CANCELLED:
+            history.note(end, cancelled=1, cancel_ring_s=(end - (call["ringing_ns"] or call["invite_ns"])) * 1e-9)
+
+
+def call_rows(calls, prices, countries):
+    """Rows [n, 3, features] of calls with E.164 numbers; see replay_calls in kernels/replay.pyx.
+
+    prices: [n], the price class of each callee as its caller sees it. countries: [n, 2], of caller and callee.
+    No caller is anonymous, no number was evicted.
+    """
+    callers, sources, open_calls = {}, {}, {}
+    rows = np.full((len(calls), 3, len(CALL_FEATURES)), np.nan)
+    stages = ("invite_ns", "answer_ns", "end_ns")
+    events = sorted(
+        (int(call[name]), stage, i) for i, call in enumerate(calls) for stage, name in enumerate(stages) if call[name]
+    )
+    for now, stage, i in events:
+        call = {name: calls[name][i].item() for name in calls.dtype.names if name != "source"}
+        key = call["caller_key"]
+        caller = callers.setdefault(key, History())
+        source = sources.setdefault(calls["source"][i].tobytes(), History())
+        if stage == 0:
+            number = int(call["callee_e164"])
+            step = abs(number - caller.numbers[-1]) if caller.numbers else 0
+            abroad = countries[i][0] != countries[i][1]
+            caller.numbers.append(number)
+            caller.times.append(now)
+            caller.keys.append((now, "callees", call["callee_key"]))
+            caller.note(
+                now, calls=1, located=1, international=abroad, high_cost=prices[i] > 0, successors=1 <= step <= 10
+            )
+            source.keys.append((now, "callers", key))
+            source.note(now, calls=1)
+            open_calls[key] = open_calls.get(key, 0) + 1
+        elif stage == 1:
+            caller.note(now, settled=1, answered=1)
+        else:
+            caller_end(caller, call)
+            open_calls[key] = max(0, open_calls[key] - 1)
+        row = caller_row(caller, open_calls[key], now) | call_part(call, stage, prices[i], countries[i])
+        row["source_calls_hour"] = source.sum("calls", now, 3600.0)
+        row["source_callers_ratio"] = source.distinct_ratio("callers", now)
+        rows[i, stage] = [row.get(feature.name, np.nan) for feature in CALL_FEATURES]
+    return rows
+
+
+def source_row(history, now):
+    """A source row, by feature name, of a source that makes no calls."""
+    hour = HALF_LIVES_S[1]
+    mean_s, cv, _ = history.rhythm()
+    return {
+        "source_requests_minute": history.sum("requests", now, 60.0),
+        "source_requests_hour": history.sum("requests", now, hour),
+        "source_requests_day": history.sum("requests", now, 86400.0),
+        "source_evidence": min(len(history.times), MOST_EVIDENCE),
+        "source_register_ratio": history.share("registers", "requests", now, hour, 0.3),
+        "source_options_ratio": history.share("options", "requests", now, hour, 0.3),
+        "source_invite_ratio": history.share("invites", "requests", now, hour, 0.3),
+        "source_users_hour": history.distinct("users", HALF_HOUR_NS, now),
+        "source_users_day": history.distinct("users", HALF_DAY_NS, now),
+        "source_user_ratio": history.distinct_ratio("users", now),
+        "source_registered_ratio": history.share("registered", "register_responses", now, hour, 0.5),
+        "source_challenged_ratio": history.share("challenged", "responses", now, hour, 0.3),
+        "source_forbidden_ratio": history.share("forbidden", "responses", now, hour, 0.0),
+        "source_not_found_ratio": history.share("not_found", "responses", now, hour, 0.02),
+        "source_callers_day": 0.0,
+        "source_callees_day": 0.0,
+        "source_answer_ratio": 0.6,
+        "source_high_cost_hour": 0.0,
+        "source_interval_mean_s": np.minimum(mean_s, MOST_SECONDS),
+        "source_interval_cv": cv,
+    }
+
+
+def source_rows(requests):
+    """Rows [n, features] of requests outside calls; see replay_requests in kernels/replay.pyx."""
+    sources = {}
+    rows = np.full((len(requests), len(SOURCE_FEATURES)), np.nan)
+    events = [(int(r["time_ns"]), 2 * i) for i, r in enumerate(requests)]
+    events += [(int(r["response_ns"]), 2 * i + 1) for i, r in enumerate(requests) if r["status_code"]]
+    for now, event in sorted(events):
+        request = requests[event // 2]
+        status, method = int(request["status_code"]), int(request["method"])
+        source = sources.setdefault(request["source"].tobytes(), History())
+        if event % 2 == 0:
+            source.times.append(now)
+            source.note(now, requests=1, registers=method == REGISTER, options=method == OPTIONS)
+            if method == REGISTER:
+                source.keys.append((now, "users", int(request["user_key"])))
+        elif status >= 200 and method != INVITE:
+            source.note(now, responses=1, challenged=status in (401, 407), forbidden=status == 403)
+            source.note(now, not_found=status in NOT_FOUND)
+            if method == REGISTER:
+                source.note(now, register_responses=1, registered=status < 300)
+        if event % 2 == 1 or status == 0:
+            row = source_row(source, now)
+            rows[event // 2] = [row[feature.name] for feature in SOURCE_FEATURES]
+    return rows
