@@ -10,12 +10,13 @@ Every byte is looked at a bounded number of times, however small the segments ar
 again only when its start line, its header (found by an incremental search for the empty line) or its body has come.
 """
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memchr, memmove, memset
+from libc.string cimport memchr, memcmp, memmove, memset
 
 from capture.sip cimport (
-    MAX_HEADER_BYTES, SIP_MALFORMED, SIP_MESSAGE, SIP_NEED_MORE, SIP_OTHER, SipMessage, sip_read_datagram,
-    sip_read_stream,
+    MAX_HEADER_BYTES, METHOD_UNKNOWN, SIP_NEED_MORE, SIP_OTHER, SIP_REQUEST, SipMessage, sip_read_datagram,
+    sip_read_stream, sip_starts_here,
 )
+from capture.sip_names cimport method_kind
 from capture.websocket cimport (
     FRAME_MALFORMED, FRAME_NEED_MORE, FRAME_READ, OPCODE_CLOSE, OPCODE_CONTINUATION, Frame, websocket_may_open,
     websocket_opens_sip, websocket_read_frame, websocket_sip_frame_here, websocket_unmask,
@@ -26,6 +27,9 @@ cdef enum:
     # Header and body that are waited for; a longer message is handed out without its end. A message that fits UDP is
     # below 64 KiB; precedent: OpenSIPS tcp_max_msg_size 65536.
     MESSAGE_BYTES = 131072
+    VERSION_BYTES = 7           # SIP/2.0
+    SHORTEST_METHOD = 3         # ACK, BYE
+    LONGEST_METHOD = 9          # SUBSCRIBE
     PROBE_BYTES = 64            # up to here a line that has not ended is judged again with every segment
     HANDSHAKE_BYTES = 16384     # of an HTTP header; precedent: nginx large_client_header_buffers 4 x 8 KiB
     SEARCH_BYTES = 262144       # without a start line in so much, a stream joined in the middle is not SIP
@@ -105,14 +109,14 @@ cdef int _next_in_text(Framing* framing, Window* window, SipMessage* message) no
     cdef const uint8_t* data
     cdef uint32_t unread
     cdef int status
-    if framing.position == IN_LINE and not _next_line(framing, window):
-        return SIP_NEED_MORE
+    if framing.position == IN_LINE:
+        return SIP_OTHER if _next_line(framing, window) else SIP_NEED_MORE
     data = window.data + window.start
     unread = window_unread(window)
-    if unread == 0 or framing.tried and not framing.cut and not _is_worth_reading(framing, data, unread):
+    if framing.tried and not framing.cut and not _is_worth_reading(framing, data, unread):
         return SIP_NEED_MORE
     status = sip_read_stream(data, unread, message)
-    if status == SIP_OTHER:
+    if status == SIP_OTHER or _is_doubtful(framing, message):
         return _not_a_message(framing, window)
     if status == SIP_NEED_MORE:
         return _wait(framing, window, message)
@@ -121,6 +125,11 @@ cdef int _next_in_text(Framing* framing, Window* window, SipMessage* message) no
     window.start += min(message.bytes, unread)
     _next_begins(framing, AT_MESSAGE)
     return status
+
+
+cdef inline bint _is_doubtful(const Framing* framing, const SipMessage* message) noexcept nogil:
+    """Where no message is known to begin, the end of a body runs into the method behind it: only known methods count."""
+    return framing.position != AT_MESSAGE and message.kind == SIP_REQUEST and message.method == METHOD_UNKNOWN
 
 
 cdef int _wait(Framing* framing, Window* window, SipMessage* message) noexcept nogil:
@@ -182,6 +191,41 @@ cdef bint _header_ended(Framing* framing, const uint8_t* data, uint32_t unread) 
     return False
 
 
+cdef uint32_t _start_inside(const uint8_t* data, uint32_t length) noexcept nogil:
+    """Where in the first line a start line begins behind the end of a body that has no line end; 0 when it does not."""
+    cdef const uint8_t* line_end = <const uint8_t*>memchr(data, c'\n', length)
+    cdef const uint8_t* found
+    cdef uint32_t end = <uint32_t>(line_end - data) if line_end != NULL else 0
+    cdef uint32_t at = 0
+    cdef uint32_t method_end, method_bytes
+    while at + VERSION_BYTES < end:
+        found = <const uint8_t*>memchr(data + at, c'S', end - VERSION_BYTES - at)
+        if found == NULL:
+            return 0
+        at = <uint32_t>(found - data)
+        if memcmp(found, b"SIP/2.0", VERSION_BYTES) == 0:
+            if data[at + VERSION_BYTES] == c' ':
+                return at if sip_starts_here(found, end - at) else 0
+            method_end = _word_before(data, at)
+            for method_bytes in range(SHORTEST_METHOD, LONGEST_METHOD + 1):
+                if method_bytes < method_end and method_kind(
+                        data + method_end - method_bytes, method_bytes) != METHOD_UNKNOWN:
+                    at = method_end - method_bytes
+                    return at if sip_starts_here(data + at, end - at) else 0
+        at += 1
+    return 0
+
+
+cdef inline uint32_t _word_before(const uint8_t* data, uint32_t at) noexcept nogil:
+    """The end of the word before the one that ends with the space before `at`; 0 when there is none."""
+    if at < 2 or data[at - 1] != c' ':
+        return 0
+    at -= 2
+    while at > 0 and data[at] != c' ':
+        at -= 1
+    return at
+
+
 cdef bint _next_line(Framing* framing, Window* window) noexcept nogil:
     """Moves to the begin of the next line."""
     cdef const uint8_t* data = window.data + window.start
@@ -198,10 +242,13 @@ cdef int _not_a_message(Framing* framing, Window* window) noexcept nogil:
     """What is at window.start does not begin like SIP. SIP_OTHER: look again; SIP_NEED_MORE: not before more has come."""
     cdef const uint8_t* data = window.data + window.start
     cdef uint32_t unread = window_unread(window)
+    cdef uint32_t inside
     cdef int status
     if framing.kind == STREAM_SIP:
         framing.resynchronised += framing.position == AT_MESSAGE
-        _next_begins(framing, IN_LINE)
+        inside = _start_inside(data, unread)
+        window.start += inside
+        _next_begins(framing, AT_LINE if inside > 0 else IN_LINE)
         return SIP_OTHER
     if websocket_may_open(data, unread):
         framing.kind = STREAM_HANDSHAKE

@@ -10,6 +10,7 @@ cdef enum:
 cdef class BufferPool:
     cdef readonly uint64_t budget_bytes
     cdef readonly uint64_t held_bytes           # in use and idle
+    cdef readonly uint64_t idle_bytes
     cdef uint8_t* idle[POOL_CLASSES]            # the first bytes of an idle buffer point to the next
 
     # A buffer of at least `wanted` bytes, its real size in `size`; NULL when the budget has no room for it.

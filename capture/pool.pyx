@@ -28,6 +28,7 @@ cdef class BufferPool:
         buffer = self.idle[kind]
         if buffer != NULL:
             memcpy(&self.idle[kind], buffer, sizeof(uint8_t*))
+            self.idle_bytes -= bytes
         else:
             if self.held_bytes + bytes > self.budget_bytes:
                 self._free_idle()
@@ -46,6 +47,7 @@ cdef class BufferPool:
             kind += 1
         memcpy(buffer, &self.idle[kind], sizeof(uint8_t*))
         self.idle[kind] = buffer
+        self.idle_bytes += size
 
     cdef void _free_idle(self) noexcept nogil:
         cdef int kind
@@ -56,3 +58,4 @@ cdef class BufferPool:
                 memcpy(&self.idle[kind], buffer, sizeof(uint8_t*))
                 free(buffer)
                 self.held_bytes -= <uint64_t>POOL_SMALLEST_BYTES << kind
+        self.idle_bytes = 0

@@ -446,5 +446,7 @@ cdef class StreamTable:
 
     @property
     def usage(self) -> dict[str, int]:
-        """Directions that are followed, and bytes held for what they keep (idle buffers included)."""
-        return {"directions": self.index.used, "buffer_bytes": self.pool.held_bytes}
+        """Directions that are followed, bytes held for what they keep, and how many of these wait to be used again."""
+        return {
+            "directions": self.index.used, "buffer_bytes": self.pool.held_bytes, "idle_bytes": self.pool.idle_bytes,
+        }
