@@ -1,0 +1,80 @@
+"""The whole way from bytes to JSON lines: the same answers however the work is cut, inside the bounds of the tables."""
+
+import os
+import struct
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from tests.tap import START_S, request, screen, udp_frame
+
+from kernels.calls import CALL_BYTES
+from kernels.profiles import PROFILE_BYTES
+
+SAMPLE = Path(__file__).parent.parent / "simulator" / "samples" / "sample.pcap.gz"
+FLOOD_CALLS = 2_000_000
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return screen(SAMPLE)
+
+
+@pytest.mark.parametrize("block_packets", [1, 7, 1000])
+def test_every_block_size_gives_the_same_lines(whole, block_packets):
+    assert screen(SAMPLE, block_packets=block_packets) == whole
+
+
+def test_every_run_gives_the_same_lines(whole):
+    assert screen(SAMPLE) == whole
+
+
+def test_the_same_calls_are_evicted_at_every_block_size():
+    small = {"calls": 16, "callers": 16, "sources": 16}
+    whole = screen(SAMPLE, **small)
+    assert whole[-1]["evicted"] > 0
+    assert screen(SAMPLE, **small, block_packets=1) == whole
+
+
+def test_a_live_call_and_a_profile_take_at_most_one_kibibyte():
+    index_entries = 4 * 24      # a table of twice the size, rounded up to a power of two, of 24 byte entries at most
+    assert CALL_BYTES + index_entries <= 1024
+    assert PROFILE_BYTES["caller"] + index_entries <= 1024
+    assert PROFILE_BYTES["source"] + index_entries <= 1024
+
+
+def flood(path):
+    """Writes a capture of as many INVITEs, each with a caller and a Call-ID of its own, into a pipe."""
+    frame = udp_frame(("192.0.2.1", 5060), ("198.51.100.1", 5060), request(
+        "INVITE", call_id="flood-@@@@@@@", caller="+49@@@@@@@00"))
+    parts = frame.split(b"@@@@@@@")
+    head = struct.pack("<II", len(frame), len(frame))
+    with open(path, "wb") as pipe:
+        pipe.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+        for i in range(FLOOD_CALLS):
+            time = struct.pack("<II", START_S + i // 20_000, i % 20_000 * 50)
+            pipe.write(time + head + (b"%07d" % i).join(parts))
+
+
+def test_two_million_callers_stay_inside_the_configured_bound(tmp_path):
+    fifo = tmp_path / "flood.pcap"
+    os.mkfifo(fifo)
+    writer = threading.Thread(target=flood, args=(fifo,))
+    writer.start()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "appliance", "screen", "--json", str(fifo)], stdout=subprocess.PIPE)
+    for summary in process.stdout:
+        pass
+    process.stdout.close()
+    _, status, usage = os.wait4(process.pid, 0)
+    writer.join()
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert b'"calls":%d' % FLOOD_CALLS in summary
+    calls, callers = 65536, 131072      # the defaults of docs/sipwarden.toml
+    evicted = int(summary.split(b'"evicted":')[1].split(b",")[0])
+    assert evicted >= 2 * FLOOD_CALLS - calls - callers
+    tables_bytes = 1024 * (calls + callers)
+    program_bytes = 160 << 20           # Python, NumPy, the TFLite runtime, and the fixed tables of media and TCP
+    assert usage.ru_maxrss * 1024 < tables_bytes + program_bytes
