@@ -35,11 +35,11 @@ cdef list VERDICT_JSON = [b'"pass"', b'"watch"', b'"flag"']
 cdef list STATE_JSON = [f'"{name}"'.encode() for name in STATE_NAMES]
 cdef list STAGE_JSON = [f'"{name}"'.encode() for name in STAGE_NAMES]
 cdef list FRAUD_JSON = [f'"{name}"'.encode() for name in FRAUD_TYPES]
-cdef const char*[3] TRANSPORT_TEXT
-cdef const char*[3] VERDICT_TEXT
-cdef const char*[8] STATE_TEXT
-cdef const char*[3] STAGE_TEXT
-cdef const char*[32] FRAUD_TEXT
+cdef const char* TRANSPORT_TEXT[3]
+cdef const char* VERDICT_TEXT[3]
+cdef const char* STATE_TEXT[8]
+cdef const char* STAGE_TEXT[3]
+cdef const char* FRAUD_TEXT[32]
 cdef int FRAUD_COUNT = len(FRAUD_JSON)
 
 

@@ -4,8 +4,8 @@ A block is what one pass of the engine left behind: feature rows, and calls that
 in one batch, the verdicts go back to their calls, and then the finished calls are reported.
 """
 
-import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -14,7 +14,7 @@ import numpy as np
 from appliance.call_line import CallLines
 from appliance.config import Config
 from appliance.findings import Finding, Findings, address_text
-from appliance.report import SummaryLine, encode
+from appliance.report import encode
 from capture.file import CaptureFile
 from kernels.engine import BLOCK, Engine
 from models.bundle import SHIPPED, Bundle
@@ -25,18 +25,30 @@ from models.scorer import Scorer, Scores
 # a table is salted apart from it (capture/index.pxd).
 REPLAY_SECRET = 0x7369_7077_6172_6465
 
+# Findings about parties held at once: more suspects than any desk reads, in some 30 MiB.
+MAX_FINDINGS = 65536
+
+
+Write = Callable[[bytes], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the reading of one capture ended."""
+
+    problem: str | None  # why it could not be read to its end
+    cut_by_snaplen: int  # packets of which less was captured than was on the wire
+
 
 class Pipeline:
-    """One engine over any number of captures, in the order in which they are fed.
+    """One engine over any number of captures, in the order in which they are screened.
 
-    `write` takes JSON lines as bytes, None when only findings and the summary are wanted. Raises BundleError when
-    the bundles cannot be used.
+    Raises BundleError when the bundles cannot be used. Every `write` takes whole JSON lines as bytes.
     """
 
-    def __init__(self, config: Config, write: Callable[[bytes], object] | None = None):
+    def __init__(self, config: Config) -> None:
         limits = config.limits
         folder = Path(config.screen.bundles) if config.screen.bundles else SHIPPED
-        self.started_s = time.monotonic()
         self.engine = Engine(
             calls=limits.calls,
             callers=limits.callers,
@@ -49,53 +61,55 @@ class Pipeline:
         )
         self.calls = Scorer(Bundle.load(folder / "call"))
         self.sources = Scorer(Bundle.load(folder / "source"))
-        self.findings = Findings(limits.findings, self._report_finding)
+        self.findings = Findings(MAX_FINDINGS)
         self.block_packets = limits.block_packets
-        self.files = 0
-        self._write = write
         self._lines = CallLines(self.calls.bundle.label)
         self._reasons: dict[int, bytes] = {}  # serial of a live call -> its reasons as JSON
 
-    def feed(self, capture: CaptureFile, progress: Callable[[], object] | None = None) -> None:
-        """Screens one capture to its end, or to where it can no longer be read (`capture.problem`)."""
-        self.files += 1
-        while True:
-            status = self.engine.run(capture.reader, self.block_packets)
-            self._end_block()
-            if status != BLOCK and not capture.fill():
-                break
-            if progress is not None:
-                progress()
+    def screen_file(self, path: Path, write: Write, advance: Callable[[int], object] | None = None) -> Outcome:
+        """Screens one capture to its end, or to where it can no longer be read. `advance` takes bytes read.
 
-    def finish(self) -> None:
-        """After the last capture: reports what is still open, the findings, and the summary."""
+        Raises CaptureFileError when it cannot be read at all.
+        """
+        with CaptureFile(path) as capture:
+            while True:
+                status = self.engine.run(capture.reader, self.block_packets)
+                self._end_block(write)
+                if status == BLOCK:
+                    continue
+                position = capture.position
+                if not capture.fill():
+                    return Outcome(capture.problem, capture.cut_by_snaplen)
+                if advance is not None:
+                    advance(capture.position - position)
+
+    def finish(self, write: Write) -> None:
+        """After the last capture: reports the calls that are still open, and the findings about their parties."""
         more = True
         while more:
             more = self.engine.finish()
-            self._end_block()
+            self._end_block(write)
         for finding in self.findings:
-            self._report_finding(finding)
-        if self._write is not None:
-            self._write(encode(self.summary()))
+            write(encode(finding.line()))
 
-    def summary(self) -> SummaryLine:
-        """The totals so far."""
+    def summary(self) -> dict[str, int | float]:
+        """The totals so far, by the names of the summary line."""
         totals = self.engine.counters()
-        verdicts = [finding.verdict_name for finding in self.findings if finding.caller is None]
-        totals["flagged"] += verdicts.count("flag")
-        totals["watched"] += verdicts.count("watch")
+        sources = [finding.verdict_name for finding in self.findings if finding.caller is None]
+        totals["flagged"] += sources.count("flag")
+        totals["watched"] += sources.count("watch")
         totals["evicted"] += self.findings.evicted
-        return SummaryLine(files=self.files, elapsed_s=round(time.monotonic() - self.started_s, 6), **totals)
+        return totals
 
-    def _end_block(self) -> None:
+    def _end_block(self, write: Write) -> None:
         rows = self.engine.call_block
         if len(rows):
             self._judge_calls(rows, self.calls.score(rows))
         rows = self.engine.source_block
         if len(rows):
             self._judge_sources(rows, self.sources.score(rows))
-        if self._write is not None and self.engine.finished_calls:
-            self._write(self._lines.write(self.engine, self._reasons))
+        if self.engine.finished_calls:
+            write(self._lines.write(self.engine, self._reasons))
         self.engine.next_block()
 
     def _judge_calls(self, rows: np.ndarray, scores: Scores) -> None:
@@ -126,7 +140,3 @@ class Pipeline:
             time_ns=time_ns, requests=requests, verdict=int(scores.verdict[i]), score=float(scores.score[i]),
             types=int(scores.types[i]))
         return finding, risen
-
-    def _report_finding(self, finding: Finding) -> None:
-        if self._write is not None:
-            self._write(encode(finding.line()))

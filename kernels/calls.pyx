@@ -43,6 +43,7 @@ from kernels.numbers cimport NumberPlan, Plan, e164_digits
 
 STATE_NAMES = ("trying", "ringing", "answered", "completed", "cancelled", "rejected", "failed", "expired")
 STAGE_NAMES = ("setup", "answer", "end")
+CALL_BYTES = sizeof(Call)
 
 cdef enum:
     SETUP_S = 200           # Timer C is "more than 3 minutes" (RFC 3261 16.6)

@@ -356,6 +356,6 @@ cdef class Engine:
             "rtp_streams": self.media.rtp_streams,
             "flagged": self.flagged,
             "watched": self.watched,
-            "evicted": self.evicted + self.media.evicted + self.profiles.evicted,
+            "evicted": self.evicted + self.media.evicted + self.profiles.callers.evicted + self.profiles.sources.evicted,
             "capture_span_s": (self.last_ns - self.first_ns) / 1e9,
         }

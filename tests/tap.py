@@ -5,9 +5,8 @@ import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from appliance.config import Config
+from appliance.config import Config, Limits
 from appliance.pipeline import Pipeline
-from capture.file import CaptureFile
 
 CALLER = ("192.0.2.10", 5060)
 CALLEE = ("198.51.100.20", 5060)
@@ -90,16 +89,14 @@ class Tap:
         return path
 
 
-def screen(paths, **limits):
-    """The JSON lines of captures, as dicts; `limits` go over those of the default configuration."""
+def screen(path, **limits):
+    """The JSON lines of a capture, as dicts; `limits` go over those of the default configuration."""
     lines = []
-    pipeline = Pipeline(Config.with_limits(**limits), write=lines.append)
-    for path in [paths] if isinstance(paths, Path) else paths:
-        with CaptureFile(path) as capture:
-            pipeline.feed(capture)
-    pipeline.finish()
-    return [json.loads(line) for line in b"".join(lines).splitlines()]
+    pipeline = Pipeline(Config(limits=Limits(**limits)))
+    pipeline.screen_file(path, lines.append)
+    pipeline.finish(lines.append)
+    return [json.loads(line) for line in b"".join(lines).splitlines()] + [pipeline.summary()]
 
 
 def calls_of(lines):
-    return {line["call_id"]: line for line in lines if line["type"] == "call"}
+    return {line["call_id"]: line for line in lines if line.get("type") == "call"}
