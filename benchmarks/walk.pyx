@@ -21,6 +21,20 @@ cdef enum:
     PROTOCOL_UDP = 17
     LONGEST_NAME = 14           # Content-Length
 
+cdef enum MainField:
+    VIA = 0
+    FROM = 1
+    TO = 2
+    CALL_ID = 3
+    CSEQ = 4
+    CONTACT = 5
+    CONTENT_LENGTH = 6
+    MAIN_FIELDS = 7
+
+cdef struct Value:
+    const uint8_t* start
+    size_t length
+
 cdef struct Counts:
     uint64_t packets
     uint64_t sip_messages
@@ -37,29 +51,51 @@ cdef inline uint32_t be32(const uint8_t* p) noexcept nogil:
     return (<uint32_t>p[0] << 24) | (<uint32_t>p[1] << 16) | (<uint32_t>p[2] << 8) | p[3]
 
 
-cdef inline bint is_name(const uint8_t* name, size_t length, const char* wanted, size_t wanted_bytes) noexcept nogil:
-    # The first letter was compared without case; the captures spell the rest as RFC 3261 does.
-    return length == wanted_bytes and memcmp(name + 1, wanted + 1, length - 1) == 0
+cdef inline bint is_name(const uint8_t* name, const char* wanted, size_t length) noexcept nogil:
+    """Names are compared without case (RFC 3261 7.3.1); `wanted` is in lower case."""
+    cdef size_t i
+    for i in range(1, length):
+        if name[i] | 0x20 != <uint8_t>wanted[i]:
+            return False
+    return True
 
 
-cdef inline bint is_main_field(const uint8_t* name, size_t length) noexcept nogil:
+cdef inline int main_field(const uint8_t* name, size_t length) noexcept nogil:
+    """Which of the main fields has this name, long or compact; -1 for none."""
     cdef uint8_t first = name[0] | 0x20
     if length == 1:
-        return first == b"v" or first == b"f" or first == b"t" or first == b"i" or first == b"m" or first == b"l"
+        if first == b"v":
+            return VIA
+        if first == b"f":
+            return FROM
+        if first == b"t":
+            return TO
+        if first == b"i":
+            return CALL_ID
+        if first == b"m":
+            return CONTACT
+        return CONTENT_LENGTH if first == b"l" else -1
     if first == b"v":
-        return is_name(name, length, b"Via", 3)
+        return VIA if length == 3 and is_name(name, b"via", 3) else -1
     if first == b"f":
-        return is_name(name, length, b"From", 4)
+        return FROM if length == 4 and is_name(name, b"from", 4) else -1
     if first == b"t":
-        return is_name(name, length, b"To", 2)
-    if first == b"c":
-        return (
-            is_name(name, length, b"Call-ID", 7)
-            or is_name(name, length, b"CSeq", 4)
-            or is_name(name, length, b"Contact", 7)
-            or is_name(name, length, b"Content-Length", 14)
-        )
-    return False
+        return TO if length == 2 and is_name(name, b"to", 2) else -1
+    if first != b"c":
+        return -1
+    if length == 4:
+        return CSEQ if is_name(name, b"cseq", 4) else -1
+    if length == 7:
+        return CALL_ID if is_name(name, b"call-id", 7) else CONTACT if is_name(name, b"contact", 7) else -1
+    return CONTENT_LENGTH if length == 14 and is_name(name, b"content-length", 14) else -1
+
+
+cdef inline Value trimmed(const uint8_t* start, const uint8_t* end) noexcept nogil:
+    while start < end and (start[0] == b" " or start[0] == b"\t"):
+        start += 1
+    while start < end and (end - 1)[0] <= b" ":
+        end -= 1
+    return Value(start, end - start)
 
 
 cdef void walk_sip(const uint8_t* data, size_t length, Counts* counts) noexcept nogil:
@@ -67,15 +103,20 @@ cdef void walk_sip(const uint8_t* data, size_t length, Counts* counts) noexcept 
     cdef const uint8_t* end = data + length
     cdef const uint8_t* line_end
     cdef const uint8_t* colon
+    cdef Value[MAIN_FIELDS] values
+    cdef int field
     counts.sip_messages += 1
     while at < end:
         line_end = <const uint8_t*>memchr(at, b"\n", end - at)
         if line_end == NULL or line_end - at < 2:
             return              # the empty line before the body, or a cut message
         colon = <const uint8_t*>memchr(at, b":", min(line_end - at, LONGEST_NAME + 1))
-        if colon != NULL and colon > at and is_main_field(at, colon - at):
-            counts.header_fields += 1
-            counts.digest += line_end - colon
+        if colon != NULL and colon > at:
+            field = main_field(at, colon - at)
+            if field >= 0:
+                values[field] = trimmed(colon + 1, line_end)
+                counts.header_fields += 1
+                counts.digest += values[field].length
         at = line_end + 1
 
 
