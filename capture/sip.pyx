@@ -10,7 +10,7 @@ from libc.string cimport memcmp, memset
 
 from capture.sip_body cimport MAX_MULTIPART_DEPTH, find_sdp_part, read_boundary
 from capture.sip_names cimport header_kind, method_kind
-from capture.sip_text cimport CLASS, LINE_STOP, WHITE, find_byte, find_colon, skip_token
+from capture.sip_text cimport CLASS, WHITE, find_byte, find_colon, find_word_end, skip_token
 from capture.sip_values cimport NOT_A_NUMBER, find_parameter, read_address, read_cseq, read_number, read_uri, span
 
 cdef enum LineStatus:
@@ -42,12 +42,6 @@ cdef inline void note(SipMessage* message, uint16_t problem, uint32_t offset) no
 #     three bytes with a colon that is not the first, and SIP/2.0 in capitals. So `SIP/2.0 ` with a space behind it,
 #     two spaces, SIP/3.0 and HTTP/1.1 are something else, while a lower-case or unknown method is SIP.
 # A datagram that begins with line ends is not SIP: RFC 3261 7.5 lets only streams begin so.
-
-cdef inline uint32_t word_end(const uint8_t* data, uint32_t at, uint32_t end) noexcept nogil:
-    while at < end and not CLASS[data[at]] & LINE_STOP:
-        at += 1
-    return at
-
 
 cdef inline int line_ended(const uint8_t* data, uint32_t at, uint32_t end, bint whole) noexcept nogil:
     """What it means that a word must be followed by the line's end at `at`."""
@@ -91,14 +85,14 @@ cdef int read_status_line(const uint8_t* data, uint32_t at, uint32_t end, bint w
 
 cdef int read_request_line(const uint8_t* data, uint32_t start, uint32_t end, bint whole, SipMessage* message,
                            uint32_t* after) noexcept nogil:
-    cdef uint32_t method_end = word_end(data, start, end)
+    cdef uint32_t method_end = find_word_end(data, start, end)
     cdef uint32_t at, uri, uri_end, left
     if method_end == end:
         return cut_word(whole)
     if data[method_end] != c' ':
         return LINE_OTHER
     uri = method_end + 1
-    uri_end = word_end(data, uri, end)
+    uri_end = find_word_end(data, uri, end)
     if uri_end == end:
         return cut_word(whole)
     if data[uri_end] != c' ' or uri_end - uri < SMALLEST_URI or find_byte(data, uri + 1, uri_end, c':') == uri_end:
@@ -179,9 +173,14 @@ cdef inline void add_field(SipMessage* message, uint32_t name, uint32_t name_end
     cdef const uint8_t* data = message.data
     cdef HeaderField* field
     cdef uint8_t kind
-    while value < end and CLASS[data[value]] & WHITE:
+    # Almost always one SP before and one CR behind; nothing visible is below '!'.
+    if value < end and data[value] == c' ':
         value += 1
-    while end > value and CLASS[data[end - 1]] & WHITE:
+    while value < end and data[value] <= c' ' and CLASS[data[value]] & WHITE:
+        value += 1
+    if end > value and data[end - 1] == c'\r':
+        end -= 1
+    while end > value and data[end - 1] <= c' ' and CLASS[data[end - 1]] & WHITE:
         end -= 1
     if message.field_count == MAX_HEADER_FIELDS:
         note(message, SIP_TOO_MANY_FIELDS, name)
@@ -206,6 +205,10 @@ cdef inline void add_field(SipMessage* message, uint32_t name, uint32_t name_end
     message.field_count += 1
 
 
+cdef inline bint is_fold(uint8_t c) noexcept nogil:
+    return c == c' ' or c == c'\t'
+
+
 cdef inline bint is_blank(const uint8_t* data, uint32_t at, uint32_t end) noexcept nogil:
     """Only CR before the LF: senders that turn LF into CRLF twice write CR CR LF."""
     while at < end and data[at] == c'\r':
@@ -225,18 +228,17 @@ cdef uint32_t read_fields(SipMessage* message, uint32_t at, uint32_t end, bint* 
     while at < end:
         stop = find_byte(data, at, end, c'\n')
         next_line = stop + 1 if stop < end else end
-        if data[at] == c'\r' or data[at] == c'\n':
-            if is_blank(data, at, stop):
-                ended[0] = stop < end
-                return next_line
+        if data[at] <= c'\r' and is_blank(data, at, stop):
+            ended[0] = stop < end
+            return next_line
         folded = False
-        while next_line < end and (data[next_line] == c' ' or data[next_line] == c'\t'):
+        while next_line < end and data[next_line] <= c' ' and is_fold(data[next_line]):
             folded = True
             stop = find_byte(data, next_line, end, c'\n')
             next_line = stop + 1 if stop < end else end
         colon = find_colon(data, at, stop)
         name_end = colon
-        while name_end > at and (data[name_end - 1] == c' ' or data[name_end - 1] == c'\t'):
+        while name_end > at and is_fold(data[name_end - 1]):
             name_end -= 1
         if colon < stop and name_end > at:
             add_field(message, at, name_end, colon + 1, stop, folded)

@@ -10,21 +10,21 @@ cdef extern from *:
     #include <stdint.h>
     #include <string.h>
 
-    enum { SW_TOKEN = 1, SW_LINE_STOP = 2, SW_WHITE = 4, SW_DIGIT = 8, SW_HOST_STOP = 16, SW_VALUE_STOP = 32,
-           SW_PARAMETER_STOP = 64 };
+    enum { SW_TOKEN = 1, SW_LINE_STOP = 2, SW_WHITE = 4, SW_DIGIT = 8, SW_HOST_STOP = 16,
+           SW_PARAMETER_STOP = 32 };
 
     /* token: alphanum - . ! % * _ + ` ' ~ ; white: SP HTAB CR LF, which a folded value holds between its words */
     static const uint8_t sw_sip_class[256] = {
         ['a' ... 'z'] = SW_TOKEN, ['A' ... 'Z'] = SW_TOKEN, ['0' ... '9'] = SW_TOKEN | SW_DIGIT,
         ['-'] = SW_TOKEN, ['.'] = SW_TOKEN, ['!'] = SW_TOKEN, ['%'] = SW_TOKEN, ['*'] = SW_TOKEN, ['_'] = SW_TOKEN,
         ['+'] = SW_TOKEN, ['`'] = SW_TOKEN, ['\\''] = SW_TOKEN, ['~'] = SW_TOKEN,
-        [' '] = SW_WHITE | SW_LINE_STOP | SW_HOST_STOP | SW_VALUE_STOP,
-        ['\\t'] = SW_WHITE | SW_HOST_STOP | SW_VALUE_STOP,
-        ['\\r'] = SW_WHITE | SW_LINE_STOP | SW_HOST_STOP | SW_VALUE_STOP,
-        ['\\n'] = SW_WHITE | SW_LINE_STOP | SW_HOST_STOP | SW_VALUE_STOP,
+        [' '] = SW_WHITE | SW_LINE_STOP | SW_HOST_STOP,
+        ['\\t'] = SW_WHITE | SW_HOST_STOP,
+        ['\\r'] = SW_WHITE | SW_LINE_STOP | SW_HOST_STOP,
+        ['\\n'] = SW_WHITE | SW_LINE_STOP | SW_HOST_STOP,
         [0] = SW_LINE_STOP,
-        [';'] = SW_HOST_STOP | SW_VALUE_STOP | SW_PARAMETER_STOP,
-        [','] = SW_HOST_STOP | SW_VALUE_STOP | SW_PARAMETER_STOP, ['"'] = SW_PARAMETER_STOP,
+        [';'] = SW_HOST_STOP | SW_PARAMETER_STOP,
+        [','] = SW_HOST_STOP | SW_PARAMETER_STOP, ['"'] = SW_PARAMETER_STOP,
         [':'] = SW_HOST_STOP, ['?'] = SW_HOST_STOP, ['>'] = SW_HOST_STOP,
     };
 
@@ -36,16 +36,30 @@ cdef extern from *:
     static inline uint32_t sw_lower4(const uint8_t *p) {
         uint32_t v; memcpy(&v, p, 4); return v | 0x20202020u;
     }
-    /* Offset of the first ':' in eight bytes, 8 when there is none: the lowest zero byte of the difference, by the
-       subtraction that borrows first from it. A header name is short, so this is its whole search. */
-    static inline uint32_t sw_colon8(const uint8_t *p) {
+    /* Eight bytes at a time: a mark in the highest bit of each byte that is zero or below `n`. The subtraction borrows
+       from the bytes above a marked one, so only the lowest mark is sure; it is also the first byte, which is what is
+       looked for. Marks may be joined by OR: what is false in one lies above what is true in it. */
+    static inline uint64_t sw_load8(const uint8_t *p) {
         uint64_t v; memcpy(&v, p, 8);
     #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
         v = __builtin_bswap64(v);
     #endif
-        v ^= 0x3a3a3a3a3a3a3a3aull;
-        v = (v - 0x0101010101010101ull) & ~v & 0x8080808080808080ull;
-        return v ? (uint32_t)__builtin_ctzll(v) >> 3 : 8;
+        return v;
+    }
+    static inline uint64_t sw_below(uint64_t v, uint8_t n) {
+        return (v - 0x0101010101010101ull * n) & ~v & 0x8080808080808080ull;
+    }
+    static inline uint64_t sw_equal(uint64_t v, uint8_t c) { return sw_below(v ^ 0x0101010101010101ull * c, 1); }
+    static inline uint32_t sw_first(uint64_t marks) { return (uint32_t)__builtin_ctzll(marks) >> 3; }
+    static inline uint64_t sw_colons(const uint8_t *p) { return sw_equal(sw_load8(p), ':'); }
+    static inline uint64_t sw_controls(const uint8_t *p) { return sw_below(sw_load8(p), 0x21); }
+    static inline uint64_t sw_parameter_stops(const uint8_t *p) {
+        uint64_t v = sw_load8(p);
+        return sw_equal(v, ';') | sw_equal(v, ',') | sw_equal(v, '"');
+    }
+    static inline uint64_t sw_value_stops(const uint8_t *p) {
+        uint64_t v = sw_load8(p);
+        return sw_equal(v, ';') | sw_equal(v, ',') | sw_below(v, 0x21);
     }
     /* With a literal `name` and `n` every load of it is a constant: a known name costs two or three comparisons. */
     static inline int sw_same_name(const uint8_t *p, const char *name, size_t n) {
@@ -66,10 +80,14 @@ cdef extern from *:
         WHITE "SW_WHITE"
         DIGIT "SW_DIGIT"
         HOST_STOP "SW_HOST_STOP"        # ends a host name in a URI
-        VALUE_STOP "SW_VALUE_STOP"      # ends an unquoted parameter value
         PARAMETER_STOP "SW_PARAMETER_STOP"      # begins a parameter, a quoted string or the next element
     const uint8_t[256] CLASS "sw_sip_class"
-    uint32_t colon8 "sw_colon8"(const uint8_t* p) noexcept nogil
+    # Marks in eight bytes, 0 when there is none; `first_mark` is the offset of the first.
+    uint64_t colons "sw_colons"(const uint8_t* p) noexcept nogil
+    uint64_t controls "sw_controls"(const uint8_t* p) noexcept nogil
+    uint64_t parameter_stops "sw_parameter_stops"(const uint8_t* p) noexcept nogil
+    uint64_t value_stops "sw_value_stops"(const uint8_t* p) noexcept nogil
+    uint32_t first_mark "sw_first"(uint64_t marks) noexcept nogil
     # Case-insensitive equality of `n` (at most 24) token characters with a name; both have `n` bytes.
     bint same_name "sw_same_name"(const uint8_t* p, const char* name, size_t n) noexcept nogil
 
@@ -105,13 +123,56 @@ cdef inline uint32_t skip_quoted(const uint8_t* data, uint32_t at, uint32_t end)
 
 
 cdef inline uint32_t find_colon(const uint8_t* data, uint32_t at, uint32_t end) noexcept nogil:
-    """Where the first ':' is in [at, end), or `end`."""
-    cdef uint32_t offset
+    """Where the first ':' is in [at, end), or `end`. Header names are too short for memchr to pay."""
+    cdef uint64_t marks
     while end - at >= 8:
-        offset = colon8(data + at)
-        if offset < 8:
-            return at + offset
+        marks = colons(data + at)
+        if marks != 0:
+            return at + first_mark(marks)
         at += 8
     while at < end and data[at] != c':':
+        at += 1
+    return at
+
+
+cdef inline uint32_t find_word_end(const uint8_t* data, uint32_t at, uint32_t end) noexcept nogil:
+    """Where the first SP, CR, LF or NUL is, or `end`. Other control characters are part of a word."""
+    cdef uint64_t marks
+    while end - at >= 8:
+        marks = controls(data + at)
+        if marks == 0:
+            at += 8
+            continue
+        at += first_mark(marks)
+        if CLASS[data[at]] & LINE_STOP:
+            return at
+        at += 1
+    while at < end and not CLASS[data[at]] & LINE_STOP:
+        at += 1
+    return at
+
+
+cdef inline uint32_t find_parameter_stop(const uint8_t* data, uint32_t at, uint32_t end) noexcept nogil:
+    """Where the first semicolon, comma or quotation mark is, or `end`."""
+    cdef uint64_t marks
+    while end - at >= 8:
+        marks = parameter_stops(data + at)
+        if marks != 0:
+            return at + first_mark(marks)
+        at += 8
+    while at < end and not CLASS[data[at]] & PARAMETER_STOP:
+        at += 1
+    return at
+
+
+cdef inline uint32_t find_value_stop(const uint8_t* data, uint32_t at, uint32_t end) noexcept nogil:
+    """Where an unquoted value ends: at a semicolon, a comma, white space or a control character, or at `end`."""
+    cdef uint64_t marks
+    while end - at >= 8:
+        marks = value_stops(data + at)
+        if marks != 0:
+            return at + first_mark(marks)
+        at += 8
+    while at < end and data[at] > c' ' and data[at] != c';' and data[at] != c',':
         at += 1
     return at

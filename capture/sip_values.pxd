@@ -8,7 +8,8 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from capture.sip cimport SipUri, Span
 from capture.sip_text cimport (
-    CLASS, DIGIT, HOST_STOP, PARAMETER_STOP, VALUE_STOP, find_byte, same_name, skip_quoted, skip_token, skip_white)
+    CLASS, DIGIT, HOST_STOP, find_byte, find_parameter_stop, find_value_stop, same_name, skip_quoted, skip_token,
+    skip_white)
 
 cdef enum:
     NOT_A_NUMBER = -1
@@ -50,8 +51,7 @@ cdef inline bint find_parameter(const uint8_t* data, uint32_t at, uint32_t end, 
     """
     cdef uint32_t start, stop
     while True:
-        while at < end and not CLASS[data[at]] & PARAMETER_STOP:
-            at += 1
+        at = find_parameter_stop(data, at, end)
         if at == end or data[at] == c',':
             return False
         if data[at] == c'"':
@@ -70,8 +70,7 @@ cdef inline bint find_parameter(const uint8_t* data, uint32_t at, uint32_t end, 
         if at < end and data[at] == c'"':
             at = skip_quoted(data, at, end)
         else:
-            while at < end and not CLASS[data[at]] & VALUE_STOP:
-                at += 1
+            at = find_value_stop(data, at, end)
         value[0] = span(start, at)
         return True
 
@@ -144,9 +143,7 @@ cdef inline bint read_address(const uint8_t* data, uint32_t at, uint32_t end, Si
         stop = at
     else:
         # Without angle brackets a parameter belongs to the header field, not to the URI (RFC 3261 20.10).
-        stop = start
-        while stop < at and not CLASS[data[stop]] & VALUE_STOP:
-            stop += 1
+        stop = find_value_stop(data, start, at)
     readable = read_uri(data, start, stop, uri)
     find_parameter(data, at, end, b"tag", 3, tag)
     return readable
