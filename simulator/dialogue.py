@@ -72,10 +72,10 @@ class _CallWalk:
         self._call, self._leg, self._transport, self._rng, self._media = call, leg, transport, rng, media
         line, style = call.line, call.line.style
         user_phone = ";user=phone" if style.user_phone else ""
-        display = {"": "", "bare": f"{line.user} ", "quoted": f'"{line.user}" '}[style.display]
+        display_name = f'"{line.user}" ' if style.display_name else ""
         leg.user = line.user
         leg.uri = f"sip:{call.dialled}@{leg.target.address}"
-        leg.own = f"{display}<sip:{line.user}@{line.domain}{user_phone}>"
+        leg.own = f"{display_name}<sip:{line.user}@{line.domain}{user_phone}>"
         leg.other = f"<{leg.uri}{user_phone}>"
         self._offer = Description(style.sdp, line.endpoint.address, _media_port(rng), rng)
         self._answer = Description(

@@ -101,7 +101,7 @@ class Wangiri(Campaign, tag="wangiri"):
     zones: tuple[Zone, ...] = ("africa", "islands")
     sequential: bool = False
     ring_median_s: Positive = 1.2
-    callback_ratio: Ratio = 0.03
+    callback_ratio: Ratio = 0.12  # of the town's own lines that were rung
     answer_ratio: Ratio = 0.02  # somebody is quicker than the CANCEL
     form: Literal["e164", "digits", "national", "international"] = "international"
 
@@ -117,7 +117,7 @@ class Wangiri(Campaign, tag="wangiri"):
             made = self._ring_once(town, rng, at_ns, rng.choice(lines), number)
             yield made
             victim = town.line_of(number)
-            if victim and made.ring_s and rng.random() < self.callback_ratio * 4:  # only known lines can
+            if victim and made.ring_s and rng.random() < self.callback_ratio:
                 later_ns = at_ns + int(log_normal(rng, 400, 1.0, 20, 7200) * NS_PER_S)
                 how = self.answering(answer_ratio=0.95, talk_median_s=70.0, talk_sigma=0.8)
                 yield call(

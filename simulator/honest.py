@@ -35,6 +35,10 @@ class Households(PopulationBase, tag="households"):
     one_address: bool = False
     curve: Curve = "residential"
 
+    @property
+    def has_trunk(self) -> bool:
+        return self.one_address
+
     def settle(self, town: Town, rng: Random) -> None:
         shared = town.trunk_endpoint() if self.one_address else None
         for _ in range(self.lines):
@@ -83,11 +87,8 @@ class Households(PopulationBase, tag="households"):
             variant="misdial",
         )
         if rng.random() < 0.4:  # somebody else picks up
-            made.outcome, made.ring_s, made.talk_s = (
-                Outcome.ANSWERED,
-                log_normal(rng, 6, 0.5, 1, 20),
-                log_normal(rng, 4, 0.4, 1, 15),
-            )
+            made.outcome, made.status_code = Outcome.ANSWERED, 200
+            made.ring_s, made.talk_s = log_normal(rng, 6, 0.5, 1, 20), log_normal(rng, 4, 0.4, 1, 15)
         return made
 
     def _follow_up(self, town: Town, rng: Random, made: Call, how: Answering) -> Iterator[Intent]:
@@ -112,6 +113,10 @@ class Office(PopulationBase, tag="office"):
     stranger_ratio: Ratio = 0.25
     one_number_ratio: Ratio = 0.4  # offices that show their main number only
     curve: Curve = "business"
+
+    @property
+    def has_trunk(self) -> bool:
+        return True
 
     def settle(self, town: Town, rng: Random) -> None:
         for _ in range(self.offices):
@@ -165,6 +170,10 @@ class CallCentre(PopulationBase, tag="call_centre"):
     answer_ratio: Ratio = 0.55
     talk_median_s: Positive = 110.0
 
+    @property
+    def has_trunk(self) -> bool:
+        return True
+
     def settle(self, town: Town, rng: Random) -> None:
         town.trunks[self.name] = self.device(town, rng, "pbx", town.trunk_endpoint(), town.new_number(rng, 0.0))
 
@@ -209,6 +218,10 @@ class Couriers(PopulationBase, tag="couriers"):
     talk_median_s: Positive = 22.0
     talk_sigma: Positive = 0.6
 
+    @property
+    def has_trunk(self) -> bool:
+        return True
+
     def settle(self, town: Town, rng: Random) -> None:
         device = self.device(town, rng, "carrier", town.trunk_endpoint(), town.new_number(rng, 1.0))
         town.trunks[self.name] = device
@@ -237,6 +250,10 @@ class Reminders(PopulationBase, tag="reminders"):
     repeat_unanswered_ratio: Ratio = 0.5
     curve: Curve = "business"
     answer_ratio: Ratio = 0.68
+
+    @property
+    def has_trunk(self) -> bool:
+        return True
 
     def settle(self, town: Town, rng: Random) -> None:
         town.trunks[self.name] = self.device(town, rng, "dialler", town.trunk_endpoint(), town.new_number(rng, 0.0))

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from simulator.intent import Call, Request
+from simulator.intent import HONEST, Call, Request
 from simulator.rhythm import NS_PER_S
 
 
@@ -62,7 +62,7 @@ class Labels:
 
     def of_call(self, call: Call, call_id: str, scenario: str) -> bytes:
         self.calls += 1
-        self.frauds += call.label != "honest"
+        self.frauds += call.label != HONEST
         source = call.line.endpoint
         return (
             self._encode(

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
+from typing import Literal
 
+Country = Literal["CN", "DE", "US", "GB", "FR", "AU"]
 Ranges = tuple[tuple[str, int], ...]  # (national prefix, digits of the whole national number)
 
 
@@ -32,41 +34,25 @@ def _same_length(prefixes: str, digits: int) -> Ranges:
     return tuple((prefix, digits) for prefix in prefixes.split())
 
 
+_CHINA_MOBILE = "130 131 132 135 136 137 138 139 150 151 152 158 159 166 176 177 182 185 186 187 188 189 191 199"
+_CHINA_FIXED = _same_length("106 108 208 218 288 238 258", 10) + _same_length("5718 5918 7318 7558", 11)
+_GERMANY_MOBILE = _same_length("1511 1512 1514 1520 1522 1573 1575 1577 1590", 11) + _same_length(
+    "160 170 171 172 173 175 176 179", 10
+)
+_US_MOBILE = "202555 212555 305555 312555 404555 415555 512555 617555 702555 206555"
+
+# Country, code, trunk prefix, international prefix, mobile ranges, fixed ranges.
 PLANS = {
     plan.country: plan
     for plan in (
+        Plan("CN", "86", "0", "00", _same_length(_CHINA_MOBILE, 11), _CHINA_FIXED),
+        Plan("DE", "49", "0", "00", _GERMANY_MOBILE, _same_length("302 303 403 404 692 693 892 893 2219 7112", 10)),
         Plan(
-            "CN",
-            "86",
-            "0",
-            "00",
-            _same_length(
-                "130 131 132 135 136 137 138 139 150 151 152 158 159 166 176 177 182 185 186 187 188 189 191 199", 11
-            ),
-            _same_length("106 108 208 218 288 238 258", 10) + _same_length("5718 5918 7318 7558", 11),
+            "US", "1", "", "011", _same_length(_US_MOBILE, 10), _same_length("2122 2132 3122 4152 6172 7132 3032", 10)
         ),
-        Plan(
-            "DE",
-            "49",
-            "0",
-            "00",
-            _same_length("1511 1512 1514 1520 1522 1573 1575 1577 1590", 11)
-            + _same_length("160 170 171 172 173 175 176 179", 10),
-            _same_length("302 303 403 404 692 693 892 893 2219 7112", 10),
-        ),
-        Plan(
-            "US",
-            "1",
-            "",
-            "011",
-            _same_length("202555 212555 305555 312555 404555 415555 512555 617555 702555 206555", 10),
-            _same_length("2122 2132 3122 4152 6172 7132 3032 2022 5032", 10),
-        ),
-        Plan(
-            "GB", "44", "0", "00", _same_length("7400 7500 7700 7800 7900", 10), _same_length("207 208 121 161 113", 10)
-        ),
+        Plan("GB", "44", "0", "00", _same_length("740 750 771 781 790", 10), _same_length("207 208 121 161 113", 10)),
         Plan("FR", "33", "0", "00", _same_length("61 62 66 75 76", 9), _same_length("142 145 478 491", 9)),
-        Plan("BR", "55", "0", "00", _same_length("119 219 319 419", 11), _same_length("113 213 313", 10)),
+        Plan("AU", "61", "0", "0011", _same_length("40 41 42 43 47", 9), _same_length("28 29 38 39 73 89", 9)),
     )
 }
 

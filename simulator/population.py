@@ -35,6 +35,11 @@ class PopulationBase(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, t
     talk_median_s: Positive = 60.0
     talk_sigma: Positive = 1.1
 
+    @property
+    def has_trunk(self) -> bool:
+        """Does it settle a device in `town.trunks`, so that others can call `through` it?"""
+        return False
+
     def settle(self, town: Town, rng: Random) -> None:
         """Make the lines; called for every population before any intents are."""
 

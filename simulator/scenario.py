@@ -20,6 +20,7 @@ from simulator.honest import (
     Registrations,
     Reminders,
 )
+from simulator.numbers import Country
 from simulator.population import Positive, Ratio
 from simulator.vendors import STYLES, Regime
 
@@ -76,14 +77,14 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     start: datetime  # with an offset: the local time of the populations
     duration_s: Positive
     seed: int
-    country: str = "CN"  # home numbering plan, ISO 3166
+    country: Country = "CN"  # home numbering plan, ISO 3166
     regime: Regime = "any"  # which vendors may appear: training and evaluation share some only
     calls: int = 0  # stop after this many calls; 0: at the end of the duration
     network: Network = msgspec.field(default_factory=Network)
     capture: Capture = msgspec.field(default_factory=Capture)
     media: Media = msgspec.field(default_factory=Media)
     population: list[Population]
-    name: str = ""  # the file's stem, filled by `load`
+    name: str = ""  # in labels, and part of the seed; empty: the file's name without .toml
 
 
 def find(name: str | Path) -> Path:
@@ -102,7 +103,7 @@ def load(name: str | Path) -> Scenario:
         raise ScenarioError(f"{path}: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ScenarioError(f"{path}: {error}") from error
-    scenario.name = path.stem
+    scenario.name = scenario.name or path.stem
     _check(path, scenario)
     return scenario
 
@@ -122,3 +123,5 @@ def _check(path: Path, scenario: Scenario) -> None:
         through = getattr(population, "through", "")
         if through and through not in names:
             raise ScenarioError(f"{where}: through: no population is named {through}")
+        if through and not scenario.population[names.index(through)].has_trunk:
+            raise ScenarioError(f"{where}: through: {through} has no trunk")

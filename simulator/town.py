@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from random import Random
 
-from simulator.intent import Call, Endpoint, Line, Outcome
+from simulator.intent import HONEST, Call, Endpoint, Line, Outcome
 from simulator.numbers import PLANS, Plan, written
 from simulator.rhythm import NS_PER_S, Curve, arrivals, log_normal
 from simulator.vendors import Regime, Role, Style, some
@@ -119,7 +119,7 @@ def call(
     how: Answering,
     population: str,
     *,
-    label: str = "honest",
+    label: str = HONEST,
     variant: str = "",
     dialled: str = "",
 ) -> Call:

@@ -73,7 +73,7 @@ class Style(_Strict, kw_only=True):
     order: tuple[str, ...] = ()
     colon: str = ": "
     compact: bool = False  # compact header names
-    display: Literal["", "bare", "quoted"] = ""  # the user part as display name too
+    display_name: bool = False  # the user part as display name too
     max_forwards: int = 70
     rport: bool = True  # RFC 3581
     user_phone: bool = False  # ";user=phone" in From and To
