@@ -148,7 +148,7 @@ def replay_calls(Profiles profiles, calls):
 
 
 cdef void play_requests(Profiles profiles, const uint8_t[:, ::1] records, const int64_t[::1] order,
-                        int32_t* slots, float[:, ::1] rows) noexcept nogil:
+                        bint only_due, int32_t* slots, float[:, ::1] rows) noexcept nogil:
     cdef RequestRecord record
     cdef Address source
     cdef Py_ssize_t event, i
@@ -158,17 +158,19 @@ cdef void play_requests(Profiles profiles, const uint8_t[:, ::1] records, const 
         memcpy(&source, record.source, sizeof(Address))
         if order[event] % 2 == 0:
             slots[i] = profiles.on_request(&source, record.method, record.user_key, record.time_ns)
-            if record.status_code == 0:
+            if profiles.source_is_due(slots[i]) if only_due else record.status_code == 0:
                 profiles.source_row(slots[i], record.time_ns, &rows[i, 0])
-        elif record.status_code:
+        else:
             profiles.on_response(&source, record.method, record.status_code, record.response_ns)
-            profiles.source_row(slots[i], record.response_ns, &rows[i, 0])
+            if not only_due:
+                profiles.source_row(slots[i], record.response_ns, &rows[i, 0])
 
 
-def replay_requests(Profiles profiles, requests):
+def replay_requests(Profiles profiles, requests, bint only_due=False):
     """The rows of the sources of requests, played to `profiles` in order of time.
 
-    requests: array [n] of dtype REQUEST.
+    requests: array [n] of dtype REQUEST. only_due: rows as the engine takes them, at requests at which the source has
+    grown enough for another one, and all NaN at others.
     Returns (rows, slots): float32 [n, source features], the row after the response, or after the request when there
     is none; int32 [n], the slot of the source.
     Raises TypeError on another dtype, ValueError on another shape.
@@ -184,7 +186,7 @@ def replay_requests(Profiles profiles, requests):
     cdef float[:, ::1] rows_view = rows
     cdef int32_t[::1] slots_view = slots
     with nogil:
-        play_requests(profiles, bytes_view, order_view, &slots_view[0], rows_view)
+        play_requests(profiles, bytes_view, order_view, only_due, &slots_view[0], rows_view)
     return rows, slots[:len(requests)]
 
 

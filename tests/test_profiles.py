@@ -294,6 +294,25 @@ def test_a_telephone_that_registers_is_one_user():
     assert source_value(rows, 19, "source_registered_ratio") == pytest.approx(0.5, abs=0.1)
 
 
+def rows_due(*requests):
+    rows, _ = replay_requests(Profiles(8, 8), np.array(list(requests), REQUEST), only_due=True)
+    return (np.flatnonzero(~np.isnan(rows[:, 0])) + 1).tolist()
+
+
+def test_a_source_is_looked_at_again_when_it_has_grown_by_a_quarter():
+    assert rows_due(*(request(i / 100) for i in range(25))) == [4, 5, 7, 9, 12, 15, 19, 24]
+
+
+def test_a_busy_source_is_looked_at_every_64_requests():
+    due = rows_due(*(request(i / 1000) for i in range(2000)))
+    assert set(np.diff(due[-10:])) == {64}
+
+
+def test_a_slow_source_is_looked_at_when_a_minute_has_passed():
+    due = rows_due(*(request(i / 1000) for i in range(300)), request(90), request(100), request(151))
+    assert due[-2:] == [301, 303]
+
+
 def test_responses_to_nobody_and_provisional_ones_are_left_out():
     rows, _ = ask(request(0, status=180), request(1))
     assert source_value(rows, 1, "source_challenged_ratio") == pytest.approx(0.3)

@@ -1,0 +1,172 @@
+# cython: language_level=3
+"""Reading feature rows.
+
+A ratio is shrunk to a prior, so that no evidence gives a usual value and little evidence moves it little:
+(part + PRIOR_WEIGHT * mean) / (whole + PRIOR_WEIGHT), the mean of a Beta prior worth PRIOR_WEIGHT events. The
+prior means are those of honest callers and stand, as `unseen`, in kernels/schema.py. Means of seconds are
+shrunk the same way. What cannot be known is NaN, as the schema says of each feature.
+"""
+from libc.math cimport NAN
+from libc.stdint cimport int64_t
+
+from kernels.behaviour cimport *
+from kernels.cadence cimport cadence_burstiness, cadence_cv, cadence_mean
+from kernels.calls cimport CALL_CANCELLED, STAGE_END, STAGE_SETUP, Call
+from kernels.decay cimport DAY, HALF_LIVES, HOUR, MINUTE, decay_factors
+from kernels.destination cimport Destination, destination_of, price_between
+from kernels.distinct cimport distinct_count, distinct_seen
+from kernels.features cimport *
+from kernels.parties cimport is_anonymous
+
+cdef extern from *:
+    """
+    /* Counts are clipped there. */
+    #define SW_MOST_EVENTS 1e6
+    /* Priors: events, shares of events, seconds. */
+    #define SW_PRIOR_WEIGHT 2.0f
+    #define SW_USUAL_ANSWER_RATIO 0.6f
+    #define SW_USUAL_SHORT_RATIO 0.1f
+    #define SW_USUAL_CANCEL_RATIO 0.15f
+    #define SW_USUAL_BUSY_RATIO 0.05f
+    #define SW_USUAL_NOT_FOUND_RATIO 0.02f
+    #define SW_USUAL_INTERNATIONAL_RATIO 0.05f
+    #define SW_USUAL_DISTINCT_RATIO 0.5f
+    #define SW_USUAL_METHOD_RATIO 0.3f
+    #define SW_USUAL_REGISTERED_RATIO 0.5f
+    #define SW_USUAL_CHALLENGED_RATIO 0.3f
+    #define SW_USUAL_CANCEL_RING_S 20.0f
+    #define SW_USUAL_DURATION_S 90.0f
+    """
+    const double MOST_EVENTS "SW_MOST_EVENTS"
+    const float PRIOR_WEIGHT "SW_PRIOR_WEIGHT"
+    const float USUAL_ANSWER_RATIO "SW_USUAL_ANSWER_RATIO"
+    const float USUAL_SHORT_RATIO "SW_USUAL_SHORT_RATIO"
+    const float USUAL_CANCEL_RATIO "SW_USUAL_CANCEL_RATIO"
+    const float USUAL_BUSY_RATIO "SW_USUAL_BUSY_RATIO"
+    const float USUAL_NOT_FOUND_RATIO "SW_USUAL_NOT_FOUND_RATIO"
+    const float USUAL_INTERNATIONAL_RATIO "SW_USUAL_INTERNATIONAL_RATIO"
+    const float USUAL_DISTINCT_RATIO "SW_USUAL_DISTINCT_RATIO"
+    const float USUAL_METHOD_RATIO "SW_USUAL_METHOD_RATIO"
+    const float USUAL_REGISTERED_RATIO "SW_USUAL_REGISTERED_RATIO"
+    const float USUAL_CHALLENGED_RATIO "SW_USUAL_CHALLENGED_RATIO"
+    const float USUAL_CANCEL_RING_S "SW_USUAL_CANCEL_RING_S"
+    const float USUAL_DURATION_S "SW_USUAL_DURATION_S"
+
+cdef enum:
+    MAX_EVIDENCE = 32           # calls or requests; more is no news, and would tell how long one was watched
+
+
+cdef inline float shrunk(float part, float whole, float usual) noexcept nogil:
+    return (part + PRIOR_WEIGHT * usual) / (whole + PRIOR_WEIGHT)
+
+
+cdef inline float share(const float* counts, int part, int whole, float left, float usual) noexcept nogil:
+    """Of two counters of one half-life, of which `left` is left since they were up to date."""
+    return shrunk(counts[part] * left, counts[whole] * left, usual)
+
+
+cdef inline float distinct_ratio(double different, double seen) noexcept nogil:
+    return shrunk(<float>min(different, seen), <float>seen, USUAL_DISTINCT_RATIO)
+
+
+cdef void caller_features(const CallerProfile* profile, int64_t now_ns, float* row) noexcept nogil:
+    cdef float[HALF_LIVES] left
+    cdef const float* hours = &profile.counts[HOUR][0]
+    cdef const float* days = &profile.counts[DAY][0]
+    cdef float hour, day
+    decay_factors(profile.updated_ns, now_ns, left)
+    hour = left[HOUR]
+    day = left[DAY]
+    row[CALLER_CALLS_MINUTE] = clipped(profile.counts[MINUTE][CALLER_SUM_CALLS] * left[MINUTE], MOST_EVENTS)
+    row[CALLER_CALLS_HOUR] = clipped(hours[CALLER_SUM_CALLS] * hour, MOST_EVENTS)
+    row[CALLER_CALLS_DAY] = clipped(days[CALLER_SUM_CALLS] * day, MOST_EVENTS)
+    row[CALLER_EVIDENCE] = clipped(profile.calls, MAX_EVIDENCE)
+    row[CALLER_CALLEES_HOUR] = clipped(distinct_count(&profile.callees_hour, now_ns, WINDOW_HOUR_NS), MOST_EVENTS)
+    row[CALLER_CALLEES_DAY] = clipped(distinct_count(&profile.callees_day, now_ns, WINDOW_DAY_NS), MOST_EVENTS)
+    row[CALLER_FAN_OUT_RATIO] = distinct_ratio(
+        row[CALLER_CALLEES_DAY], distinct_seen(&profile.callees_day, now_ns, WINDOW_DAY_NS))
+    row[CALLER_ANSWER_RATIO_HOUR] = share(hours, CALLER_SUM_ANSWERED, CALLER_SUM_SETTLED, hour, USUAL_ANSWER_RATIO)
+    row[CALLER_ANSWER_RATIO_DAY] = share(days, CALLER_SUM_ANSWERED, CALLER_SUM_SETTLED, day, USUAL_ANSWER_RATIO)
+    row[CALLER_SHORT_RATIO_HOUR] = share(hours, CALLER_SUM_SHORT, CALLER_SUM_COMPLETED, hour, USUAL_SHORT_RATIO)
+    row[CALLER_SHORT_RATIO_DAY] = share(days, CALLER_SUM_SHORT, CALLER_SUM_COMPLETED, day, USUAL_SHORT_RATIO)
+    row[CALLER_CANCEL_RATIO_HOUR] = share(hours, CALLER_SUM_CANCELLED, CALLER_SUM_SETTLED, hour, USUAL_CANCEL_RATIO)
+    row[CALLER_CANCEL_RATIO_DAY] = share(days, CALLER_SUM_CANCELLED, CALLER_SUM_SETTLED, day, USUAL_CANCEL_RATIO)
+    row[CALLER_BUSY_RATIO_DAY] = share(days, CALLER_SUM_BUSY, CALLER_SUM_SETTLED, day, USUAL_BUSY_RATIO)
+    row[CALLER_NOT_FOUND_RATIO_DAY] = share(
+        days, CALLER_SUM_NOT_FOUND, CALLER_SUM_SETTLED, day, USUAL_NOT_FOUND_RATIO)
+    row[CALLER_CANCEL_RING_S] = share(days, CALLER_SUM_CANCEL_RING_S, CALLER_SUM_CANCELLED, day, USUAL_CANCEL_RING_S)
+    row[CALLER_DURATION_MEAN_S] = share(days, CALLER_SUM_TALK_S, CALLER_SUM_COMPLETED, day, USUAL_DURATION_S)
+    row[CALLER_INTERVAL_MEAN_S] = clipped(cadence_mean(&profile.cadence), MOST_SECONDS)
+    row[CALLER_INTERVAL_CV] = <float>cadence_cv(&profile.cadence)
+    row[CALLER_BURSTINESS] = <float>cadence_burstiness(&profile.cadence)
+    row[CALLER_SUCCESSOR_RATIO] = share(days, CALLER_SUM_SUCCESSORS, CALLER_SUM_CALLS, day, 0.0)
+    row[CALLER_CONCURRENCY] = clipped(profile.open_calls, MOST_EVENTS)
+    row[CALLER_INTERNATIONAL_RATIO] = share(
+        days, CALLER_SUM_INTERNATIONAL, CALLER_SUM_LOCATED, day, USUAL_INTERNATIONAL_RATIO)
+    row[CALLER_HIGH_COST_HOUR] = clipped(hours[CALLER_SUM_HIGH_COST] * hour, MOST_EVENTS)
+    row[CALLER_HIGH_COST_RATIO] = share(days, CALLER_SUM_HIGH_COST, CALLER_SUM_CALLS, day, 0.0)
+
+
+cdef void call_source_features(const SourceProfile* profile, int64_t now_ns, float* row) noexcept nogil:
+    cdef float[HALF_LIVES] left
+    decay_factors(profile.updated_ns, now_ns, left)
+    row[SOURCE_CALLS_HOUR] = clipped(profile.counts[HOUR][SOURCE_SUM_INVITES] * left[HOUR], MOST_EVENTS)
+    row[SOURCE_CALLERS_RATIO] = distinct_ratio(
+        distinct_count(&profile.callers_day, now_ns, WINDOW_DAY_NS),
+        distinct_seen(&profile.callers_day, now_ns, WINDOW_DAY_NS))
+
+
+cdef void call_features(const Call* call, int stage, int64_t now_ns, float* row) noexcept nogil:
+    cdef Destination home, destination
+    cdef int64_t ring_end_ns
+    destination_of(call.caller_e164, &home)
+    destination_of(call.callee_e164, &destination)
+    row[CALLEE_PRICE_CLASS] = price_between(&home, &destination) if call.callee_e164[0] else NAN
+    row[CALL_INTERNATIONAL] = home.country != destination.country if home.country and destination.country else NAN
+    row[CALLER_PLAUSIBLE] = call.caller_e164[0] != 0
+    row[CALLEE_PLAUSIBLE] = call.callee_e164[0] != 0
+    row[CALLER_ANONYMOUS] = is_anonymous(call)
+    row[POST_DIAL_DELAY_S] = row[RING_S] = row[DURATION_S] = row[CANCELLED] = NAN
+    if stage == STAGE_SETUP:
+        return
+    if call.invite_ns and call.progress_ns:
+        row[POST_DIAL_DELAY_S] = clipped(seconds_between(call.invite_ns, call.progress_ns), MOST_SECONDS)
+    if call.ringing_ns:
+        ring_end_ns = call.answer_ns if call.answer_ns else call.end_ns if call.end_ns else now_ns
+        row[RING_S] = clipped(seconds_between(call.ringing_ns, ring_end_ns), MOST_SECONDS)
+    if stage == STAGE_END:
+        row[CANCELLED] = call.state == CALL_CANCELLED
+        if call.answer_ns and call.end_ns:
+            row[DURATION_S] = clipped(seconds_between(call.answer_ns, call.end_ns), MOST_SECONDS)
+
+
+cdef void source_features(const SourceProfile* profile, int64_t now_ns, float* row) noexcept nogil:
+    cdef float[HALF_LIVES] left
+    cdef const float* hours = &profile.counts[HOUR][0]
+    cdef float hour
+    decay_factors(profile.updated_ns, now_ns, left)
+    hour = left[HOUR]
+    row[SOURCE_REQUESTS_MINUTE] = clipped(profile.counts[MINUTE][SOURCE_SUM_REQUESTS] * left[MINUTE], MOST_EVENTS)
+    row[SOURCE_REQUESTS_HOUR] = clipped(hours[SOURCE_SUM_REQUESTS] * hour, MOST_EVENTS)
+    row[SOURCE_REQUESTS_DAY] = clipped(profile.counts[DAY][SOURCE_SUM_REQUESTS] * left[DAY], MOST_EVENTS)
+    row[SOURCE_EVIDENCE] = clipped(profile.requests, MAX_EVIDENCE)
+    row[SOURCE_REGISTER_RATIO] = share(hours, SOURCE_SUM_REGISTERS, SOURCE_SUM_REQUESTS, hour, USUAL_METHOD_RATIO)
+    row[SOURCE_OPTIONS_RATIO] = share(hours, SOURCE_SUM_OPTIONS, SOURCE_SUM_REQUESTS, hour, USUAL_METHOD_RATIO)
+    row[SOURCE_INVITE_RATIO] = share(hours, SOURCE_SUM_INVITES, SOURCE_SUM_REQUESTS, hour, USUAL_METHOD_RATIO)
+    row[SOURCE_USERS_HOUR] = clipped(distinct_count(&profile.users_hour, now_ns, WINDOW_HOUR_NS), MOST_EVENTS)
+    row[SOURCE_USERS_DAY] = clipped(distinct_count(&profile.users_day, now_ns, WINDOW_DAY_NS), MOST_EVENTS)
+    row[SOURCE_USER_RATIO] = distinct_ratio(
+        row[SOURCE_USERS_DAY], distinct_seen(&profile.users_day, now_ns, WINDOW_DAY_NS))
+    row[SOURCE_REGISTERED_RATIO] = share(
+        hours, SOURCE_SUM_REGISTERED, SOURCE_SUM_REGISTER_RESPONSES, hour, USUAL_REGISTERED_RATIO)
+    row[SOURCE_CHALLENGED_RATIO] = share(
+        hours, SOURCE_SUM_CHALLENGED, SOURCE_SUM_RESPONSES, hour, USUAL_CHALLENGED_RATIO)
+    row[SOURCE_FORBIDDEN_RATIO] = share(hours, SOURCE_SUM_FORBIDDEN, SOURCE_SUM_RESPONSES, hour, 0.0)
+    row[SOURCE_NOT_FOUND_RATIO] = share(
+        hours, SOURCE_SUM_NOT_FOUND, SOURCE_SUM_RESPONSES, hour, USUAL_NOT_FOUND_RATIO)
+    row[SOURCE_CALLERS_DAY] = clipped(distinct_count(&profile.callers_day, now_ns, WINDOW_DAY_NS), MOST_EVENTS)
+    row[SOURCE_CALLEES_DAY] = clipped(distinct_count(&profile.callees_day, now_ns, WINDOW_DAY_NS), MOST_EVENTS)
+    row[SOURCE_ANSWER_RATIO] = share(hours, SOURCE_SUM_ANSWERED, SOURCE_SUM_SETTLED, hour, USUAL_ANSWER_RATIO)
+    row[SOURCE_HIGH_COST_HOUR] = clipped(hours[SOURCE_SUM_HIGH_COST] * hour, MOST_EVENTS)
+    row[SOURCE_INTERVAL_MEAN_S] = clipped(cadence_mean(&profile.cadence), MOST_SECONDS)
+    row[SOURCE_INTERVAL_CV] = <float>cadence_cv(&profile.cadence)
