@@ -112,7 +112,7 @@ def test_a_message_without_content_length_ends_with_its_frame(client):
     assert whole(client, REQUEST + frame(message) + frame(THREE[0])) == [message, THREE[0]]
 
 
-def fragments(message: bytes, chance: random.Random) -> bytes:
+def fragments(message: bytes, chance: random.Random, control: float = 0.4) -> bytes:
     """A message in several frames, with control frames between some of them (RFC 6455 5.4)."""
     data = b""
     at = 0
@@ -122,7 +122,7 @@ def fragments(message: bytes, chance: random.Random) -> bytes:
         data += frame(message[at : at + size], opcode, chance.randbytes(4), final=at + size >= len(message))
         at += size
         opcode = CONTINUATION
-        if chance.random() < 0.4:
+        if chance.random() < control:
             data += frame(b"are you there", chance.choice([PING, PONG]), chance.randbytes(4))
     return data
 
@@ -200,24 +200,22 @@ def test_after_a_lost_segment_frames_are_found_again(client):
 def test_a_made_capture_agrees_with_tshark(tmp_path, tshark_fields):
     chance = random.Random(5)
     web = (SERVER[0], 80)
-    # Whole frames: tshark 4.0 does not put these fragments together.
-    streams = {
-        (CLIENT, web): REQUEST + b"".join(frame(sip_message(n, b"q" * 50 * n), mask=chance.randbytes(4)) for n in range(20)),
-        (web, CLIENT): ANSWER + b"".join(frame(sip_message(n), TEXT, None) for n in range(100, 110)),
-    }
-    frames = []
-    for (source, destination), data in streams.items():
+    streams = [
+        (CLIENT, web, REQUEST, b"".join(fragments(sip_message(n, b"q" * 50 * n), chance, 0) for n in range(20))),
+        (web, CLIENT, ANSWER, b"".join(frame(sip_message(n), TEXT, None) for n in range(100, 110))),
+    ]
+    opening, frames = [], []
+    for source, destination, handshake, data in streams:
         head = Ether() / IP(src=source[0], dst=destination[0])
         ports = {"sport": source[1], "dport": destination[1]}
-        frames.append(head / TCP(**ports, seq=0, flags="S" if source == CLIENT else "SA"))
+        opening.append(head / TCP(**ports, seq=0, flags="S" if source == CLIENT else "SA"))
+        opening.append(head / TCP(**ports, seq=1, ack=1, flags="A") / handshake)
         for at in range(0, len(data), 1000):
-            frames.append(head / TCP(**ports, seq=1 + at, ack=1, flags="A") / data[at : at + 1000])
-    # tshark must see both halves of the handshake before frames.
-    frames.sort(key=lambda packet: bool(packet[TCP].payload) and bytes(packet[TCP].payload)[:4] not in (b"GET ", b"HTTP"))
-    for n, packet in enumerate(frames):
+            frames.append(head / TCP(**ports, seq=1 + len(handshake) + at, ack=1, flags="A") / data[at : at + 1000])
+    for n, packet in enumerate(opening + frames):
         packet.time = 1_000_000 + n * 0.001
     path = tmp_path / "websocket.pcap"
-    wrpcap(str(path), frames)
+    wrpcap(str(path), opening + frames)
     rows = tshark_fields(path, "sip", "sip.Method")
     assert feed_capture(path) == Counter(word for (field,) in rows for word in field.split("|"))
     assert feed_capture(path)["MESSAGE"] == 30
