@@ -42,13 +42,13 @@ cdef struct Datagram:
     uint32_t received           # bytes
     uint32_t total              # bytes, 0 until the last fragment was seen
     uint8_t protocol            # as the first fragment says
-    bint discarded              # fragments overlapped: the rest is dropped as it comes (RFC 5722)
+    bint discarded              # only its name is kept: the rest is dropped as it comes (RFC 5722)
 
 cdef struct FragmentCounters:
     uint64_t reassembled        # datagrams
     uint64_t timed_out          # datagrams
     uint64_t evicted            # datagrams
-    uint64_t overlapping        # datagrams
+    uint64_t discarded          # datagrams whose fragments overlapped, contradicted each other or were too many
     uint64_t duplicates         # fragments
     uint64_t cut                # fragments that snaplen shortened
     uint64_t malformed          # fragments

@@ -268,7 +268,7 @@ cdef class FragmentTable:
 
     cdef void _discard(self, int32_t slot) noexcept nogil:
         """Keeps only the name of the datagram, so that its other fragments are known and dropped."""
-        self.counters.overlapping += 1
+        self.counters.discarded += 1
         self._free_pieces(&self.datagrams[slot])
         self.datagrams[slot].discarded = True
 

@@ -10,12 +10,12 @@ Record = tuple[int, int, bytes, int]  # time_ns, link type, data, bytes on the w
 
 def pcap(records: list[Record], *, order: str = "<", magic: int = PCAP_US) -> bytes:
     link_type = records[0][1] if records else ETHERNET
-    out = pcap_header(order=order, magic=magic, link_type=link_type)
+    out = bytearray(pcap_header(order=order, magic=magic, link_type=link_type))
     for time_ns, _, data, wire_bytes in records:
         fraction = time_ns % 10**9 // (1 if magic == PCAP_NS else 1000)
         out += struct.pack(order + "IIII", time_ns // 10**9, fraction, len(data), wire_bytes)
         out += (bytes(8) if magic == PCAP_KUZNETZOV else b"") + data
-    return out
+    return bytes(out)
 
 
 def pcap_header(*, order: str = "<", magic: int = PCAP_US, link_type: int = ETHERNET, version: int = 2) -> bytes:
