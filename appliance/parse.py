@@ -1,16 +1,18 @@
 """`sipwarden parse`: one SIP message in, one object out, which says whether it is valid and what is in it."""
+
 import json
 import re
 import sys
 from pathlib import Path
 
-from capture import sdp
+from capture.sdp import read as read_sdp
+
 from capture.sip_check import Checked, check_message
 from capture.sip_errors import SipError
 
 EXIT_VALID = 0
 EXIT_INVALID = 1
-EXIT_UNREADABLE = 3      # as `sipwarden screen` says it
+EXIT_UNREADABLE = 3  # as `sipwarden screen` says it
 
 DIGITS = re.compile(rb"[0-9]{1,10}(?![0-9])")
 FOLD = re.compile(rb"[ \t]*\r?\n[ \t]+")
@@ -53,7 +55,7 @@ def media_description(words: list[str], read: dict) -> dict:
 
 def session_description(body: bytes) -> dict | None:
     """The session description (RFC 8866) of a body; None when it is none."""
-    media = sdp.read(body)
+    media = read_sdp(body)
     if media is None:
         return None
     session: dict[str, str] = {}

@@ -2,6 +2,7 @@
 
 Patterns are possessive in effect: in every alternation the first byte decides, so matching is linear.
 """
+
 import re
 
 from capture.sip_errors import SipError
@@ -38,7 +39,7 @@ UTF8_NONASCII = (
 # quoted-string = SWS DQUOTE *(qdtext / quoted-pair ) DQUOTE
 # qdtext = LWS / %x21 / %x23-5B / %x5D-7E / UTF8-NONASCII ; quoted-pair = "\" (%x00-09 / %x0B-0C / %x0E-7F)
 QUOTED_BODY = re.compile(
-    rb'(?:[ \t!\x23-\x5b\x5d-\x7e]|\r?\n[ \t]|\\[\x00-\x09\x0b\x0c\x0e-\x7f]|' + UTF8_NONASCII + rb")*"
+    rb"(?:[ \t!\x23-\x5b\x5d-\x7e]|\r?\n[ \t]|\\[\x00-\x09\x0b\x0c\x0e-\x7f]|" + UTF8_NONASCII + rb")*"
 )
 
 # ctext = %x21-27 / %x2A-5B / %x5D-7E / UTF8-NONASCII / LWS, and quoted-pair
@@ -71,7 +72,7 @@ IPV6_GROUPS = 8
 class Cursor:
     """A position in the bytes of a message, between `at` and `end`; offsets are those of the message."""
 
-    __slots__ = ("data", "at", "end")
+    __slots__ = ("at", "data", "end")
 
     def __init__(self, data: bytes, at: int, end: int) -> None:
         self.data = data

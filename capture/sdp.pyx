@@ -63,7 +63,7 @@ assign(33, b"MP2T", 90000)
 assign(34, b"H263", 90000)
 
 
-# --- Words of a line -----------------------------------------------------------------------------------------------------
+# --- Words of a line ------------------------------------------------------------------------------------------------
 
 cdef inline Span next_word(const uint8_t* data, uint32_t* at, uint32_t end) noexcept nogil:
     """The next run of bytes without white space; empty at the end of the line."""
@@ -114,7 +114,7 @@ cdef inline bint read_connection(const uint8_t* data, uint32_t at, uint32_t end,
     return read_address_text(data, next_word(data, &at, end), address)
 
 
-# --- Lines ---------------------------------------------------------------------------------------------------------------
+# --- Lines ----------------------------------------------------------------------------------------------------------
 
 cdef struct Reading:
     SdpMedia* media             # the description that attributes belong to; NULL in the session part
@@ -276,7 +276,7 @@ cdef int sdp_read(const uint8_t* data, uint32_t length, SdpSession* session) noe
     return session.media_count
 
 
-# --- Python face ---------------------------------------------------------------------------------------------------------
+# --- Python face ----------------------------------------------------------------------------------------------------
 
 KIND_NAMES = {SDP_OTHER: "other", SDP_AUDIO: "audio", SDP_VIDEO: "video", SDP_IMAGE: "image"}
 

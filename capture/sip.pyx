@@ -30,7 +30,7 @@ cdef inline void note(SipMessage* message, uint16_t problem, uint32_t offset) no
         message.error_offset = offset
 
 
-# --- The start line ----------------------------------------------------------------------------------------------
+# --- The start line -------------------------------------------------------------------------------------------------
 #
 # What counts as a start line is what tshark counts (its sip_parse_line, found by experiment), so that the numbers
 # that an operator compares are the same:
@@ -127,7 +127,7 @@ cdef int read_start_line(const uint8_t* data, uint32_t at, uint32_t end, bint wh
     return read_request_line(data, at, end, whole, message, after)
 
 
-# --- Header fields -------------------------------------------------------------------------------------------------
+# --- Header fields --------------------------------------------------------------------------------------------------
 
 cdef inline void read_content_length(SipMessage* message, uint32_t at, uint32_t end) noexcept nogil:
     cdef uint32_t after = 0
@@ -248,7 +248,7 @@ cdef uint32_t read_fields(SipMessage* message, uint32_t at, uint32_t end, bint* 
     return end
 
 
-# --- The whole message -----------------------------------------------------------------------------------------------
+# --- The whole message ----------------------------------------------------------------------------------------------
 
 cdef inline void begin(SipMessage* message, const uint8_t* data) noexcept nogil:
     """Clears everything but the fields, of which the first `field_count` are valid."""
@@ -398,7 +398,7 @@ cdef bint sip_sdp_body(const SipMessage* message, Span* body) noexcept nogil:
                          + message.fields[index].value_length), message.body, MAX_MULTIPART_DEPTH, body)
 
 
-# --- Python face -------------------------------------------------------------------------------------------------------
+# --- Python face ----------------------------------------------------------------------------------------------------
 
 STATUS_NAMES = {SIP_MESSAGE: "message", SIP_NEED_MORE: "need_more", SIP_MALFORMED: "malformed", SIP_OTHER: "other"}
 

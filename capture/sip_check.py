@@ -6,8 +6,8 @@ right; here is what concerns the message: which fields must be there, which may 
 
 from dataclasses import dataclass, field
 
-from capture import sip
 from capture.abnf import Cursor, SipGrammarError
+from capture.sip import HEADER_NAMES, read_header
 from capture.sip_errors import SipError
 from capture.sip_grammar import begins_with_version, check_value, request_line, status_line
 
@@ -34,72 +34,17 @@ COMPACT_NAMES = {
     "x": "Session-Expires",
     "y": "Identity",
 }
-OTHER_NAMES = (
-    "Accept",
-    "Accept-Encoding",
-    "Accept-Language",
-    "Accept-Resource-Priority",
-    "Alert-Info",
-    "Answer-Mode",
-    "Authentication-Info",
-    "Call-Info",
-    "Content-Language",
-    "Error-Info",
-    "Feature-Caps",
-    "Flow-Timer",
-    "Geolocation",
-    "Geolocation-Error",
-    "Geolocation-Routing",
-    "In-Reply-To",
-    "Info-Package",
-    "Join",
-    "Max-Breadth",
-    "MIME-Version",
-    "Min-Expires",
-    "Min-SE",
-    "Organization",
-    "P-Access-Network-Info",
-    "P-Asserted-Service",
-    "P-Associated-URI",
-    "P-Called-Party-ID",
-    "P-Charging-Function-Addresses",
-    "P-Charging-Vector",
-    "P-Early-Media",
-    "P-Media-Authorization",
-    "P-Preferred-Service",
-    "P-Served-User",
-    "P-Visited-Network-ID",
-    "Path",
-    "Permission-Missing",
-    "Policy-Contact",
-    "Policy-ID",
-    "Priority",
-    "Proxy-Require",
-    "RAck",
-    "Recv-Info",
-    "Refer-Events-At",
-    "Refer-Sub",
-    "Replaces",
-    "Reply-To",
-    "Resource-Priority",
-    "Response-Key",
-    "Retry-After",
-    "RSeq",
-    "Security-Client",
-    "Security-Server",
-    "Security-Verify",
-    "Service-Route",
-    "Session-ID",
-    "SIP-ETag",
-    "SIP-If-Match",
-    "Subscription-State",
-    "Suppress-If-Match",
-    "Target-Dialog",
-    "Timestamp",
-    "Unsupported",
-    "User-to-User",
-)
-CANONICAL_NAMES = {name.lower(): name for name in (*sip.HEADER_NAMES[1:], *OTHER_NAMES, *COMPACT_NAMES.values())}
+OTHER_NAMES = """
+    Accept Accept-Encoding Accept-Language Accept-Resource-Priority Alert-Info Answer-Mode Authentication-Info Call-Info
+    Content-Language Error-Info Feature-Caps Flow-Timer Geolocation Geolocation-Error Geolocation-Routing In-Reply-To
+    Info-Package Join Max-Breadth MIME-Version Min-Expires Min-SE Organization P-Access-Network-Info P-Asserted-Service
+    P-Associated-URI P-Called-Party-ID P-Charging-Function-Addresses P-Charging-Vector P-Early-Media
+    P-Media-Authorization P-Preferred-Service P-Served-User P-Visited-Network-ID Path Permission-Missing Policy-Contact
+    Policy-ID Priority Proxy-Require RAck Recv-Info Refer-Events-At Refer-Sub Replaces Reply-To Resource-Priority
+    Response-Key Retry-After RSeq Security-Client Security-Server Security-Verify Service-Route Session-ID SIP-ETag
+    SIP-If-Match Subscription-State Suppress-If-Match Target-Dialog Timestamp Unsupported User-to-User
+"""
+CANONICAL_NAMES = {name.lower(): name for name in (*HEADER_NAMES[1:], *OTHER_NAMES.split(), *COMPACT_NAMES.values())}
 
 # Max-Forwards is mandatory in a request, too, but its absence is to be let pass (RFC 3261 16.3 step 3): that is how
 # RFC 2543 speaks (RFC 4475 3.4.1).
@@ -165,7 +110,7 @@ def check_message(data: bytes) -> Checked:
     start = len(data) - len(data.lstrip(b"\r\n"))
     end = line_end(data, start)
     check_start_line(checked, data, start, end)
-    checked.parts = sip.read_header(data, end)
+    checked.parts = read_header(data, end)
     check_fields(checked, data)
     check_together(checked, data)
     check_body(checked, data)
@@ -219,9 +164,8 @@ def check_together(checked: Checked, data: bytes) -> None:
     for name, error in MANDATORY.items():
         if name not in names:
             checked.blame(error, 0)
-    if "method" in checked.start_line:
-        if parts["cseq_method"] != checked.start_line["method"]:
-            checked.blame(SipError.METHOD_MISMATCH, offset_of(parts, "CSeq"))
+    if checked.start_line.get("method", parts["cseq_method"]) != parts["cseq_method"]:
+        checked.blame(SipError.METHOD_MISMATCH, offset_of(parts, "CSeq"))
     if parts["content_length"] > parts["body"][1] - parts["body"][0]:
         checked.blame(SipError.BODY_CUT, offset_of(parts, "Content-Length"))
     elif parts["truncated"]:
@@ -231,7 +175,7 @@ def check_together(checked: Checked, data: bytes) -> None:
 
 
 def offset_of(parts: dict, name: str) -> int:
-    kind = sip.HEADER_NAMES.index(name)
+    kind = HEADER_NAMES.index(name)
     return next((found[3] for found in parts["fields"] if found[0] == kind), 0)
 
 

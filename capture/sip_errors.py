@@ -3,6 +3,7 @@
 Numbers below 32 are also noticed by the compiled reader (`SipProblem` of capture/sip.pxd, held equal by a test);
 the others only by the full grammar (capture/sip_grammar.py, capture/sip_check.py).
 """
+
 from enum import IntEnum
 
 

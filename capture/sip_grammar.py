@@ -26,7 +26,7 @@ from capture.abnf import (
 from capture.sip_errors import SipError
 from capture.uri import uri
 
-# --- Start line ------------------------------------------------------------------------------------------------------------
+# --- Start line -----------------------------------------------------------------------------------------------------
 
 # SIP-Version = "SIP" "/" 1*DIGIT "." 1*DIGIT. A string of ABNF has no case; RFC 3261 7.1 wants only senders to use
 # upper case.
@@ -119,7 +119,7 @@ def begins_with_version(line: bytes) -> bool:
     return line[:4].lower() == b"sip/"
 
 
-# --- Addresses --------------------------------------------------------------------------------------------------------------
+# --- Addresses ------------------------------------------------------------------------------------------------------
 
 # A scheme and its colon before any `<`: a token of a display name is never followed by a colon.
 BARE_START = re.compile(rb"[A-Za-z][A-Za-z0-9+\-.]*:")
@@ -158,7 +158,7 @@ def address(cursor: Cursor) -> None:
     """name-addr / addr-spec. Without angle brackets `;` ends the URI, and `?` or `,` inside it is an error (20.10)."""
     cursor.skip(SWS)
     bracket = cursor.data.find(b"<", cursor.at, cursor.end)
-    if cursor.peek() == b'"' or bracket >= 0 and not BARE_START.match(cursor.data, cursor.at, bracket):
+    if cursor.peek() == b'"' or (bracket >= 0 and not BARE_START.match(cursor.data, cursor.at, bracket)):
         name_address(cursor)
         return
     uri(cursor, bare=True)
@@ -252,7 +252,7 @@ def asserted_element(cursor: Cursor) -> None:
         name_address(cursor)
 
 
-# --- Via ----------------------------------------------------------------------------------------------------------------------
+# --- Via ------------------------------------------------------------------------------------------------------------
 
 MAGIC_COOKIE = b"z9hg4bk"
 
@@ -262,14 +262,15 @@ def check_via_parameter(name: bytes, value: bytes | None, start: int) -> None:
 
     received may have the brackets of an IPv6 reference, which the grammar does not say (RFC 5118 4.5).
     """
-    if name == b"branch":
-        if value is None or not TOKEN.fullmatch(value):
-            raise SipGrammarError(SipError.BAD_PARAMETER, start)
-        if value.lower() == MAGIC_COOKIE:
-            raise SipGrammarError(SipError.EMPTY_BRANCH, start)
-    elif name in (b"ttl", b"rport") and value is not None:
-        if not value.isdigit() or len(value) > 5 or int(value) > (255 if name == b"ttl" else 65535):
-            raise SipGrammarError(SipError.BAD_PARAMETER, start)
+    if name == b"branch" and (value is None or not TOKEN.fullmatch(value)):
+        raise SipGrammarError(SipError.BAD_PARAMETER, start)
+    if name == b"branch" and value is not None and value.lower() == MAGIC_COOKIE:
+        raise SipGrammarError(SipError.EMPTY_BRANCH, start)
+    limit = {b"ttl": 255, b"rport": 65535}.get(name)
+    if limit is None or value is None:
+        return
+    if not value.isdigit() or len(value) > 5 or int(value) > limit:
+        raise SipGrammarError(SipError.BAD_PARAMETER, start)
 
 
 RECEIVED_IPV6 = re.compile(rb"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
@@ -314,7 +315,7 @@ def via(cursor: Cursor) -> None:
     value_list(cursor, via_element)
 
 
-# --- Words and numbers ----------------------------------------------------------------------------------------------------------
+# --- Words and numbers ----------------------------------------------------------------------------------------------
 
 
 def call_id(cursor: Cursor) -> None:

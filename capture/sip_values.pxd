@@ -149,7 +149,8 @@ cdef inline bint read_address(const uint8_t* data, uint32_t at, uint32_t end, Si
     return readable
 
 
-cdef inline bint read_cseq(const uint8_t* data, uint32_t at, uint32_t end, uint32_t* number, Span* method) noexcept nogil:
+cdef inline bint read_cseq(const uint8_t* data, uint32_t at, uint32_t end, uint32_t* number,
+                           Span* method) noexcept nogil:
     """1*DIGIT LWS Method (RFC 3261 20.16). A number that is too large leaves the method readable."""
     cdef uint32_t start, after = 0
     cdef int64_t value = read_number(data, at, end, &after)

@@ -1,4 +1,5 @@
 """The grammar of URIs in SIP messages (RFC 3261 19.1 and 25.1)."""
+
 import re
 
 from capture.abnf import Cursor, SipGrammarError, host, port

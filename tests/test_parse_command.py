@@ -34,15 +34,32 @@ def error_of(field: str) -> str | None:
 
 def test_the_object_has_exactly_the_keys_of_the_contract() -> None:
     assert list(parse_message(message())) == [
-        "valid", "error", "kind", "method", "request_uri", "status_code", "reason_phrase", "headers", "call_id", "from_tag",
-        "to_tag", "cseq", "branch", "sdp", "body_bytes",
+        "valid",
+        "error",
+        "kind",
+        "method",
+        "request_uri",
+        "status_code",
+        "reason_phrase",
+        "headers",
+        "call_id",
+        "from_tag",
+        "to_tag",
+        "cseq",
+        "branch",
+        "sdp",
+        "body_bytes",
     ]
 
 
 def test_a_valid_request_is_described() -> None:
     parsed = parse_message(message())
     assert (parsed["valid"], parsed["error"], parsed["kind"], parsed["method"]) == (True, None, "request", "INVITE")
-    assert (parsed["request_uri"], parsed["status_code"], parsed["reason_phrase"]) == ("sip:bob@example.com", None, None)
+    assert (parsed["request_uri"], parsed["status_code"], parsed["reason_phrase"]) == (
+        "sip:bob@example.com",
+        None,
+        None,
+    )
     assert (parsed["call_id"], parsed["from_tag"], parsed["to_tag"]) == ("1@10.0.0.1", "f1", None)
     assert (parsed["cseq"], parsed["branch"], parsed["sdp"], parsed["body_bytes"]) == (7, "z9hG4bKabc", None, 0)
 
@@ -50,7 +67,15 @@ def test_a_valid_request_is_described() -> None:
 def test_compact_names_are_expanded_and_folded_lines_joined() -> None:
     headers = parse_message(message())["headers"]
     assert [name for name, _ in headers] == [
-        "Via", "Max-Forwards", "From", "To", "Call-ID", "CSeq", "Subject", "Content-Length"]
+        "Via",
+        "Max-Forwards",
+        "From",
+        "To",
+        "Call-ID",
+        "CSeq",
+        "Subject",
+        "Content-Length",
+    ]
     assert ["Subject", "a subject"] in headers
 
 
@@ -65,20 +90,37 @@ def test_an_invalid_message_says_what_where_and_by_which_rule() -> None:
 
 
 VALID_FIELDS = [
-    "Contact: *", 'm: "A, B" <sip:a@b;x=y?h=v&i=>;q=0.7;expires=abc, sip:c@d;q=1.000',
-    "Record-Route: <sip:p1;lr>,<sip:[2001:db8::1]:5060;lr;x>;y=\"z\"", "Route: <sips:a>", "Content-Type: text/plain;charset=\"x\"",
-    "Content-Encoding: gzip , deflate", "Content-Disposition: session;handling=optional",
-    'Authorization: Digest username="a", realm="b", nonce="c", uri="sip:d", response="e"', "Authorization: Bearer a.b-c==",
-    'P-Asserted-Identity: "Cullen" <sip:f@c.example>, <tel:+14085264000>', "P-Asserted-Identity: sip:a@b;user=phone",
+    "Contact: *",
+    'm: "A, B" <sip:a@b;x=y?h=v&i=>;q=0.7;expires=abc, sip:c@d;q=1.000',
+    'Record-Route: <sip:p1;lr>,<sip:[2001:db8::1]:5060;lr;x>;y="z"',
+    "Route: <sips:a>",
+    'Content-Type: text/plain;charset="x"',
+    "Content-Encoding: gzip , deflate",
+    "Content-Disposition: session;handling=optional",
+    'Authorization: Digest username="a", realm="b", nonce="c", uri="sip:d", response="e"',
+    "Authorization: Bearer a.b-c==",
+    'P-Asserted-Identity: "Cullen" <sip:f@c.example>, <tel:+14085264000>',
+    "P-Asserted-Identity: sip:a@b;user=phone",
     'Remote-Party-ID: "A" <sip:a@b>;party=calling;id-type=subscriber;privacy=full;screen=yes',
     'Diversion: <sip:+1@b>;reason=user-busy;counter=1, "x" <tel:+2>;privacy="full"',
     "History-Info: <sip:a@b?Reason=SIP%3Bcause%3D302>;index=1, <sip:c@d>;index=1.1;rc=1",
     "Identity: eyJhbGciOiJFUzI1NiJ9.eyJkZXN0Ijp7fX0.sig-_;info=<https://cert.example/p.cer>;alg=ES256;ppt=shaken",
-    'Identity: "ZYNBbHC00VMZr2kZt6VmCvPonWJMGvQTBDqghoWeLxJfzB2a="', "y: ..sig;info=<https://a>",
-    'Reason: SIP ;cause=200 ;text="Call completed elsewhere", Q.850;cause=16', "User-Agent: PBX-2.8(1.4 (beta)) Mobile/1.2 x",
-    "Server: a/b", "Privacy: id;critical", "Allow: INVITE, ACK,FOO", "Allow:", "Supported:", "k: timer, 100rel", "Require: a",
-    "Expires: 4294967295", "Date: Sat, 13 Nov 2010 23:29:00 GMT", 'Warning: 399 [::1]:5060 "x \\" y", 301 isi.edu "z"',
-    "X-Any: \u00fcn\u00ef \u4f60", "Via: SIP/2.0/UDP a.b.c:5060;rport;received=1.2.3.4;ttl=16;maddr=1.1.1.1;branch=z9hG4bKx",
+    'Identity: "ZYNBbHC00VMZr2kZt6VmCvPonWJMGvQTBDqghoWeLxJfzB2a="',
+    "y: ..sig;info=<https://a>",
+    'Reason: SIP ;cause=200 ;text="Call completed elsewhere", Q.850;cause=16',
+    "User-Agent: PBX-2.8(1.4 (beta)) Mobile/1.2 x",
+    "Server: a/b",
+    "Privacy: id;critical",
+    "Allow: INVITE, ACK,FOO",
+    "Allow:",
+    "Supported:",
+    "k: timer, 100rel",
+    "Require: a",
+    "Expires: 4294967295",
+    "Date: Sat, 13 Nov 2010 23:29:00 GMT",
+    'Warning: 399 [::1]:5060 "x \\" y", 301 isi.edu "z"',
+    "X-Any: \u00fcn\u00ef \u4f60",
+    "Via: SIP/2.0/UDP a.b.c:5060;rport;received=1.2.3.4;ttl=16;maddr=1.1.1.1;branch=z9hG4bKx",
     "Via: SIP / 2.0 / TCP [2001:db8::1] : 5060 , SIP/2.0/WSS df7jal23ls0d.invalid;rport=5",
 ]
 
@@ -89,23 +131,52 @@ def test_a_field_inside_the_grammar_is_valid(field: str) -> None:
 
 
 INVALID_FIELDS = [
-    ("Contact: <sip:a@b", "not closed by >"), ("Contact: a b c", "URI cannot be read"), ("Contact: sip:a@b;;", "a parameter"),
-    ("Contact: sip:a@b?x=y", "not enclosed in <>"), ("Contact: <sip:a%4@b>", "% is not followed"),
-    ("Contact: <sip:a@-b->", "not a host name"), ("Contact: <sip:a@1.2.3.400>", "not a host name"),
-    ("Contact: <sip:a@[1::2::3]>", "IPv6 reference"), ("Contact: <sip:a@b:65536>", "the port"),
-    ("Contact: <sip:a@b>;q=1.5", "q is not"), ("Contact: <sip:a@b>,", "URI cannot be read"),
-    ("Contact: <nothing>", "cannot be read"), ("Record-Route: sip:a@b", "unquoted display name"), ("Route: <sip:a b>", "white space"),
-    ("Content-Type: text", "Content-Type"), ("Content-Type: text/plain;x", "Content-Type"), ("Content-Encoding:", "the value"),
-    ("Authorization: Digest", "authentication scheme"), ('P-Asserted-Identity: "a', "quoted string"),
-    ("Remote-Party-ID: sip:a@b", "display name"), ("Diversion: a", "display name"), ("History-Info: <sip:a@b>", "no index"),
-    ("History-Info: <sip:a@b>;index=1..2", "no index"), ("Identity: ;info=<a>", "Identity"), ("Identity: a;info=b", "Identity"),
-    ("Reason: ;cause=1", "Reason"), ("Reason: SIP;cause=x", "Reason"), ("User-Agent: (a", "a comment"), ("Server: a{b", "the value"),
-    ("Privacy: id, critical", "the value"), ("Allow: INVITE ACK", "the value"), ("Require:", "the value"), ("Expires: soon", "a number"),
-    ("Expires: 4294967296", "a number"), ("Date: Sat, 13 Nov 2010 23:29:00 EST", "Date"), ("Warning: 39 a \"b\"", "Warning"),
-    ("X-Any: a\x01b", "control character"), ("Via: SIP/2.0 a", "Via"), ("Via: SIP/2.0/UDP", "Via"),
-    ("Via: SIP/2.0/UDP a;branch=", "a parameter"), ("Via: SIP/2.0/UDP a;ttl=256", "a parameter"),
-    ("Via: SIP/2.0/UDP a;received=1::2::3", "IPv6"), ("Max-Forwards: 70", "stands twice"), ("To: <sip:x@y>", "stands twice"),
-    ("no colon", "not `name: value`"), ("b@d: x", "not `name: value`"),
+    ("Contact: <sip:a@b", "not closed by >"),
+    ("Contact: a b c", "URI cannot be read"),
+    ("Contact: sip:a@b;;", "a parameter"),
+    ("Contact: sip:a@b?x=y", "not enclosed in <>"),
+    ("Contact: <sip:a%4@b>", "% is not followed"),
+    ("Contact: <sip:a@-b->", "not a host name"),
+    ("Contact: <sip:a@1.2.3.400>", "not a host name"),
+    ("Contact: <sip:a@[1::2::3]>", "IPv6 reference"),
+    ("Contact: <sip:a@b:65536>", "the port"),
+    ("Contact: <sip:a@b>;q=1.5", "q is not"),
+    ("Contact: <sip:a@b>,", "URI cannot be read"),
+    ("Contact: <nothing>", "cannot be read"),
+    ("Record-Route: sip:a@b", "unquoted display name"),
+    ("Route: <sip:a b>", "white space"),
+    ("Content-Type: text", "Content-Type"),
+    ("Content-Type: text/plain;x", "Content-Type"),
+    ("Content-Encoding:", "the value"),
+    ("Authorization: Digest", "authentication scheme"),
+    ('P-Asserted-Identity: "a', "quoted string"),
+    ("Remote-Party-ID: sip:a@b", "display name"),
+    ("Diversion: a", "display name"),
+    ("History-Info: <sip:a@b>", "no index"),
+    ("History-Info: <sip:a@b>;index=1..2", "no index"),
+    ("Identity: ;info=<a>", "Identity"),
+    ("Identity: a;info=b", "Identity"),
+    ("Reason: ;cause=1", "Reason"),
+    ("Reason: SIP;cause=x", "Reason"),
+    ("User-Agent: (a", "a comment"),
+    ("Server: a{b", "the value"),
+    ("Privacy: id, critical", "the value"),
+    ("Allow: INVITE ACK", "the value"),
+    ("Require:", "the value"),
+    ("Expires: soon", "a number"),
+    ("Expires: 4294967296", "a number"),
+    ("Date: Sat, 13 Nov 2010 23:29:00 EST", "Date"),
+    ('Warning: 39 a "b"', "Warning"),
+    ("X-Any: a\x01b", "control character"),
+    ("Via: SIP/2.0 a", "Via"),
+    ("Via: SIP/2.0/UDP", "Via"),
+    ("Via: SIP/2.0/UDP a;branch=", "a parameter"),
+    ("Via: SIP/2.0/UDP a;ttl=256", "a parameter"),
+    ("Via: SIP/2.0/UDP a;received=1::2::3", "IPv6"),
+    ("Max-Forwards: 70", "stands twice"),
+    ("To: <sip:x@y>", "stands twice"),
+    ("no colon", "not `name: value`"),
+    ("b@d: x", "not `name: value`"),
 ]
 
 
@@ -122,11 +193,21 @@ def test_a_message_without_a_mandatory_field_is_invalid(name: str, short: str) -
     assert parse_message(data)["error"]["reason"] == f"no {name}"
 
 
-@pytest.mark.parametrize("first, words", [
-    ("INVITE sip:a@b", "neither"), ("", "neither"), ("SIP/2.0 700 x", "Status-Code"), ("SIP/2.0 99 x", "Status-Code"),
-    ("SIP/2.0 200", "neither"), ("INVITE a@b SIP/2.0", "URI cannot be read"), ("IN VITE sip:a@b SIP/2.0", "white space"),
-    ("INVITE sip:a@b SIP/2.00", "SIP-Version"), ("SIP/1.0 200 OK", "SIP-Version"), ("INVITE sip:a@b SIP/2.0 x", "neither"),
-])
+@pytest.mark.parametrize(
+    "first, words",
+    [
+        ("INVITE sip:a@b", "neither"),
+        ("", "neither"),
+        ("SIP/2.0 700 x", "Status-Code"),
+        ("SIP/2.0 99 x", "Status-Code"),
+        ("SIP/2.0 200", "neither"),
+        ("INVITE a@b SIP/2.0", "URI cannot be read"),
+        ("IN VITE sip:a@b SIP/2.0", "white space"),
+        ("INVITE sip:a@b SIP/2.00", "SIP-Version"),
+        ("SIP/1.0 200 OK", "SIP-Version"),
+        ("INVITE sip:a@b SIP/2.0 x", "neither"),
+    ],
+)
 def test_a_start_line_outside_the_grammar_is_invalid(first: str, words: str) -> None:
     parsed = parse_message(message().replace(b"INVITE sip:bob@example.com SIP/2.0", first.encode()))
     assert words in parsed["error"]["reason"]
@@ -137,29 +218,54 @@ def test_a_body_without_a_type_is_invalid() -> None:
     assert parse_message(data)["error"]["rfc"] == "RFC 3261 20.15"
 
 
-@pytest.mark.parametrize("body, reason", [
-    (b"--b\r\n\r\nx\r\n--b--\r\n", None), (b"--b\r\n\r\nx\r\n", "parts between"), (b"x", "parts between"),
-])
+@pytest.mark.parametrize(
+    "body, reason",
+    [
+        (b"--b\r\n\r\nx\r\n--b--\r\n", None),
+        (b"--b\r\n\r\nx\r\n", "parts between"),
+        (b"x", "parts between"),
+    ],
+)
 def test_a_multipart_body_needs_its_boundaries(body: bytes, reason: str | None) -> None:
     data = message().replace(
         b"Content-Length: 0\r\n\r\n",
-        b"Content-Type: multipart/mixed;boundary=b\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        b"Content-Type: multipart/mixed;boundary=b\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body),
+    )
     error = parse_message(data)["error"]
     assert error is None if reason is None else reason in error["reason"]
 
 
 def test_a_session_description_is_parsed() -> None:
-    body = b"v=0\r\no=a 1 1 IN IP4 h\r\ns=x\r\nc=IN IP4 1.2.3.4\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\nm=image 5 udptl t38\r\n"
+    body = (
+        b"v=0\r\no=a 1 1 IN IP4 h\r\ns=x\r\nc=IN IP4 1.2.3.4\r\nt=0 0\r\n"
+        b"m=audio 4000 RTP/AVP 0\r\nm=image 5 udptl t38\r\n"
+    )
     data = message().replace(
-        b"Content-Length: 0\r\n\r\n", b"Content-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        b"Content-Length: 0\r\n\r\n",
+        b"Content-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body),
+    )
     assert parse_message(data)["sdp"] == {
-        "version": "0", "origin": "a 1 1 IN IP4 h", "session_name": "x", "connection": "IN IP4 1.2.3.4",
+        "version": "0",
+        "origin": "a 1 1 IN IP4 h",
+        "session_name": "x",
+        "connection": "IN IP4 1.2.3.4",
         "media": [
-            {"media": "audio", "protocol": "RTP/AVP", "connection": "1.2.3.4", "port": 4000,
-             "rtcp": {"address": "1.2.3.4", "port": 4001},
-             "formats": [{"payload_type": 0, "encoding": "PCMU", "clock_hz": 8000}]},
-            {"media": "image", "protocol": "udptl", "connection": "1.2.3.4", "port": 5, "rtcp": None,
-             "formats": [{"name": "t38"}]},
+            {
+                "media": "audio",
+                "protocol": "RTP/AVP",
+                "connection": "1.2.3.4",
+                "port": 4000,
+                "rtcp": {"address": "1.2.3.4", "port": 4001},
+                "formats": [{"payload_type": 0, "encoding": "PCMU", "clock_hz": 8000}],
+            },
+            {
+                "media": "image",
+                "protocol": "udptl",
+                "connection": "1.2.3.4",
+                "port": 5,
+                "rtcp": None,
+                "formats": [{"name": "t38"}],
+            },
         ],
     }
 

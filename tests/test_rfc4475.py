@@ -1,8 +1,8 @@
 """RFC 4475, the SIP torture test messages: each gets the verdict that its own section gives it.
 
 `valid` is what the section says about the message, not what an element would answer: a request that every element
-rejects (unknown scheme, unknown extension, unacceptable body) is a well-formed message. The files are those of
-Appendix A of the RFC as the corpus carries them; their folder names there are another parser's opinion and are not used.
+rejects (unknown scheme, unknown extension, unacceptable body) is a well-formed message. The files are those of the
+RFC as the corpus carries them; their folder names there are another parser's opinion and are not used.
 """
 
 from pathlib import Path
@@ -50,8 +50,13 @@ VERDICTS: dict[str, tuple[str, str, E | None, bytes]] = {
     "mismatch01": ("3.1.2.17", "start line and CSeq method differ: 400", E.METHOD_MISMATCH, b"8 INVITE"),
     "mismatch02": ("3.1.2.18", "unknown method, CSeq method differs: 501 or 400", E.METHOD_MISMATCH, b"8 INVITE"),
     "bigcode": ("3.1.2.19", "overlarge response code: drop", E.BAD_STATUS_CODE, b"4294967301"),
-    # 3.2 Transaction layer. "malformed branch parameter": rejected with 400, or treated as RFC 2543 at the element's choice
-    "badbranch": ("3.2.1", "no transaction identifier behind the cookie: malformed", E.EMPTY_BRANCH, b"branch=z9hG4bK\r\n"),
+    # 3.2 Transaction layer: "a malformed branch parameter", for which an element could answer 400 or fall back
+    "badbranch": (
+        "3.2.1",
+        "no transaction identifier behind the cookie: malformed",
+        E.EMPTY_BRANCH,
+        b"branch=z9hG4bK\r\n",
+    ),
     # 3.3 Application layer
     "insuf": ("3.3.1", "missing required header fields: 400", E.MISSING_CALL_ID, b"INVITE"),
     "unkscm": ("3.3.2", "a parser must accept this as well formed (then 416)", None, b""),

@@ -24,20 +24,48 @@ def test_a_medium_may_say_its_connection_before_another_that_does_not() -> None:
     assert (first["rtp"][0], second["rtp"][0]) == ("192.0.2.9", "192.0.2.1")
 
 
-@pytest.mark.parametrize("payload_type, name, clock_hz", [
-    (0, "PCMU", 8000), (3, "GSM", 8000), (4, "G723", 8000), (5, "DVI4", 8000), (6, "DVI4", 16000), (7, "LPC", 8000),
-    (8, "PCMA", 8000), (9, "G722", 8000), (10, "L16", 44100), (11, "L16", 44100), (12, "QCELP", 8000), (13, "CN", 8000),
-    (14, "MPA", 90000), (15, "G728", 8000), (16, "DVI4", 11025), (17, "DVI4", 22050), (18, "G729", 8000),
-    (26, "JPEG", 90000), (31, "H261", 90000), (33, "MP2T", 90000), (34, "H263", 90000), (1, "", 0), (35, "", 0), (96, "", 0),
-])
+@pytest.mark.parametrize(
+    "payload_type, name, clock_hz",
+    [
+        (0, "PCMU", 8000),
+        (3, "GSM", 8000),
+        (4, "G723", 8000),
+        (5, "DVI4", 8000),
+        (6, "DVI4", 16000),
+        (7, "LPC", 8000),
+        (8, "PCMA", 8000),
+        (9, "G722", 8000),
+        (10, "L16", 44100),
+        (11, "L16", 44100),
+        (12, "QCELP", 8000),
+        (13, "CN", 8000),
+        (14, "MPA", 90000),
+        (15, "G728", 8000),
+        (16, "DVI4", 11025),
+        (17, "DVI4", 22050),
+        (18, "G729", 8000),
+        (26, "JPEG", 90000),
+        (31, "H261", 90000),
+        (33, "MP2T", 90000),
+        (34, "H263", 90000),
+        (1, "", 0),
+        (35, "", 0),
+        (96, "", 0),
+    ],
+)
 def test_static_payload_types_are_those_of_rfc_3551(payload_type: int, name: str, clock_hz: int) -> None:
     [one] = media(b"m=audio 4000 RTP/AVP %d" % payload_type)
     assert one["formats"] == [(payload_type, name, clock_hz)]
 
 
 def test_an_rtpmap_names_a_dynamic_type_and_overrules_a_static_one() -> None:
-    [one] = media(b"m=audio 4000 RTP/AVP 96 0 101", b"a=rtpmap:96 opus/48000/2", b"a=rtpmap:0 X/16000",
-                  b"a=rtpmap:101 telephone-event/8000", b"a=rtpmap:77 absent/1")
+    [one] = media(
+        b"m=audio 4000 RTP/AVP 96 0 101",
+        b"a=rtpmap:96 opus/48000/2",
+        b"a=rtpmap:0 X/16000",
+        b"a=rtpmap:101 telephone-event/8000",
+        b"a=rtpmap:77 absent/1",
+    )
     assert one["formats"] == [(96, "OPUS", 48000), (0, "X", 16000), (101, "TELEPHONE-EVENT", 8000)]
 
 
@@ -71,10 +99,20 @@ def test_a_declined_medium_has_port_0() -> None:
     assert (one["rtp"][1], one["rtcp"][1]) == (0, 0)
 
 
-@pytest.mark.parametrize("protocol, is_rtp", [
-    (b"RTP/AVP", True), (b"RTP/SAVP", True), (b"rtp/avpf", True), (b"UDP/TLS/RTP/SAVPF", True), (b"udptl", False),
-    (b"TCP/MSRP", False), (b"UDP/BFCP", False), (b"RTP", False), (b"XRTP/AVP", False),
-])
+@pytest.mark.parametrize(
+    "protocol, is_rtp",
+    [
+        (b"RTP/AVP", True),
+        (b"RTP/SAVP", True),
+        (b"rtp/avpf", True),
+        (b"UDP/TLS/RTP/SAVPF", True),
+        (b"udptl", False),
+        (b"TCP/MSRP", False),
+        (b"UDP/BFCP", False),
+        (b"RTP", False),
+        (b"XRTP/AVP", False),
+    ],
+)
 def test_rtp_is_told_by_the_protocol(protocol: bytes, is_rtp: bool) -> None:
     [one] = media(b"m=audio 4000 " + protocol + b" 0")
     assert one["is_rtp"] == is_rtp
@@ -86,10 +124,18 @@ def test_t38_is_an_image_and_not_rtp() -> None:
     assert (one["kind"], one["is_rtp"], one["formats"]) == ("image", False, [])
 
 
-@pytest.mark.parametrize("address, read", [
-    (b"IP4 224.2.36.42/127", "224.2.36.42"), (b"IP6 FF15::101/3", "ff15::101"), (b"IP6 ::ffff:192.0.2.2", "192.0.2.2"),
-    (b"IP4 0.0.0.0", "0.0.0.0"), (b"IP4 host.example.com", "::"), (b"IP4 1.2.3", "::"), (b"IP4 " + b"1" * 60, "::"),
-])
+@pytest.mark.parametrize(
+    "address, read",
+    [
+        (b"IP4 224.2.36.42/127", "224.2.36.42"),
+        (b"IP6 FF15::101/3", "ff15::101"),
+        (b"IP6 ::ffff:192.0.2.2", "192.0.2.2"),
+        (b"IP4 0.0.0.0", "0.0.0.0"),
+        (b"IP4 host.example.com", "::"),
+        (b"IP4 1.2.3", "::"),
+        (b"IP4 " + b"1" * 60, "::"),
+    ],
+)
 def test_an_address_is_read_and_a_name_is_not_resolved(address: bytes, read: str) -> None:
     assert media(b"m=audio 4000 RTP/AVP 0", connection=b"c=IN " + address)[0]["rtp"][0] == read
 
@@ -114,10 +160,33 @@ def test_what_does_not_begin_with_a_version_is_no_session_description() -> None:
     assert sdp.read(HEAD) == []
 
 
-WORDS = st.sampled_from([
-    b"v=0\r\n", b"c=IN IP4 1.2.3.4", b"\r\n", b"\n", b"m=audio ", b"4000", b" RTP/AVP", b" 0", b" 96", b"a=rtpmap:96 ", b"x/8000",
-    b"a=rtcp:", b"a=rtcp-mux", b"m=", b"c=", b"a=", b"/", b":", b" ", b"\0", b"\xff", b"99999999999999999999", b"IN IP6 ::1",
-])
+WORDS = st.sampled_from(
+    [
+        b"v=0\r\n",
+        b"c=IN IP4 1.2.3.4",
+        b"\r\n",
+        b"\n",
+        b"m=audio ",
+        b"4000",
+        b" RTP/AVP",
+        b" 0",
+        b" 96",
+        b"a=rtpmap:96 ",
+        b"x/8000",
+        b"a=rtcp:",
+        b"a=rtcp-mux",
+        b"m=",
+        b"c=",
+        b"a=",
+        b"/",
+        b":",
+        b" ",
+        b"\0",
+        b"\xff",
+        b"99999999999999999999",
+        b"IN IP6 ::1",
+    ]
+)
 
 
 @given(st.lists(WORDS, max_size=60).map(b"".join) | st.binary())

@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Ether
+from scapy.utils import wrpcap
 
 from capture import sip
 from capture.sip_check import canonical_name, check_message
@@ -31,7 +34,7 @@ def fields_of(data: bytes) -> list[tuple[str, bytes]]:
     return [(sip.HEADER_NAMES[kind], data[start:end]) for kind, _, _, start, end in read["fields"]]
 
 
-# --- What is read ----------------------------------------------------------------------------------------------------------
+# --- What is read ---------------------------------------------------------------------------------------------------
 
 
 def test_a_request_is_read() -> None:
@@ -52,9 +55,7 @@ def test_a_response_has_the_method_of_its_cseq() -> None:
     assert read["method_name"] == b"INVITE"
 
 
-METHODS = (
-    b"INVITE ACK BYE CANCEL REGISTER OPTIONS PRACK UPDATE REFER SUBSCRIBE NOTIFY MESSAGE INFO PUBLISH".split()
-)
+METHODS = b"INVITE ACK BYE CANCEL REGISTER OPTIONS PRACK UPDATE REFER SUBSCRIBE NOTIFY MESSAGE INFO PUBLISH".split()
 
 
 @pytest.mark.parametrize("number, name", list(enumerate(METHODS, start=1)))
@@ -72,10 +73,23 @@ def test_a_field_is_known_by_its_name_in_any_case(name: str) -> None:
         assert fields_of(INVITE[:-2] + b"q" + name[1:].encode() + b": y\r\n\r\n")[-1][0] == ""
 
 
-@pytest.mark.parametrize("compact, name", [
-    ("v", "Via"), ("f", "From"), ("t", "To"), ("i", "Call-ID"), ("m", "Contact"), ("l", "Content-Length"),
-    ("c", "Content-Type"), ("e", "Content-Encoding"), ("k", "Supported"), ("y", "Identity"), ("s", ""), ("z", ""),
-])
+@pytest.mark.parametrize(
+    "compact, name",
+    [
+        ("v", "Via"),
+        ("f", "From"),
+        ("t", "To"),
+        ("i", "Call-ID"),
+        ("m", "Contact"),
+        ("l", "Content-Length"),
+        ("c", "Content-Type"),
+        ("e", "Content-Encoding"),
+        ("k", "Supported"),
+        ("y", "Identity"),
+        ("s", ""),
+        ("z", ""),
+    ],
+)
 def test_compact_forms_are_the_long_ones(compact: str, name: str) -> None:
     for letter in (compact, compact.upper()):
         assert fields_of(INVITE[:-2] + letter.encode() + b":1\r\n\r\n")[-1] == (name, b"1")
@@ -100,8 +114,10 @@ def test_senders_of_bare_line_feeds_are_understood() -> None:
 
 
 def test_white_space_around_the_colon_and_the_value_is_not_part_of_them() -> None:
-    assert sip.read(INVITE.replace(b"Call-ID: ", b"Call-ID \t :  ").replace(b"@host\r\n", b"@host \t \r\n"))[
-        "call_id"] == b"a84b4c76e66710@host"
+    assert (
+        sip.read(INVITE.replace(b"Call-ID: ", b"Call-ID \t :  ").replace(b"@host\r\n", b"@host \t \r\n"))["call_id"]
+        == b"a84b4c76e66710@host"
+    )
 
 
 def test_the_topmost_via_gives_the_branch() -> None:
@@ -110,23 +126,28 @@ def test_the_topmost_via_gives_the_branch() -> None:
 
 
 def test_a_branch_of_the_next_hop_is_not_taken_for_the_topmost() -> None:
-    assert sip.read(INVITE.replace(b"Via: ", b"Via: SIP/2.0/TCP a, SIP/2.0/UDP b;branch=next\r\nVia: "))["branch"] == b""
+    assert (
+        sip.read(INVITE.replace(b"Via: ", b"Via: SIP/2.0/TCP a, SIP/2.0/UDP b;branch=next\r\nVia: "))["branch"] == b""
+    )
 
 
-@pytest.mark.parametrize("value, user, host, tag", [
-    (b"sip:bob@b.example", b"bob", b"b.example", b""),
-    (b"sip:bob@b.example;tag=1", b"bob", b"b.example", b"1"),
-    (b"<sip:bob@b.example;tag=no>;TAG=yes", b"bob", b"b.example", b"yes"),
-    (b'"<sip:x@y>;tag=z" <sip:bob@b.example>;a="tag=1;tag=2";tag=3', b"bob", b"b.example", b"3"),
-    (b'"unclosed <sip:bob@b.example>;tag=1', b"bob", b"b.example", b"1"),
-    (b"Bob <sips:bob:secret@b.example:5061>", b"bob", b"b.example", b""),
-    (b"<sip:b.example>;x;tag=1", b"", b"b.example", b"1"),
-    (b"<sip:+1;phone-context=x@b.example>", b"+1;phone-context=x", b"b.example", b""),
-    (b"<tel:+4930123;isub=1>;tag=1", b"+4930123", b"", b"1"),
-    (b"<urn:service:sos>;tag=1", b"", b"", b"1"),
-    (b"<sip:bob@[2001:db8::1]:5070>;tag=1", b"bob", b"2001:db8::1", b"1"),
-    (b"< sip:bob@b.example >;tag=1", b"bob", b"b.example", b"1"),
-])
+@pytest.mark.parametrize(
+    "value, user, host, tag",
+    [
+        (b"sip:bob@b.example", b"bob", b"b.example", b""),
+        (b"sip:bob@b.example;tag=1", b"bob", b"b.example", b"1"),
+        (b"<sip:bob@b.example;tag=no>;TAG=yes", b"bob", b"b.example", b"yes"),
+        (b'"<sip:x@y>;tag=z" <sip:bob@b.example>;a="tag=1;tag=2";tag=3', b"bob", b"b.example", b"3"),
+        (b'"unclosed <sip:bob@b.example>;tag=1', b"bob", b"b.example", b"1"),
+        (b"Bob <sips:bob:secret@b.example:5061>", b"bob", b"b.example", b""),
+        (b"<sip:b.example>;x;tag=1", b"", b"b.example", b"1"),
+        (b"<sip:+1;phone-context=x@b.example>", b"+1;phone-context=x", b"b.example", b""),
+        (b"<tel:+4930123;isub=1>;tag=1", b"+4930123", b"", b"1"),
+        (b"<urn:service:sos>;tag=1", b"", b"", b"1"),
+        (b"<sip:bob@[2001:db8::1]:5070>;tag=1", b"bob", b"2001:db8::1", b"1"),
+        (b"< sip:bob@b.example >;tag=1", b"bob", b"b.example", b"1"),
+    ],
+)
 def test_an_address_gives_its_user_and_tag(value: bytes, user: bytes, host: bytes, tag: bytes) -> None:
     data = INVITE.replace(b"To: <sip:+4930123456@example.com;user=phone>;tag=t1", b"To: " + value)
     read = sip.read(data)
@@ -145,13 +166,18 @@ def test_a_port_that_is_none_is_absent() -> None:
     assert sip.read_uri_parts(b"sip:a@b:x")["port"] == 0
 
 
-# --- What is wrong ---------------------------------------------------------------------------------------------------------
+# --- What is wrong --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name, error", [
-    (b"Via", SipError.MISSING_VIA), (b"From", SipError.MISSING_FROM), (b"To", SipError.MISSING_TO),
-    (b"CSeq", SipError.MISSING_CSEQ),
-])
+@pytest.mark.parametrize(
+    "name, error",
+    [
+        (b"Via", SipError.MISSING_VIA),
+        (b"From", SipError.MISSING_FROM),
+        (b"To", SipError.MISSING_TO),
+        (b"CSeq", SipError.MISSING_CSEQ),
+    ],
+)
 def test_a_request_without_a_mandatory_field_can_still_be_followed(name: bytes, error: SipError) -> None:
     read = sip.read(INVITE.replace(b"\r\n%b: " % name, b"\r\nX-%b: " % name))
     assert (read["status"], read["error"]) == ("message", error)
@@ -208,7 +234,7 @@ def test_the_reader_and_the_table_of_errors_number_them_alike() -> None:
     assert {error.name: error.value for error in SipError if error.value < 32} == sip.READER_PROBLEMS
 
 
-# --- Streams ---------------------------------------------------------------------------------------------------------------
+# --- Streams --------------------------------------------------------------------------------------------------------
 
 
 def stream_messages(data: bytes) -> list[dict]:
@@ -256,11 +282,18 @@ def test_a_stream_that_claims_an_endless_body_or_header_is_not_waited_for() -> N
 
 
 def test_other_protocols_in_a_stream_end_at_once() -> None:
-    for data in (b"\x16\x03\x01\x02", b"GET / HTTP/1.1\r\n", b"HTTP/1.1 200 OK\r\n", b"SIP/2.0 abc", b"\0", b"OPTIONS x\r\n"):
+    for data in (
+        b"\x16\x03\x01\x02",
+        b"GET / HTTP/1.1\r\n",
+        b"HTTP/1.1 200 OK\r\n",
+        b"SIP/2.0 abc",
+        b"\0",
+        b"OPTIONS x\r\n",
+    ):
         assert sip.read(data, True)["status"] == "other"
 
 
-# --- Bodies ----------------------------------------------------------------------------------------------------------------
+# --- Bodies ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_sdp_is_the_body() -> None:
@@ -272,8 +305,17 @@ def test_the_sdp_is_the_body() -> None:
 @pytest.mark.parametrize("boundary", [b"b1", b'"b 1"'])
 def test_the_sdp_is_a_part_of_a_multipart_body(boundary: bytes) -> None:
     mark = b"--" + boundary.strip(b'"')
-    body = (b"preamble\r\n" + mark + b"\r\nContent-Type: application/isup\r\n\r\n\x01\x02\r\n" + mark
-            + b"\r\nContent-ID: <1>\r\ncontent-type:\r\n application/sdp\r\n\r\n" + SDP + b"\r\n" + mark + b"--\r\n")
+    body = (
+        b"preamble\r\n"
+        + mark
+        + b"\r\nContent-Type: application/isup\r\n\r\n\x01\x02\r\n"
+        + mark
+        + b"\r\nContent-ID: <1>\r\ncontent-type:\r\n application/sdp\r\n\r\n"
+        + SDP
+        + b"\r\n"
+        + mark
+        + b"--\r\n"
+    )
     assert sip.read(with_body(body, b"multipart/mixed;boundary=" + boundary))["sdp"] == SDP
 
 
@@ -286,41 +328,86 @@ def test_the_sdp_is_found_one_level_further_down_but_not_without_end() -> None:
         kind = b"multipart/alternative;boundary=b%d" % depth
 
 
-# --- What counts as SIP: tshark is the judge -----------------------------------------------------------------------------
+# --- What counts as SIP: tshark is the judge ------------------------------------------------------------------------
 
 REST = b"\r\n" + FIELDS + b"Content-Length: 0\r\n\r\n"
 START_LINES = [
-    b"OPTIONS sip:a@b SIP/2.0" + REST, b"options sip:a@b SIP/2.0" + REST, b"FOO sip:a@b SIP/2.0" + REST,
-    b"OPTIONS  sip:a@b SIP/2.0" + REST, b"OPTIONS sip:a@b  SIP/2.0" + REST, b"OPTIONS sip:a@b SIP/2.0 " + REST,
-    b"OPTIONS sip:a@b SIP/3.0" + REST, b"OPTIONS sip:a@b sip/2.0" + REST, b"OPTIONS\tsip:a@b\tSIP/2.0" + REST,
-    b"OPTIONS sip:a@b SIP/2.0x" + REST, b"OPTIONS sip:a@b x SIP/2.0" + REST, b"OPTIONS * SIP/2.0" + REST,
-    b"OPTIONS a: SIP/2.0" + REST, b"OPTIONS :ab SIP/2.0" + REST, b"OPTIONS a:b SIP/2.0" + REST,
-    b"OPTIONS abc SIP/2.0" + REST, b"OPTIONS ab: SIP/2.0" + REST, b"OPTIONS <sip:a@b> SIP/2.0" + REST,
-    b"INVITE tel:+1 SIP/2.0" + REST, b"O(P)T sip:a SIP/2.0" + REST, b"\x01A sip:a SIP/2.0" + REST,
-    b"A\x01 sip:a SIP/2.0" + REST, b"\xc3A sip:a SIP/2.0" + REST, b"A\xc3 sip:a SIP/2.0" + REST,
-    b"\x7fA sip:a SIP/2.0" + REST, b"~ sip:a SIP/2.0" + REST, b"! sip:a SIP/2.0" + REST, b" A sip:a SIP/2.0" + REST,
-    b"OPTIONS sip:a\x00@b SIP/2.0" + REST, b"OPTIONS sip:a\xff@b SIP/2.0" + REST, b"xxOPTIONS sip:a@b SIP/2.0" + REST,
-    b"junk\r\nOPTIONS sip:a@b SIP/2.0" + REST, b"OPTIONS sip:a@b\rx SIP/2.0" + REST, b"A\nb sip:a@b SIP/2.0" + REST,
-    b"\r\nOPTIONS sip:a@b SIP/2.0" + REST, b"\r\n\r\n", b"\0\0\0\0", b"jaK\0",
-    b"OPTIONS sip:a@b SIP/2.0", b"OPTIONS sip:a@b SIP/2.0\r\n", b"OPTIONS sip:a@b SIP/2.0\r\n\r\n",
+    b"OPTIONS sip:a@b SIP/2.0" + REST,
+    b"options sip:a@b SIP/2.0" + REST,
+    b"FOO sip:a@b SIP/2.0" + REST,
+    b"OPTIONS  sip:a@b SIP/2.0" + REST,
+    b"OPTIONS sip:a@b  SIP/2.0" + REST,
+    b"OPTIONS sip:a@b SIP/2.0 " + REST,
+    b"OPTIONS sip:a@b SIP/3.0" + REST,
+    b"OPTIONS sip:a@b sip/2.0" + REST,
+    b"OPTIONS\tsip:a@b\tSIP/2.0" + REST,
+    b"OPTIONS sip:a@b SIP/2.0x" + REST,
+    b"OPTIONS sip:a@b x SIP/2.0" + REST,
+    b"OPTIONS * SIP/2.0" + REST,
+    b"OPTIONS a: SIP/2.0" + REST,
+    b"OPTIONS :ab SIP/2.0" + REST,
+    b"OPTIONS a:b SIP/2.0" + REST,
+    b"OPTIONS abc SIP/2.0" + REST,
+    b"OPTIONS ab: SIP/2.0" + REST,
+    b"OPTIONS <sip:a@b> SIP/2.0" + REST,
+    b"INVITE tel:+1 SIP/2.0" + REST,
+    b"O(P)T sip:a SIP/2.0" + REST,
+    b"\x01A sip:a SIP/2.0" + REST,
+    b"A\x01 sip:a SIP/2.0" + REST,
+    b"\xc3A sip:a SIP/2.0" + REST,
+    b"A\xc3 sip:a SIP/2.0" + REST,
+    b"\x7fA sip:a SIP/2.0" + REST,
+    b"~ sip:a SIP/2.0" + REST,
+    b"! sip:a SIP/2.0" + REST,
+    b" A sip:a SIP/2.0" + REST,
+    b"OPTIONS sip:a\x00@b SIP/2.0" + REST,
+    b"OPTIONS sip:a\xff@b SIP/2.0" + REST,
+    b"xxOPTIONS sip:a@b SIP/2.0" + REST,
+    b"junk\r\nOPTIONS sip:a@b SIP/2.0" + REST,
+    b"OPTIONS sip:a@b\rx SIP/2.0" + REST,
+    b"A\nb sip:a@b SIP/2.0" + REST,
+    b"\r\nOPTIONS sip:a@b SIP/2.0" + REST,
+    b"\r\n\r\n",
+    b"\0\0\0\0",
+    b"jaK\0",
+    b"OPTIONS sip:a@b SIP/2.0",
+    b"OPTIONS sip:a@b SIP/2.0\r\n",
+    b"OPTIONS sip:a@b SIP/2.0\r\n\r\n",
     b"OPTIONS sip:a@b SIP/2.0\n" + FIELDS.replace(b"\r", b"") + b"\n",
     b"OPTIONS sip:a@b SIP/2.0\r" + FIELDS.replace(b"\n", b"") + b"\r",
-    b"OPTIONS sip:a@b SIP/2.0\r" + REST, b"GET http://a/ SIP/2.0" + REST, b"GET http://a/ HTTP/1.1" + REST,
-    b"NOTIFY * HTTP/1.1" + REST, b"M-SEARCH * HTTP/1.1" + REST, b"SIP/2.0 sip:a@b SIP/2.0" + REST,
-    b"SIP/2.0x sip:a@b SIP/2.0" + REST, b"SIP/2.0 200 OK" + REST, b"SIP/2.0 200 " + REST, b"SIP/2.0 200" + REST,
-    b"SIP/2.0 2xx OK" + REST, b"SIP/2.0 2000 OK" + REST, b"SIP/2.0  200 OK" + REST, b"SIP/2.0 999 OK" + REST,
-    b"SIP/2.0 000 OK" + REST, b"SIP/1.0 200 OK" + REST, b"sip/2.0 200 OK" + REST, b"SIP/2.0 200 \xff\x01" + REST,
-    b"SIP/2.0 200 a\x00" + REST, b"SIP/2.0 200\tOK x" + REST, b"SIP/2.0 200 OK", b"SIP/2.0 200 ", b"SIP/2.0 200",
-    INVITE + INVITE, INVITE + b"junk", with_body(SDP)[:-9], INVITE.replace(b"h: 0", b"h: -5"),
-    b"OPTIONS sip:a@b SIP/2.0\r\n Via: x\r\n\r\n", b"OPTIONS sip:a@b SIP/2.0\r\nfoo\r\n\r\n",
+    b"OPTIONS sip:a@b SIP/2.0\r" + REST,
+    b"GET http://a/ SIP/2.0" + REST,
+    b"GET http://a/ HTTP/1.1" + REST,
+    b"NOTIFY * HTTP/1.1" + REST,
+    b"M-SEARCH * HTTP/1.1" + REST,
+    b"SIP/2.0 sip:a@b SIP/2.0" + REST,
+    b"SIP/2.0x sip:a@b SIP/2.0" + REST,
+    b"SIP/2.0 200 OK" + REST,
+    b"SIP/2.0 200 " + REST,
+    b"SIP/2.0 200" + REST,
+    b"SIP/2.0 2xx OK" + REST,
+    b"SIP/2.0 2000 OK" + REST,
+    b"SIP/2.0  200 OK" + REST,
+    b"SIP/2.0 999 OK" + REST,
+    b"SIP/2.0 000 OK" + REST,
+    b"SIP/1.0 200 OK" + REST,
+    b"sip/2.0 200 OK" + REST,
+    b"SIP/2.0 200 \xff\x01" + REST,
+    b"SIP/2.0 200 a\x00" + REST,
+    b"SIP/2.0 200\tOK x" + REST,
+    b"SIP/2.0 200 OK",
+    b"SIP/2.0 200 ",
+    b"SIP/2.0 200",
+    INVITE + INVITE,
+    INVITE + b"junk",
+    with_body(SDP)[:-9],
+    INVITE.replace(b"h: 0", b"h: -5"),
+    b"OPTIONS sip:a@b SIP/2.0\r\n Via: x\r\n\r\n",
+    b"OPTIONS sip:a@b SIP/2.0\r\nfoo\r\n\r\n",
 ]
 
 
 def test_a_datagram_is_sip_when_tshark_says_so(tshark_fields, tmp_path: Path) -> None:
-    from scapy.layers.inet import IP, UDP
-    from scapy.layers.l2 import Ether
-    from scapy.utils import wrpcap
-
     # Each in its own conversation on a port of no protocol, so that only the recogniser decides.
     packets = [
         Ether() / IP(src=f"10.0.{number}.1", dst=f"10.1.{number}.2") / UDP(sport=30000, dport=23456) / payload
@@ -328,7 +415,10 @@ def test_a_datagram_is_sip_when_tshark_says_so(tshark_fields, tmp_path: Path) ->
     ]
     capture = tmp_path / "start-lines.pcap"
     wrpcap(str(capture), packets)
-    seen = {int(row[0]) - 1: row[1:] for row in tshark_fields(capture, "sip", "frame.number", "sip.Method", "sip.Status-Code")}
+    seen = {
+        int(row[0]) - 1: row[1:]
+        for row in tshark_fields(capture, "sip", "frame.number", "sip.Method", "sip.Status-Code")
+    }
     for number, payload in enumerate(START_LINES):
         method, code = seen.get(number, ("", ""))
         read = sip.read(payload)
@@ -339,17 +429,64 @@ def test_a_datagram_is_sip_when_tshark_says_so(tshark_fields, tmp_path: Path) ->
         assert (read.get("kind") == "request") == bool(method), payload
 
 
-# --- Anything at all -------------------------------------------------------------------------------------------------------
+# --- Anything at all ------------------------------------------------------------------------------------------------
 
-PIECES = st.sampled_from([
-    b"INVITE ", b"SIP/2.0 ", b"200 OK", b"sip:a@b", b" SIP/2.0", b"\r\n", b"\n", b"\r", b" ", b"\t", b"Via: ", b"v:", b"t:",
-    b"From:", b"f: ", b"To: ", b"Call-ID: ", b"i:", b"CSeq: 1 INVITE", b"Content-Length: ", b"l:", b"5", b"99999999999",
-    b'"', b"<", b">", b";", b"=", b",", b"tag", b"branch=", b"[", b"]", b":", b"@", b"\\", b"\0", b"\xff", b"%41", b"%",
-    b"Content-Type: multipart/mixed;boundary=", b"application/sdp", b"--", b"(", b")", b"?", b"tel:", b"x",
-])
+PIECES = st.sampled_from(
+    [
+        b"INVITE ",
+        b"SIP/2.0 ",
+        b"200 OK",
+        b"sip:a@b",
+        b" SIP/2.0",
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b" ",
+        b"\t",
+        b"Via: ",
+        b"v:",
+        b"t:",
+        b"From:",
+        b"f: ",
+        b"To: ",
+        b"Call-ID: ",
+        b"i:",
+        b"CSeq: 1 INVITE",
+        b"Content-Length: ",
+        b"l:",
+        b"5",
+        b"99999999999",
+        b'"',
+        b"<",
+        b">",
+        b";",
+        b"=",
+        b",",
+        b"tag",
+        b"branch=",
+        b"[",
+        b"]",
+        b":",
+        b"@",
+        b"\\",
+        b"\0",
+        b"\xff",
+        b"%41",
+        b"%",
+        b"Content-Type: multipart/mixed;boundary=",
+        b"application/sdp",
+        b"--",
+        b"(",
+        b")",
+        b"?",
+        b"tel:",
+        b"x",
+    ]
+)
 HOSTILE = st.lists(PIECES, max_size=60).map(b"".join)
 VARIED = st.tuples(st.binary(max_size=20), st.integers(0, len(INVITE)), st.integers(0, 30)).map(
-    lambda cut: INVITE[: cut[1]] + cut[0] + INVITE[cut[1] + cut[2] :])
+    lambda cut: INVITE[: cut[1]] + cut[0] + INVITE[cut[1] + cut[2] :]
+)
 
 
 def inside(read: dict, data: bytes) -> None:
@@ -363,7 +500,7 @@ def inside(read: dict, data: bytes) -> None:
 
 
 @given(HOSTILE | VARIED | st.binary())
-@example(b"INVITE sip:a@b SIP/2.0\r\nTo: \"\\")
+@example(b'INVITE sip:a@b SIP/2.0\r\nTo: "\\')
 @example(b"INVITE sip:a@b SIP/2.0\r\nTo: <")
 @example(b"INVITE sip: SIP/2.0\r\nl:")
 def test_whatever_comes_nothing_is_read_outside_of_it(data: bytes) -> None:
