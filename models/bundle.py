@@ -1,0 +1,171 @@
+"""A model bundle: a folder with `model.tflite` and `bundle.toml`, which says all that scoring needs to know.
+
+The shipped bundles are in `models/bundles/`, named after the rows they score.
+"""
+
+import hashlib
+import math
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from kernels.schema import CALL_FEATURES, CALL_SCHEMA_HASH, SOURCE_FEATURES, SOURCE_SCHEMA_HASH, Feature
+from models.errors import BundleError
+from models.fraud_types import FRAUD_TYPES
+
+MODEL_FILE = "model.tflite"
+CARD_FILE = "bundle.toml"
+SHIPPED = Path(__file__).parent / "bundles"
+
+# A model of this project has a few kilobytes. The limit keeps a wrong file from being read into memory.
+MAX_MODEL_BYTES = 16 << 20
+
+# What the rows of each kind hold in this program, and the hash that names its meaning.
+SCHEMAS = {"call": (CALL_FEATURES, CALL_SCHEMA_HASH), "source": (SOURCE_FEATURES, SOURCE_SCHEMA_HASH)}
+
+Probability = Annotated[float, Meta(ge=0, le=1)]
+
+
+class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A row that has less than `minimum` of `feature`, or does not know it, is at most watched."""
+
+    feature: str
+    minimum: float
+
+
+class FraudClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One output of the model: P(fraud_type) = 1 / (1 + exp(-(slope * output + intercept)))."""
+
+    fraud_type: str
+    slope: float
+    intercept: float
+    watch: Probability
+    flag: Probability
+    evidence: Evidence | None = None
+
+
+class TrainingCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the model was taught on, for its model card."""
+
+    data: str
+    command: str
+    seed: int
+    scenarios: list[str]
+    held_out: list[str]
+    rows: dict[str, int]
+
+
+class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"schema_hash": "schema"}):
+    """bundle.toml. Features, typical values and knots go in the order of the row's columns."""
+
+    name: str
+    version: str
+    rows: Literal["call", "source"]
+    licence: str
+    schema_hash: str
+    model_sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    model_bytes: Annotated[int, Meta(ge=1, le=MAX_MODEL_BYTES)]
+    features: list[str]
+    typical: list[float]  # median over honest rows that know the feature; NaN: never known
+    knots: list[list[float]]  # of the encoding, see kernels/encode.pyx
+    classes: list[FraudClass]  # in the order of the model's outputs
+    training: TrainingCard
+    metrics: dict[str, Any]
+
+
+class Bundle:
+    """A bundle that has been read and checked."""
+
+    def __init__(self, path: Path, card: Card, model: bytes):
+        self.path = path
+        self.card = card
+        self.model = model
+
+    @property
+    def label(self) -> str:
+        """`name@version`, as reports carry it."""
+        return f"{self.card.name}@{self.card.version}"
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """What the columns of a row mean."""
+        return SCHEMAS[self.card.rows][0]
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Bundle":
+        """Reads a bundle's folder. Raises BundleError, which names the file and what is wrong with it."""
+        path = Path(path)
+        card = read_card(path / CARD_FILE)
+        check_schema(path / CARD_FILE, card)
+        return cls(path, card, read_model(path / MODEL_FILE, card))
+
+    @classmethod
+    def shipped(cls, name: str) -> "Bundle":
+        """The bundle that came with this version: `call` or `source`."""
+        return cls.load(SHIPPED / name)
+
+
+def read_card(path: Path) -> Card:
+    """bundle.toml, checked for itself (not against the schema of this program)."""
+    try:
+        card = msgspec.toml.decode(read_file(path), type=Card)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # DecodeError names the key or the line
+        raise BundleError(f"{path}: {error}") from error
+    columns = len(card.features)
+    for key in ("typical", "knots"):
+        if len(getattr(card, key)) != columns:
+            raise BundleError(f"{path}: {key}: {len(getattr(card, key))} entries for {columns} features")
+    for name, knots in zip(card.features, card.knots, strict=True):
+        if len(knots) < 2 or len(knots) != len(card.knots[0]):
+            raise BundleError(f"{path}: knots: {name}: every feature needs the same number, 2 or more")
+        if not all(map(math.isfinite, knots)) or knots != sorted(knots):
+            raise BundleError(f"{path}: knots: {name}: they must be finite and must not fall")
+    if not card.classes:
+        raise BundleError(f"{path}: classes: there are none")
+    for one in card.classes:
+        check_class(path, card, one)
+    return card
+
+
+def check_class(path: Path, card: Card, one: FraudClass) -> None:
+    if one.fraud_type not in FRAUD_TYPES:
+        raise BundleError(f"{path}: classes: {one.fraud_type!r} is not a fraud type")
+    if not (math.isfinite(one.slope) and math.isfinite(one.intercept)):
+        raise BundleError(f"{path}: classes: {one.fraud_type}: the calibration is not finite")
+    if not one.watch <= one.flag:
+        raise BundleError(f"{path}: classes: {one.fraud_type}: `watch` lies above `flag`")
+    if one.evidence is not None and one.evidence.feature not in card.features:
+        raise BundleError(f"{path}: classes: {one.fraud_type}: evidence: no feature {one.evidence.feature!r}")
+
+
+def check_schema(path: Path, card: Card) -> None:
+    """The columns the model was taught on must be the columns this program makes."""
+    ours, schema_hash = SCHEMAS[card.rows]
+    if card.schema_hash != schema_hash:
+        raise BundleError(
+            f"{path}: schema: the bundle was made for {card.rows} rows of schema {card.schema_hash}, this program "
+            f"makes schema {schema_hash}"
+        )
+    if card.features != [feature.name for feature in ours]:
+        raise BundleError(f"{path}: features: they are not those of schema {schema_hash}")
+
+
+def read_model(path: Path, card: Card) -> bytes:
+    """model.tflite, which must be the very bytes that bundle.toml describes."""
+    model = read_file(path)
+    if len(model) != card.model_bytes:
+        raise BundleError(f"{path}: {len(model)} bytes, bundle.toml says {card.model_bytes}: cut short or replaced")
+    digest = hashlib.sha256(model).hexdigest()
+    if digest != card.model_sha256:
+        raise BundleError(f"{path}: sha256 is {digest}, bundle.toml says {card.model_sha256}")
+    return model
+
+
+def read_file(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_MODEL_BYTES + 1)
+    except OSError as error:
+        raise BundleError(f"{path}: {error.strerror}") from error

@@ -1,0 +1,13 @@
+"""What can go wrong with a model, and whose fault it was."""
+
+
+class ModelError(Exception):
+    """Anything the models package refuses."""
+
+
+class RuntimeMissingError(ModelError):
+    """No TFLite runtime is installed: the installation's fault."""
+
+
+class BundleError(ModelError):
+    """A bundle is missing, damaged, or made for another schema: the bundle's fault, named by its path."""

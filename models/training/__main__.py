@@ -1,0 +1,67 @@
+"""`python -m models.training`: makes the shipped bundles again, from nothing but this source tree.
+
+Simulates the regimes, teaches a network for each kind of row, converts it to int8, calibrates the converted model,
+judges it on the held-out regime and writes the bundle. The same tree gives the same bundles on the same TensorFlow
+build and kind of processor.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from models.bundle import SHIPPED
+from models.training.build import BLUEPRINTS, build
+from models.training.collect import collect
+from models.training.regimes import CALIBRATION, HELD_OUT, TRAINING, shipped_judgement
+from models.training.rows import Rows
+from simulator.scenario import Scenario
+
+SCENARIOS = {
+    TRAINING.name: TRAINING.draw,
+    CALIBRATION.name: CALIBRATION.draw,
+    HELD_OUT.name: HELD_OUT.draw,
+    "judgement": shipped_judgement,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m models.training", description="Train the shipped bundles.")
+    parser.add_argument(
+        "--out", type=Path, default=SHIPPED, help="folder to write the bundles to (default: %(default)s)"
+    )
+    parser.add_argument("--only", choices=sorted(BLUEPRINTS), help="one bundle instead of all")
+    parser.add_argument(
+        "--rows", type=Path, help="folder to keep the rows in, and to take them from when they are there"
+    )
+    arguments = parser.parse_args()
+    rows = {name: rows_of(name, draw, arguments.rows) for name, draw in SCENARIOS.items()}
+    for name in [arguments.only] if arguments.only else sorted(BLUEPRINTS):
+        print(f"training {name}", flush=True)
+        card = build(BLUEPRINTS[name], {world: kinds[name] for world, kinds in rows.items()}, arguments.out / name)
+        print_metrics(card.metrics)
+
+
+def rows_of(name: str, draw: Callable[[], list[Scenario]], folder: Path | None) -> dict[str, Rows]:
+    """The labelled rows of some scenarios, simulated unless the folder has them."""
+    files = {kind: folder / f"{name}-{kind}.npz" for kind in BLUEPRINTS} if folder else {}
+    if files and all(file.exists() for file in files.values()):
+        return {kind: Rows.load(file) for kind, file in files.items()}
+    scenarios = draw()
+    print(f"simulating {name}: {len(scenarios)} scenarios", flush=True)
+    rows = collect(scenarios)
+    for kind, file in files.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        rows[kind].save(file)
+    return rows
+
+
+def print_metrics(metrics: dict, indent: str = "  ") -> None:
+    for key, value in metrics.items():
+        if isinstance(value, dict):
+            print(f"{indent}{key}:")
+            print_metrics(value, indent + "  ")
+        else:
+            print(f"{indent}{key}: {value:.6g}")
+
+
+main()

@@ -1,0 +1,140 @@
+"""From a simulated scenario to labelled rows: the capture is written, and run through the engine that screens."""
+
+import ipaddress
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+import numpy as np
+from kernels.engine import BLOCK, Engine
+
+from capture.file import CaptureFile
+from models.fraud_types import BIT_OF
+from models.training.rows import Rows
+from simulator.scenario import Scenario
+from simulator.simulation import run
+
+BLOCK_PACKETS = 4096
+LIMITS = {
+    "calls": 65536,
+    "callers": 131072,
+    "sources": 16384,
+    "streams": 1024,
+    "tcp_connections": 1024,
+    "tcp_bytes": 1 << 22,
+}
+SECRET = 0x74726169_6E696E67  # fixed, so that sketches estimate the same on every run
+HONEST = "honest"
+KINDS = ("call", "source")
+
+Label = dict[str, Any]
+
+
+class Collector:
+    """The rows of one scenario, gathered block by block."""
+
+    def __init__(self, labels: list[Label]):
+        self.calls = {label["call_id"].encode(): label for label in labels if label["type"] == "call"}
+        # Numbers that honest people and a fraud call from: an exchange that was broken into, say.
+        self.shared = {label["caller_e164"] for label in self.calls.values() if label["label"] != HONEST}
+        self.sources: dict[bytes, list[Label]] = {}
+        for label in labels:
+            if label["type"] == "source":
+                self.sources.setdefault(packed(label["source"]), []).append(label)
+        self.case: dict[bytes, int] = {}
+        self.actor: dict[str, int] = {}
+        self.found: dict[str, list[tuple]] = {kind: [] for kind in KINDS}
+
+    def take_block(self, engine: Engine) -> None:
+        for i, row in enumerate(engine.call_block):
+            _, call_id, _ = engine.call_of_row(i)
+            label = self.calls.get(call_id)
+            if label is not None:  # a Call-ID that was damaged on the way is nobody's
+                self._take(
+                    "call", row, call_id, label["caller_e164"], truth(label), engine.note_of_row(i, False)[1], label
+                )
+        for i, row in enumerate(engine.source_block):
+            address, time_ns, *_ = engine.note_of_row(i, True)
+            labels = self.sources.get(address)
+            if labels is not None:
+                begun = [label for label in labels if nanoseconds(label["first"]) <= time_ns]
+                types = int(np.bitwise_or.reduce([truth(label) for label in begun], initial=0))
+                worst = max(labels, key=truth)
+                self._take("source", row, address, worst["source"], types, time_ns, worst)
+
+    def _take(
+        self, kind: str, row: np.ndarray, case: bytes, actor: str, types: int, time_ns: int, label: Label
+    ) -> None:
+        self.found[kind].append(
+            (
+                row.copy(),
+                types,
+                self._population(label),
+                self.case.setdefault(case, len(self.case)),
+                self.actor.setdefault(actor, len(self.actor)),
+                time_ns,
+            )
+        )
+
+    def _population(self, label: Label) -> str:
+        """The honest population, or the fraud and its variant: `robocall/rotating`."""
+        if label["label"] != HONEST:
+            return f"{label['label']}/{label['variant']}"
+        if label.get("caller_e164") in self.shared:
+            return "taken_over"
+        return "wangiri_victim" if label["variant"] == "wangiri_victim" else label["population"].rsplit("-", 1)[0]
+
+    def rows(self, kind: str) -> Rows:
+        features, types, populations, case, actor, time_ns = zip(*self.found[kind], strict=True)
+        return Rows(
+            np.stack(features),
+            np.array(types, np.uint32),
+            np.array(populations),
+            np.array(case),
+            np.array(actor),
+            np.array(time_ns),
+        )
+
+
+def packed(address: str) -> bytes:
+    """16 bytes in network order, IPv4 mapped (RFC 4291 2.5.5.2), as the engine names a source."""
+    parsed = ipaddress.ip_address(address)
+    return parsed.packed if parsed.version == 6 else bytes(10) + b"\xff\xff" + parsed.packed
+
+
+def truth(label: Label) -> int:
+    return 0 if label["label"] == HONEST else BIT_OF[label["label"]]
+
+
+def nanoseconds(moment: str) -> int:
+    return round(datetime.fromisoformat(moment).timestamp() * 1e6) * 1000
+
+
+def collect_scenario(scenario: Scenario, region: str | None) -> dict[str, Rows]:
+    """Simulates and screens one scenario. The rows of each kind of which there are any."""
+    with TemporaryDirectory() as folder:
+        capture, labels = Path(folder) / "capture.pcap", Path(folder) / "labels.jsonl"
+        run(scenario, out=capture, labels=labels)
+        collector = Collector([msgspec.json.decode(line) for line in labels.read_bytes().splitlines()])
+        engine = Engine(**LIMITS, secret=SECRET, region=region)
+        with CaptureFile(capture) as file:
+            while engine.run(file.reader, BLOCK_PACKETS) == BLOCK or file.fill():
+                collector.take_block(engine)
+                engine.next_block()
+    more = True
+    while more:
+        more = engine.finish()
+        collector.take_block(engine)
+        engine.next_block()
+    return {kind: collector.rows(kind) for kind in KINDS if collector.found[kind]}
+
+
+def collect(scenarios: list[Scenario]) -> dict[str, Rows]:
+    """The rows of all. Every other one is read without a home country: boxes are set up that way too."""
+    parts = [
+        collect_scenario(scenario, scenario.country if index % 2 == 0 else None)
+        for index, scenario in enumerate(scenarios)
+    ]
+    return {kind: Rows.concatenate([part[kind] for part in parts if kind in part]) for kind in KINDS}

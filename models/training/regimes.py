@@ -1,0 +1,107 @@
+"""The simulated worlds that the bundles are taught in, and the other worlds they are judged in.
+
+A regime is a number of scenarios drawn at random from regimes.toml. Training and judgement have no seed, no country
+and no vendor that is marked for one of them in common, and few parameter values; the judgement also has fraud
+variants of its own.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from random import Random
+from typing import Any, Literal
+
+import msgspec
+
+from simulator.scenario import SHIPPED, Scenario, load
+
+Part = dict[str, Any]  # keys of a population, values to be drawn as {how: arguments}
+WORLDS: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("regimes.toml").read_text())
+
+
+@dataclass(frozen=True, slots=True)
+class Regime:
+    """Scenarios drawn alike: their count, the seed they are drawn from, and who may live in them."""
+
+    name: str
+    vendors: Literal["train", "eval"]
+    seed: int
+    scenarios: int
+    hours: tuple[float, float]
+    world: str  # table of regimes.toml
+
+    def draw(self) -> list[Scenario]:
+        """The scenarios, the same for the same seed."""
+        rng = Random(self.seed)
+        return [self._scenario(rng, index) for index in range(self.scenarios)]
+
+    def _scenario(self, rng: Random, index: int) -> Scenario:
+        hour = rng.choice((2, 8, 10, 13, 16, 20))
+        start = datetime(2026, 1, 5, hour, tzinfo=timezone(timedelta(hours=8))) + timedelta(days=rng.randrange(300))
+        duration_s = 3600 * rng.uniform(*self.hours)
+        honest, frauds = WORLDS[self.world]["honest"], WORLDS[self.world]["frauds"]
+        # Households come first, so that there is somebody to call; two thirds of the rest live in each town.
+        honest = [honest[0], *(part for part in honest[1:] if rng.random() < 0.67)]
+        # Some towns have no fraud at all, to learn peace from; scanners come in numbers.
+        frauds = [part for part in frauds for _ in range(rng.choice(campaigns(part)))]
+        populations = [settled(part, rng, duration_s) for part in (*honest, *frauds)]
+        for number, one in enumerate(populations):
+            one["name"] += f"-{number}"
+        carriers = [one["name"] for one in populations if one["kind"] in ("office", "call_centre", "couriers")]
+        for one in populations:
+            if one.pop("on_trunk", False) and carriers:
+                one["through"] = rng.choice(carriers)
+        return msgspec.convert(
+            {
+                "name": f"{self.name}-{index}",
+                "title": f"{self.name} {index}",
+                "start": start.isoformat(),
+                "duration_s": duration_s,
+                "seed": rng.getrandbits(31),
+                "country": rng.choice(WORLDS[self.world]["countries"]),
+                "regime": self.vendors,
+                "network": {"loss_ratio": rng.choice((0, 0, 0.01)), "reorder_ratio": rng.choice((0, 0, 0.01))},
+                "capture": {"drop_ratio": rng.choice((0, 0, 0, 0.01))},
+                "population": populations,
+            },
+            Scenario,
+        )
+
+
+def campaigns(part: Part) -> tuple[int, ...]:
+    """How many of a fraud there may be in a town, each count as likely as the next."""
+    return (0, 1, 3) if part["kind"].endswith("_scan") else (0, 0, 1)
+
+
+def settled(part: Part, rng: Random, duration_s: float) -> Part:
+    """The part with its values drawn. A fraud may begin when honest life is under way."""
+    values = {key: drawn(value, rng) for key, value in part.items()}
+    if "variant" in values:
+        values["after_s"] = rng.uniform(0, 0.5) * duration_s
+    return values
+
+
+def drawn(value: Any, rng: Random) -> Any:
+    """A value of regimes.toml: itself, or drawn as it says."""
+    if not isinstance(value, dict):
+        return value
+    ((how, arguments),) = value.items()
+    if how == "among":
+        return rng.choice(arguments)
+    low, high = arguments
+    if how == "between":
+        return rng.uniform(low, high)
+    found = low * (high / low) ** rng.random()
+    return round(found) if how == "whole" else found
+
+
+TRAINING = Regime("training", "train", 1, 48, (1, 7), "training")
+# The same worlds under another seed: calibration and thresholds are set on calls that training has not seen.
+CALIBRATION = Regime("calibration", "train", 2, 20, (1, 7), "training")
+HELD_OUT = Regime("held-out", "eval", 3, 20, (1, 7), "held_out")
+
+
+def shipped_judgement() -> list[Scenario]:
+    """The simulator's own scenarios for judging: written by hand, apart from these regimes."""
+    return [load(path) for path in sorted(SHIPPED.glob("eval_*.toml"))]
