@@ -36,13 +36,19 @@ def common(
     """Call screening on SIP and RTP: flags fraud calls and says why."""
 
 
+# typer's own check that paths are readable is off: one file that is not must not keep the others from being screened.
 @app.command()
 def screen(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Captures: pcap or pcapng, gzip too.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", readable=False, help="Captures: pcap or pcapng, gzip too.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="JSON Lines on stdout: calls, findings, a summary.")] = False,
-    config: Annotated[Path | None, typer.Option(metavar="F", help="Configuration file (TOML).")] = None,
+    config: Annotated[Path | None, typer.Option(metavar="F", readable=False, help="Configuration file (TOML).")] = None,
     bundle: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="A model bundle, or the folder of the bundles call and source.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", readable=False, help="A model bundle, or the folder of the bundles call and source."
+        ),
     ] = None,
     region: Annotated[
         str | None, typer.Option(metavar="CC", help="Home country (ISO 3166) by which national numbers are read.")
