@@ -390,12 +390,16 @@ cdef bint sip_uri_read(const uint8_t* data, Span whole, SipUri* uri) noexcept no
     return read_uri(data, whole.start, whole.start + whole.length, uri)
 
 
+cdef inline Span value_of(const SipMessage* message, int16_t index) noexcept nogil:
+    return span(message.fields[index].value_start,
+                message.fields[index].value_start + message.fields[index].value_length)
+
+
 cdef bint sip_sdp_body(const SipMessage* message, Span* body) noexcept nogil:
     cdef int16_t index = message.first[<int>HEADER_CONTENT_TYPE]
     if index < 0:
         return False
-    return find_sdp_part(message.data, span(message.fields[index].value_start, message.fields[index].value_start
-                         + message.fields[index].value_length), message.body, MAX_MULTIPART_DEPTH, body)
+    return find_sdp_part(message.data, value_of(message, index), message.body, MAX_MULTIPART_DEPTH, body)
 
 
 # --- Python face ----------------------------------------------------------------------------------------------------
@@ -442,13 +446,12 @@ cdef list fields_of(const SipMessage* message):
 
 
 cdef Span boundary_of(const SipMessage* message):
-    """Of a multipart body, as its Content-Type says; empty when it does not."""
+    """Of a multipart body, as its Content-Type says; empty when it says none that can be one."""
     cdef Span boundary = span(0, 0)
     cdef int16_t index = message.first[<int>HEADER_CONTENT_TYPE]
-    if index >= 0:
-        read_boundary(message.data, span(message.fields[index].value_start, message.fields[index].value_start
-                      + message.fields[index].value_length), &boundary)
-    return boundary
+    if index >= 0 and read_boundary(message.data, value_of(message, index), &boundary):
+        return boundary
+    return span(0, 0)
 
 
 cdef dict message_of(const SipMessage* message):

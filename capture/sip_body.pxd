@@ -10,6 +10,7 @@ from capture.sip_values cimport find_parameter, span
 cdef enum:
     # SDP beside an ISUP or location part is at depth 1; multipart/alternative or signed around it makes 2.
     MAX_MULTIPART_DEPTH = 3
+    MAX_BOUNDARY_BYTES = 70     # RFC 2046 5.1.1
 
 
 cdef inline bint is_type(const uint8_t* data, Span type, const char* name, uint32_t length) noexcept nogil:
@@ -37,7 +38,7 @@ cdef inline bint read_boundary(const uint8_t* data, Span type, Span* boundary) n
     if boundary.length >= 2 and data[boundary.start] == c'"':
         boundary.start += 1
         boundary.length -= 2
-    return boundary.length > 0
+    return 0 < boundary.length <= MAX_BOUNDARY_BYTES
 
 
 cdef inline bint is_delimiter(const uint8_t* data, uint32_t at, uint32_t end, Span boundary) noexcept nogil:

@@ -81,5 +81,5 @@ class SipError(IntEnum):
     REPEATED_FIELD = 96, "a header field that may stand once stands twice", "RFC 3261 7.3.1"
     METHOD_MISMATCH = 97, "the method of CSeq is not that of the Request-Line", "RFC 3261 8.1.1.5"
     MISSING_CONTENT_TYPE = 98, "a body without Content-Type", "RFC 3261 20.15"
-    MISSING_BOUNDARY = 99, "a multipart body whose Content-Type has no boundary", "RFC 2046 5.1.1"
+    MISSING_BOUNDARY = 99, "a multipart body whose Content-Type has no boundary of 1 to 70 bytes", "RFC 2046 5.1.1"
     BAD_MULTIPART = 100, "a multipart body is not parts between its boundaries", "RFC 2046 5.1.1"

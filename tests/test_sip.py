@@ -319,6 +319,13 @@ def test_the_sdp_is_a_part_of_a_multipart_body(boundary: bytes) -> None:
     assert sip.read(with_body(body, b"multipart/mixed;boundary=" + boundary))["sdp"] == SDP
 
 
+def test_a_boundary_that_is_too_long_is_none() -> None:
+    for length, found in ((70, SDP), (71, None)):
+        mark = b"--" + b"b" * length
+        body = mark + b"\r\nContent-Type: application/sdp\r\n\r\n" + SDP + b"\r\n" + mark + b"--\r\n"
+        assert sip.read(with_body(body, b"multipart/mixed;boundary=" + mark[2:]))["sdp"] == found
+
+
 def test_the_sdp_is_found_one_level_further_down_but_not_without_end() -> None:
     body, kind = SDP, b"application/sdp"
     for depth in range(5):
