@@ -328,8 +328,8 @@ def test_a_progress_bar_is_on_the_terminal_only(many_calls):
 @pytest.mark.parametrize(
     ("arguments", "unwanted"),
     [
-        (["--version"], {"numpy", "msgspec", "rich", "tflite_runtime", "ai_edge_litert"}),
-        (["screen", "--json", "{capture}"], {"rich", "phonenumbers", "scapy", "pyshark", "simulator"}),
+        (["--version"], {"numpy", "msgspec", "pydantic", "rich", "tflite_runtime", "ai_edge_litert"}),
+        (["screen", "--json", "{capture}"], {"rich", "phonenumbers", "pydantic", "scapy", "pyshark", "simulator"}),
     ],
 )
 def test_a_command_imports_only_what_it_needs(arguments, unwanted, capture):
