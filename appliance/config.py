@@ -28,14 +28,14 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table of the file. Every key has a default; an unknown one is an error."""
 
 
-class Screen(Section):
+class Screen(Section, frozen=True):
     """How calls are read and scored."""
 
     region: str | None = None
     bundles: str | None = None
 
 
-class Limits(Section):
+class Limits(Section, frozen=True):
     """How much is remembered: what is beyond is evicted, and counted."""
 
     calls: Entries = 65536
@@ -47,7 +47,7 @@ class Limits(Section):
     block_packets: Packets = 4096
 
 
-class Config(Section):
+class Config(Section, frozen=True):
     """The whole file."""
 
     screen: Screen = Screen()
@@ -140,7 +140,7 @@ def _invalid(path: Path, text: str, message: str) -> ConfigError:
 def _suggestion(section: str, key: str) -> str:
     import difflib  # noqa: PLC0415 - only a mistake needs it
 
-    fields: dict[str, type] = {"": Config, "screen": Screen, "limits": Limits}
+    fields: dict[str, type[msgspec.Struct]] = {"": Config, "screen": Screen, "limits": Limits}
     names = fields[section].__struct_fields__ if section in fields else ()
     close = difflib.get_close_matches(key, names, n=1)
     return f" (did you mean {close[0]}?)" if close else f" (known here: {', '.join(names)})" if names else ""

@@ -45,7 +45,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A JSON object of a report."""
 
 
-class Reason(Record):
+class Reason(Record, frozen=True):
     """Why: the score falls by `effect` when `feature` is put back from `value` to what is `typical` of honest
     calls. Null where a value is not known."""
 
@@ -56,7 +56,7 @@ class Reason(Record):
     text: str
 
 
-class StreamLine(Record):
+class StreamLine(Record, frozen=True):
     """One RTP stream (RFC 3550) of a call; `codec` is the name of RFC 8866 rtpmap or RFC 3551."""
 
     ssrc: Annotated[int, Meta(ge=0, le=0xFFFFFFFF)]
@@ -68,7 +68,7 @@ class StreamLine(Record):
     jitter_ms: Annotated[float, Meta(ge=0)] | None  # null without a known clock rate
 
 
-class Quality(Record):
+class Quality(Record, frozen=True):
     """How far the capture is to be trusted about this call."""
 
     capture_loss: Ratio  # share of its messages that, by the others, must have been sent and were not captured
@@ -76,7 +76,7 @@ class Quality(Record):
     truncated: bool  # a message of it was cut by the snapshot length
 
 
-class CallLine(Record, tag_field="type", tag="call"):
+class CallLine(Record, frozen=True, tag_field="type", tag="call"):
     """One call: all dialogs of a Call-ID that had an INVITE."""
 
     call_id: str
@@ -106,7 +106,7 @@ class CallLine(Record, tag_field="type", tag="call"):
     quality: Quality
 
 
-class SourceLine(Record, tag_field="type", tag="source", kw_only=True):
+class SourceLine(Record, frozen=True, tag_field="type", tag="source", kw_only=True):
     """A finding about an address or a number rather than about one call."""
 
     source: str | None = None  # an IP address
@@ -122,7 +122,7 @@ class SourceLine(Record, tag_field="type", tag="source", kw_only=True):
     reasons: list[Reason]
 
 
-class SummaryLine(Record, tag_field="type", tag="summary"):
+class SummaryLine(Record, frozen=True, tag_field="type", tag="summary"):
     """The last line of a run."""
 
     files: Count  # read, whole or in part
