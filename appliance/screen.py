@@ -137,4 +137,5 @@ class Screening:
 
     def _summary(self) -> SummaryLine:
         elapsed_s = round(time.monotonic() - self.started_s, 6)
-        return SummaryLine(files=self.files, elapsed_s=elapsed_s, **self.pipeline.summary())
+        totals = {"files": self.files, "elapsed_s": elapsed_s, **self.pipeline.summary()}
+        return msgspec.convert(totals, SummaryLine)
