@@ -15,7 +15,8 @@ cdef enum StreamKind:
 cdef enum StreamPosition:       # what is known of the next unread byte
     AT_MESSAGE = 0              # a message begins here
     AT_LINE = 1                 # a line, or a segment, begins here: perhaps a message
-    IN_LINE = 2                 # somewhere in a line: a message can begin behind it
+    IN_LINE = 2                 # in a line that does not begin with a message: one can begin in it, or behind it
+    IN_LONG_LINE = 3            # in a line that is too long to be kept: one can begin behind it
 
 cdef enum:
     # Beside the answers of capture/sip.pxd: the window must own its bytes (window_own) before the next call.

@@ -31,6 +31,7 @@ cdef enum:
     SHORTEST_METHOD = 3         # ACK, BYE
     LONGEST_METHOD = 9          # SUBSCRIBE
     PROBE_BYTES = 64            # up to here a line that has not ended is judged again with every segment
+    SEARCHED_LINE_BYTES = 8192  # of a line that is kept to look for a start line in it
     HANDSHAKE_BYTES = 16384     # of an HTTP header; precedent: nginx large_client_header_buffers 4 x 8 KiB
     SEARCH_BYTES = 262144       # without a start line in so much, a stream joined in the middle is not SIP
 
@@ -97,7 +98,7 @@ cdef int framing_next(Framing* framing, Window* window, SipMessage* message) noe
 
 cdef bint _skip_line_ends(Framing* framing, Window* window) noexcept nogil:
     """Keep-alives and line ends before a start line (RFC 5626 3.5.1, RFC 3261 7.5). Whether anything is left."""
-    if framing.position == IN_LINE or framing.tried:
+    if framing.position >= IN_LINE or framing.tried:
         return True
     while window.start < window.filled and window.data[window.start] in (c'\r', c'\n'):
         window.start += 1
@@ -109,7 +110,7 @@ cdef int _next_in_text(Framing* framing, Window* window, SipMessage* message) no
     cdef const uint8_t* data
     cdef uint32_t unread
     cdef int status
-    if framing.position == IN_LINE:
+    if framing.position >= IN_LINE:
         return SIP_OTHER if _next_line(framing, window) else SIP_NEED_MORE
     data = window.data + window.start
     unread = window_unread(window)
@@ -191,12 +192,32 @@ cdef bint _header_ended(Framing* framing, const uint8_t* data, uint32_t unread) 
     return False
 
 
-cdef uint32_t _start_inside(const uint8_t* data, uint32_t length) noexcept nogil:
-    """Where in the first line a start line begins behind the end of a body that has no line end; 0 when it does not."""
-    cdef const uint8_t* line_end = <const uint8_t*>memchr(data, c'\n', length)
+cdef bint _next_line(Framing* framing, Window* window) noexcept nogil:
+    """Moves to the next place where a message may begin: in this line, or the begin of the next. False: not here yet."""
+    cdef const uint8_t* data = window.data + window.start
+    cdef uint32_t unread = window_unread(window)
+    cdef uint32_t inside = 0
+    cdef const uint8_t* line_end = <const uint8_t*>memchr(data + framing.scanned, c'\n', unread - framing.scanned)
+    cdef uint32_t length = <uint32_t>(line_end - data) if line_end != NULL else unread
+    if length > SEARCHED_LINE_BYTES:
+        framing.position = IN_LONG_LINE
+    if line_end == NULL:
+        framing.scanned = unread
+        if framing.position == IN_LONG_LINE:
+            window.start = window.filled
+            framing.scanned = 0
+        return False
+    if framing.position == IN_LINE:
+        inside = _start_inside(data, length)
+    window.start += inside if inside > 0 else length + 1
+    _next_begins(framing, AT_LINE)
+    return True
+
+
+cdef uint32_t _start_inside(const uint8_t* data, uint32_t end) noexcept nogil:
+    """Where in a line a start line begins, behind the end of a body that has no line end; 0 when none does."""
     cdef const uint8_t* found
-    cdef uint32_t end = <uint32_t>(line_end - data) if line_end != NULL else 0
-    cdef uint32_t at = 0
+    cdef uint32_t at = 1
     cdef uint32_t method_end, method_bytes
     while at + VERSION_BYTES < end:
         found = <const uint8_t*>memchr(data + at, c'S', end - VERSION_BYTES - at)
@@ -226,29 +247,14 @@ cdef inline uint32_t _word_before(const uint8_t* data, uint32_t at) noexcept nog
     return at
 
 
-cdef bint _next_line(Framing* framing, Window* window) noexcept nogil:
-    """Moves to the begin of the next line."""
-    cdef const uint8_t* data = window.data + window.start
-    cdef const uint8_t* line_end = <const uint8_t*>memchr(data, c'\n', window_unread(window))
-    if line_end == NULL:
-        window.start = window.filled
-        return False
-    window.start += <uint32_t>(line_end - data) + 1
-    _next_begins(framing, AT_LINE)
-    return True
-
-
 cdef int _not_a_message(Framing* framing, Window* window) noexcept nogil:
     """What is at window.start does not begin like SIP. SIP_OTHER: look again; SIP_NEED_MORE: not before more has come."""
     cdef const uint8_t* data = window.data + window.start
     cdef uint32_t unread = window_unread(window)
-    cdef uint32_t inside
     cdef int status
     if framing.kind == STREAM_SIP:
         framing.resynchronised += framing.position == AT_MESSAGE
-        inside = _start_inside(data, unread)
-        window.start += inside
-        _next_begins(framing, AT_LINE if inside > 0 else IN_LINE)
+        _next_begins(framing, IN_LINE)
         return SIP_OTHER
     if websocket_may_open(data, unread):
         framing.kind = STREAM_HANDSHAKE

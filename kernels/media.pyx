@@ -29,7 +29,7 @@ cdef extern from "stdlib.h" nogil:
 
 cdef enum:
     CACHE_LINE_BYTES = 64
-    CANDIDATES = 4096               # at most this many 5-tuples are being proved at once
+    MIN_CANDIDATES = 4096           # being proved at once; as many as streams, since all may be there when the box starts
     CALL_STREAMS = 32               # of one call; two are usual, and an attacker can make up SSRCs
     ENDPOINTS_A_CALL = 2            # offer and answer; room for all calls together, see Expectations
     # RFC 3550 A.1 asks for 2 where a session is known to be there. Here any UDP may pass, a quarter of random
@@ -79,18 +79,19 @@ cdef inline bint _may_be_unannounced(const Packet* packet, const RtpHeader* head
 cdef class MediaTable:
     """All RTP streams, bounded.
 
-    `streams`: proved streams kept at once, 256 bytes each; `calls`: slots of the call table (call slots of
+    `streams`: proved streams kept at once, 256 bytes each, and room for as many candidates; `calls`: slots of the call table (call slots of
     `expect` and `first_stream` are below it); `secret` keys the hashes, random when not given.
     """
 
     def __cinit__(self, int32_t streams=16384, int32_t calls=65536, secret=None):
         cdef int32_t slot
-        cdef int32_t total = streams + CANDIDATES
+        cdef int32_t candidates = max(streams, MIN_CANDIDATES)
+        cdef int32_t total = streams + candidates
         if streams < 1 or calls < 1:
             raise ValueError("streams and calls must be at least 1")
         self.secret = secrets.randbits(64) if secret is None else secret
         self.capacity = streams
-        self.candidates = CANDIDATES
+        self.candidates = candidates
         self.calls = calls
         self.expectations = Expectations(max(calls * ENDPOINTS_A_CALL, 64), calls, self.secret)
         self.first_of_call = <int32_t*>malloc(calls * sizeof(int32_t))

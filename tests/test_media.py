@@ -396,6 +396,14 @@ def test_garbage_pushes_out_only_candidates(table):
     assert only(table)["packets"] == 5
 
 
+def test_streams_that_are_all_there_at_the_start_are_all_proved(table):
+    for n in range(4):
+        for port in range(10_000):
+            table.feed(("192.0.2.1", 2000 + port), CALLEE, rtp_packet(n, 160 * n), SECOND_NS + n * 20 * MS)
+    assert table.counters["rtp_streams"] == 10_000
+    assert table.counters["rtp_packets"] == 40_000
+
+
 def test_expectations_are_bounded():
     table = MediaTable(calls=40, secret=1)
     for n in range(10_000):
