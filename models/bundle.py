@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from kernels.schema import CALL_FEATURES, CALL_SCHEMA_HASH, SOURCE_FEATURES, SOURCE_SCHEMA_HASH, Feature
+from kernels.schema import CALL_FEATURES, CALL_SCHEMA_HASH, SOURCE_FEATURES, SOURCE_SCHEMA_HASH
 from models.errors import BundleError
 from models.fraud_types import FRAUD_TYPES
 
@@ -82,16 +82,15 @@ class Bundle:
         self.path = path
         self.card = card
         self.model = model
+        self.features = SCHEMAS[card.rows][0]
+        # Said with every reason, so made once.
+        self.typical = [shortened(value) for value in card.typical]
+        self.typical_texts = [feature.text(value) for feature, value in zip(self.features, card.typical, strict=True)]
 
     @property
     def label(self) -> str:
         """`name@version`, as reports carry it."""
         return f"{self.card.name}@{self.card.version}"
-
-    @property
-    def features(self) -> tuple[Feature, ...]:
-        """What the columns of a row mean."""
-        return SCHEMAS[self.card.rows][0]
 
     @classmethod
     def load(cls, path: Path | str) -> "Bundle":
@@ -169,3 +168,8 @@ def read_file(path: Path) -> bytes:
             return file.read(MAX_MODEL_BYTES + 1)
     except OSError as error:
         raise BundleError(f"{path}: {error.strerror}") from error
+
+
+def shortened(value: float) -> float:
+    """Four significant digits: sketches and decayed counts are no more exact than that."""
+    return float(f"{value:.4g}")

@@ -3,12 +3,13 @@
 import msgspec
 import numpy as np
 
+from models.bundle import shortened
 from models.scorer import Scorer
 
-MAX_REASONS = 5
+MAX_REASONS = 4
 
 # A feature that moves the score by less than this share of the strongest one says nothing more.
-LEAST_SHARE = 0.05
+LEAST_SHARE = 0.2
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -25,40 +26,32 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 def explain(scorer: Scorer, rows: np.ndarray) -> list[list[Reason]]:
-    """float32 [n, features] -> the reasons of each row, the strongest first, at most MAX_REASONS."""
-    return [explain_row(scorer, row) for row in rows]
+    """float32 [n, features], C order -> the reasons of each row, the strongest first, at most MAX_REASONS.
 
-
-def explain_row(scorer: Scorer, row: np.ndarray) -> list[Reason]:
-    """One row: itself and one copy for each feature, with that feature put back, are scored in one batch."""
-    typical = np.array(scorer.bundle.card.typical, np.float32)
-    variants = np.repeat(row[None], 1 + len(row), axis=0)
-    columns = np.arange(len(row))
-    variants[1 + columns, columns] = typical
-    # Near 1 a probability hardly moves: order is by log-odds, which do.
-    log_odds = scorer.log_odds(variants)
-    fall = log_odds[0] - log_odds[1:]
-    strongest = [int(i) for i in np.argsort(-fall, kind="stable")[:MAX_REASONS] if fall[i] > 0]
+    One batch scores each row as it is, and once more for each feature with that feature put back.
+    """
+    codes = scorer.encode(rows)
+    count, width = codes.shape
+    variants = np.repeat(codes[:, None], 1 + width, axis=1)
+    columns = np.arange(width)
+    variants[:, 1 + columns, columns] = scorer.typical_codes
+    log_odds = scorer.log_odds(variants.reshape(-1, width)).reshape(count, 1 + width)
+    # Near 0 and 1 a probability hardly moves: features are ranked by log-odds, which do.
+    falls = log_odds[:, :1] - log_odds[:, 1:]
     probability = 1 / (1 + np.exp(-log_odds))
-    return [
-        reason_of(scorer, i, row[i], probability[0] - probability[1 + i])
-        for i in strongest
-        if fall[i] >= LEAST_SHARE * fall[strongest[0]]
-    ]
+    effects = probability[:, :1] - probability[:, 1:]
+    return [reasons_of(scorer, *one) for one in zip(rows.tolist(), falls, effects.tolist(), strict=True)]
 
 
-def reason_of(scorer: Scorer, column: int, value: np.floating, effect: np.floating) -> Reason:
-    feature = scorer.bundle.features[column]
-    typical = scorer.bundle.card.typical[column]
-    return Reason(
-        feature.name,
-        shortened(value),
-        shortened(typical),
-        round(float(effect), 6),
-        feature.sentence(float(value), typical),
-    )
+def reasons_of(scorer: Scorer, row: list[float], falls: np.ndarray, effects: list[float]) -> list[Reason]:
+    """One row's reasons, from how far its log-odds and its score fall without each feature."""
+    strongest = np.argsort(-falls, kind="stable")[:MAX_REASONS].tolist()
+    least = max(LEAST_SHARE * falls[strongest[0]], 0)
+    return [reason_of(scorer, i, row[i], effects[i]) for i in strongest if falls[i] > least]
 
 
-def shortened(value: float | np.floating) -> float:
-    """Four significant digits: sketches and decayed counts are no more exact than that."""
-    return float(f"{value:.4g}")
+def reason_of(scorer: Scorer, column: int, value: float, effect: float) -> Reason:
+    bundle = scorer.bundle
+    feature = bundle.features[column]
+    text = feature.reason.format(value=feature.text(value), typical=bundle.typical_texts[column])
+    return Reason(feature.name, shortened(value), bundle.typical[column], round(effect, 6), text)

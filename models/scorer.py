@@ -51,6 +51,7 @@ class Scorer:
         if (self.interpreter.input_scale, self.interpreter.input_zero) != (INPUT_SCALE, INPUT_ZERO):
             raise BundleError(f"{bundle.path}: model.tflite reads its input at another scale than 1/128")
         self._encoder = encoder(card.knots, card.typical)
+        self.typical_codes = self._encoder.missing
         self._log_odds = self._log_odds_table()
         probability = 1 / (1 + np.exp(-self._log_odds))
         self._probability = probability.astype(np.float32)
@@ -71,13 +72,13 @@ class Scorer:
         steps = (np.arange(-128, 128) - self.interpreter.output_zero) * self.interpreter.output_scale
         return np.stack([one.slope * steps + one.intercept for one in self.bundle.card.classes])
 
-    def _outputs(self, rows: np.ndarray) -> np.ndarray:
-        """float32 [n, features] -> uint8 [n, classes]: for each output its column in the tables."""
-        return self.interpreter.run(self._encoder.encode(rows)).view(np.uint8) ^ np.uint8(128)
+    def encode(self, rows: np.ndarray) -> np.ndarray:
+        """float32 [n, features], C order, NaN where a value is not known, -> network input: int8 alike."""
+        return self._encoder.encode(rows)
 
     def score(self, rows: np.ndarray) -> Scores:
         """float32 [n, features], C order, NaN where a value is not known, -> Scores of n."""
-        outputs = self._outputs(rows)
+        outputs = self._outputs(self.encode(rows))
         score = 1 - np.prod(1 - self._probability[self._columns, outputs], axis=1)
         level = self._level[self._columns, outputs]
         for index, column, minimum in self._evidence:
@@ -86,11 +87,15 @@ class Scorer:
         named = (level >= WATCH) * self._bits
         return Scores(score, level.max(axis=1, initial=PASS), named.sum(axis=1, dtype=np.uint32))
 
-    def class_log_odds(self, rows: np.ndarray) -> np.ndarray:
-        """float32 [n, features] -> float64 [n, classes]: calibrated log-odds of each fraud type."""
-        return self._log_odds[self._columns, self._outputs(rows)]
+    def class_log_odds(self, codes: np.ndarray) -> np.ndarray:
+        """Network input, int8 [n, features] -> float64 [n, classes]: calibrated log-odds of each fraud type."""
+        return self._log_odds[self._columns, self._outputs(codes)]
 
-    def log_odds(self, rows: np.ndarray) -> np.ndarray:
-        """float32 [n, features] -> float64 [n]: log(score / (1 - score)), exact at both ends."""
+    def log_odds(self, codes: np.ndarray) -> np.ndarray:
+        """Network input, int8 [n, features] -> float64 [n]: log(score / (1 - score)), exact at both ends."""
         # score = 1 - prod(1 - p); -log(1 - p) is softplus of p's log-odds.
-        return np.log(np.expm1(np.logaddexp(0, self.class_log_odds(rows)).sum(axis=1)))
+        return np.log(np.expm1(np.logaddexp(0, self.class_log_odds(codes)).sum(axis=1)))
+
+    def _outputs(self, codes: np.ndarray) -> np.ndarray:
+        """int8 [n, features] -> uint8 [n, classes]: for each output its column in the tables."""
+        return self.interpreter.run(codes).view(np.uint8) ^ np.uint8(128)

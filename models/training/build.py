@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -35,7 +36,7 @@ POPULATION_POWER = 0.5
 class Blueprint:
     """What one bundle is to know."""
 
-    rows: str
+    rows: Literal["call", "source"]
     prevalence: float  # of each fraud type in the field; training sees far more, calibration shifts back
     evidence_feature: str
     evidence: dict[str, int]  # fraud type -> the least of `evidence_feature` for a flag

@@ -33,7 +33,7 @@ def evaluate(scorer: Scorer, rows: Rows) -> dict:
 
 def of_type(scorer: Scorer, rows: Rows, index: int, bit: int) -> dict:
     """One fraud type against honest cases: `recall` as shipped, and what its own ranking could reach."""
-    log_odds = scorer.class_log_odds(rows.features)[:, index]
+    log_odds = scorer.class_log_odds(scorer.encode(rows.features))[:, index]
     scores = scorer.score(rows.features)
     cases, highest = case_maxima(log_odds, rows.case)
     _, truth = case_maxima(rows.types, rows.case)

@@ -1,0 +1,102 @@
+"""The interpreter against a second computation of the same network in NumPy integers."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from models import interpreter
+from models.bundle import Bundle
+from models.errors import BundleError, RuntimeMissingError
+from models.interpreter import BATCH_ROWS, Interpreter
+
+BUNDLES = ("call", "source")
+
+
+@pytest.fixture(params=BUNDLES)
+def bundle(request):
+    return Bundle.shipped(request.param)
+
+
+def codes(rows: int, width: int, seed: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).integers(-128, 128, (rows, width)).astype(np.int8)
+
+
+def layers_of(model: bytes):
+    """(weights int8 [out, in], bias int32 [out], quantisation of weights, input and output) of each dense layer."""
+    runtime = interpreter.load_runtime().Interpreter(
+        model_content=model,
+        experimental_op_resolver_type=interpreter.load_runtime().OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    runtime.allocate_tensors()
+    tensors = {tensor["index"]: tensor for tensor in runtime.get_tensor_details()}
+    for operation in runtime._get_ops_details():
+        assert operation["op_name"] == "FULLY_CONNECTED"
+        source, weights, bias = operation["inputs"]
+        (target,) = operation["outputs"]
+        yield (
+            runtime.get_tensor(weights),
+            runtime.get_tensor(bias),
+            *(tensors[index]["quantization"] for index in (weights, source, target)),
+        )
+
+
+def computed(model: bytes, rows: np.ndarray) -> np.ndarray:
+    """The network's int8 outputs: exact integer sums, one rounding a layer (Jacob et al. 2018, section 2.2)."""
+    layers = list(layers_of(model))
+    for number, (weights, bias, (weight_scale, _), (in_scale, in_zero), (out_scale, out_zero)) in enumerate(layers):
+        sums = (rows.astype(np.int64) - in_zero) @ weights.T.astype(np.int64) + bias
+        scaled = np.round(sums * (np.float64(in_scale) * weight_scale / out_scale)) + out_zero
+        least = out_zero if number < len(layers) - 1 else -128  # ReLU: nothing below zero
+        rows = np.clip(scaled, max(least, -128), 127)
+    return rows.astype(np.int8)
+
+
+def test_outputs_are_those_of_the_same_integers_in_numpy(bundle):
+    rows = codes(2000, len(bundle.card.features))
+    off = np.abs(Interpreter(bundle.model).run(rows).astype(int) - computed(bundle.model, rows))
+    # TFLite multiplies in fixed point: where a sum lies on the edge of two steps it may take the other one, in
+    # each of the layers.
+    assert off.max() <= 2
+    assert (off > 0).mean() < 0.02
+
+
+def test_outputs_do_not_depend_on_how_rows_are_split(bundle):
+    rows = codes(3 * BATCH_ROWS + 17, len(bundle.card.features))
+    whole = Interpreter(bundle.model).run(rows)
+    again = Interpreter(bundle.model)
+    for size in (1, 7, BATCH_ROWS - 1, BATCH_ROWS, BATCH_ROWS + 1):
+        parts = [again.run(rows[start : start + size]) for start in range(0, len(rows), size)]
+        assert np.array_equal(np.concatenate(parts), whole), size
+
+
+def test_no_rows_give_no_outputs(bundle):
+    machine = Interpreter(bundle.model)
+    assert machine.run(np.empty((0, machine.inputs), np.int8)).shape == (0, machine.outputs)
+
+
+def test_rows_of_another_type_or_width_are_refused(bundle):
+    machine = Interpreter(bundle.model)
+    for wrong in (np.zeros((2, machine.inputs), np.float32), np.zeros((2, machine.inputs + 1), np.int8)):
+        with pytest.raises(ValueError, match=f"int8 \\[n, {machine.inputs}\\]"):
+            machine.run(wrong)
+
+
+def test_bytes_that_are_no_model_are_refused():
+    with pytest.raises(BundleError, match="not a TFLite model"):
+        Interpreter(b"TFL3" + bytes(60))
+
+
+def test_a_missing_runtime_is_named_with_the_way_to_get_it(monkeypatch):
+    for name in interpreter.RUNTIMES:
+        monkeypatch.setitem(sys.modules, name, None)
+        monkeypatch.setitem(sys.modules, name.split(".", maxsplit=1)[0], None)
+    with pytest.raises(RuntimeMissingError, match=r"pip install (tflite-runtime|ai-edge-litert)"):
+        interpreter.load_runtime()
+
+
+def test_the_runtime_is_not_imported_before_a_model_is_loaded():
+    code = "import sys, models.scorer; print([name for name in sys.modules if 'tflite' in name or 'litert' in name])"
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert said.stdout == "[]\n"

@@ -1,0 +1,190 @@
+"""Scores, verdicts and types of rows, and the reasons given for them."""
+
+import math
+import random
+
+import msgspec
+import numpy as np
+import pytest
+
+from kernels.schema import CALL_FEATURES
+from models.bundle import Bundle, Evidence
+from models.errors import BundleError
+from models.fraud_types import BIT_OF, FRAUD_TYPES, names_of
+from models.reasons import MAX_REASONS, explain
+from models.scorer import FLAG, PASS, WATCH, Scorer
+
+NAMES = [feature.name for feature in CALL_FEATURES]
+
+
+@pytest.fixture(scope="module")
+def scorer() -> Scorer:
+    return Scorer(Bundle.shipped("call"))
+
+
+def any_rows(scorer: Scorer, count: int, seed: int = 5) -> np.ndarray:
+    """Rows whose values are drawn from the knots, so that all of the encoding is in use; one in ten is not known."""
+    rng = np.random.default_rng(seed)
+    knots = np.array(scorer.bundle.card.knots, np.float32)
+    rows = knots[np.arange(len(knots)), rng.integers(0, knots.shape[1], (count, len(knots)))]
+    rows[rng.random(rows.shape) < 0.1] = np.nan
+    return rows
+
+
+def changed(bundle: Bundle, **changes) -> Scorer:
+    return Scorer(Bundle(bundle.path, msgspec.structs.replace(bundle.card, **changes), bundle.model))
+
+
+def with_classes(bundle: Bundle, **changes) -> Scorer:
+    return changed(bundle, classes=[msgspec.structs.replace(one, **changes) for one in bundle.card.classes])
+
+
+def test_a_score_is_made_of_the_calibrated_outputs(scorer):
+    """An independent computation from the interpreter's outputs, by the formulas of bundle.toml."""
+    rows = any_rows(scorer, 500)
+    outputs = scorer.interpreter.run(scorer.encode(rows)).astype(float)
+    real = (outputs - scorer.interpreter.output_zero) * scorer.interpreter.output_scale
+    classes = scorer.bundle.card.classes
+    probability = np.stack([1 / (1 + np.exp(-(c.slope * real[:, i] + c.intercept))) for i, c in enumerate(classes)])
+    evidence = rows[:, NAMES.index("caller_evidence")]
+    verdict, types = np.zeros(len(rows), int), np.zeros(len(rows), int)
+    for p, one in zip(probability, classes, strict=True):
+        level = np.where(
+            p >= one.flag, np.where(evidence >= one.evidence.minimum, FLAG, WATCH), (p >= one.watch) * WATCH
+        )
+        verdict = np.maximum(verdict, level)
+        types |= np.where(level > PASS, BIT_OF[one.fraud_type], 0)
+    scores = scorer.score(rows)
+    assert np.allclose(scores.score, 1 - np.prod(1 - probability, axis=0), atol=1e-6)
+    assert np.array_equal(scores.verdict, verdict)
+    assert np.array_equal(scores.types, types)
+    assert set(verdict) == {PASS, WATCH, FLAG}  # or the test shows little
+
+
+def test_scores_do_not_depend_on_how_rows_are_split(scorer):
+    rows = any_rows(scorer, 700)
+    whole = scorer.score(rows)
+    chance = random.Random(3)
+    at = 0
+    while at < len(rows):
+        size = chance.randrange(1, 300)
+        part = scorer.score(rows[at : at + size])
+        for field in ("score", "verdict", "types"):
+            assert np.array_equal(getattr(part, field), getattr(whole, field)[at : at + size])
+        at += size
+
+
+def test_scores_have_the_types_the_engine_takes(scorer):
+    scores = scorer.score(any_rows(scorer, 3))
+    assert (scores.score.dtype, scores.verdict.dtype, scores.types.dtype) == (np.float32, np.uint8, np.uint32)
+
+
+def test_no_rows_give_no_scores(scorer):
+    scores = scorer.score(np.empty((0, len(NAMES)), np.float32))
+    assert len(scores.score) == len(scores.verdict) == len(scores.types) == 0
+
+
+def test_a_value_that_is_not_known_counts_as_the_typical_one(scorer):
+    rows = any_rows(scorer, 200)
+    filled = np.where(np.isnan(rows), np.array(scorer.bundle.card.typical, np.float32), rows)
+    assert np.array_equal(scorer.score(rows).score, scorer.score(filled).score)
+
+
+def test_without_the_evidence_a_row_is_watched_and_not_flagged(scorer):
+    rows = any_rows(scorer, 2000)
+    strict = with_classes(scorer.bundle, evidence=Evidence("caller_evidence", 33.0))  # never reached: 32 is the most
+    free = with_classes(scorer.bundle, evidence=None)
+    flagged = free.score(rows).verdict == FLAG
+    assert flagged.any()
+    assert set(strict.score(rows).verdict[flagged]) == {WATCH}
+
+
+def test_evidence_that_is_not_known_is_too_little(scorer):
+    rows = any_rows(scorer, 2000)
+    rows[:, NAMES.index("caller_evidence")] = np.nan
+    assert FLAG not in scorer.score(rows).verdict
+
+
+def test_log_odds_are_those_of_the_score(scorer):
+    rows = any_rows(scorer, 500)
+    score = scorer.score(rows).score.astype(float)
+    middling = (score > 0.01) & (score < 0.99)
+    expected = np.log(score[middling] / (1 - score[middling]))
+    assert np.allclose(scorer.log_odds(scorer.encode(rows))[middling], expected, atol=1e-3)
+
+
+def test_a_model_of_another_shape_than_its_card_says_is_refused(scorer):
+    with pytest.raises(BundleError, match="2 classes"):
+        changed(scorer.bundle, classes=scorer.bundle.card.classes[:2])
+    source = Bundle.shipped("source")
+    with pytest.raises(BundleError, match=r"model\.tflite is"):
+        Scorer(Bundle(scorer.bundle.path, scorer.bundle.card, source.model))
+
+
+def test_fraud_types_are_named_by_their_bits():
+    assert names_of(0) == []
+    assert names_of(BIT_OF["wangiri"] | BIT_OF["goip_gateway"]) == ["goip_gateway", "wangiri"]
+    assert [BIT_OF[name] for name in FRAUD_TYPES] == [1 << position for position in range(14)]
+
+
+# --- reasons
+
+
+def suspects(scorer: Scorer, count: int = 40) -> np.ndarray:
+    rows = any_rows(scorer, 3000)
+    return rows[scorer.score(rows).verdict > PASS][:count]
+
+
+def test_the_effect_is_how_far_the_score_falls_with_the_feature_put_back(scorer):
+    for row in suspects(scorer):
+        for reason in explain(scorer, row[None])[0]:
+            back = row.copy()
+            back[NAMES.index(reason.feature)] = scorer.bundle.card.typical[NAMES.index(reason.feature)]
+            fall = scorer.score(row[None]).score[0] - scorer.score(back[None]).score[0]
+            assert reason.effect == pytest.approx(fall, abs=2e-6)
+            assert fall >= 0
+
+
+def test_reasons_come_strongest_first_and_none_is_stronger_than_they_are(scorer):
+    typical = scorer.bundle.card.typical
+    for row in suspects(scorer):
+        reasons = explain(scorer, row[None])[0]
+        effects = [reason.effect for reason in reasons]
+        assert effects == sorted(effects, reverse=True)
+        assert 1 <= len(reasons) <= MAX_REASONS
+        backs = np.repeat(row[None], len(row), axis=0)
+        np.fill_diagonal(backs, typical)
+        falls = scorer.score(row[None]).score[0] - scorer.score(backs).score
+        assert falls.max() == pytest.approx(effects[0], abs=2e-6)
+
+
+def test_reasons_do_not_depend_on_the_rows_beside(scorer):
+    rows = suspects(scorer)
+    assert msgspec.json.encode(explain(scorer, rows)) == msgspec.json.encode(
+        [explain(scorer, row[None])[0] for row in rows]
+    )
+
+
+def test_a_reason_says_value_and_typical_value_in_a_sentence(scorer):
+    row = np.array([scorer.bundle.card.typical], np.float32)
+    row[0, NAMES.index("caller_callees_hour")] = 214.4
+    reasons = explain(with_classes(scorer.bundle, watch=0.0), row)[0]
+    told = {reason.feature: reason for reason in reasons}
+    typical = CALL_FEATURES[NAMES.index("caller_callees_hour")].text(
+        scorer.bundle.card.typical[NAMES.index("caller_callees_hour")]
+    )
+    assert set(told) <= {"caller_callees_hour"}
+    for reason in reasons:
+        assert reason.value == 214.4
+        assert reason.text == f"called 214 different numbers within the hour; typical is {typical}"
+
+
+def test_a_typical_row_has_no_reasons(scorer):
+    assert explain(scorer, np.array([scorer.bundle.card.typical], np.float32)) == [[]]
+
+
+def test_a_value_that_is_not_known_is_never_a_reason(scorer):
+    rows = suspects(scorer)
+    for row, reasons in zip(rows, explain(scorer, rows), strict=True):
+        unknown = {name for name, value in zip(NAMES, row, strict=True) if math.isnan(value)}
+        assert not unknown & {reason.feature for reason in reasons}
