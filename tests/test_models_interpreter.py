@@ -56,10 +56,10 @@ def computed(model: bytes, rows: np.ndarray) -> np.ndarray:
 def test_outputs_are_those_of_the_same_integers_in_numpy(bundle):
     rows = codes(2000, len(bundle.card.features))
     off = np.abs(Interpreter(bundle.model).run(rows).astype(int) - computed(bundle.model, rows))
-    # TFLite multiplies in fixed point: where a sum lies on the edge of two steps it may take the other one, in
-    # each of the layers.
-    assert off.max() <= 2
-    assert (off > 0).mean() < 0.02
+    # TFLite multiplies in fixed point: where a sum lies on the edge of two steps it may take the other one, and
+    # the next layer weighs that. A wrong computation is off by tens nearly everywhere.
+    assert off.max() <= 3
+    assert (off > 0).mean() < 0.05
 
 
 def test_outputs_do_not_depend_on_how_rows_are_split(bundle):
