@@ -12,7 +12,7 @@ cdef tuple endpoint_to_pair(const Endpoint* endpoint)
 
 
 cdef inline uint64_t flow_key(const Packet* packet, uint32_t label, uint64_t secret) noexcept nogil:
-    """Index key of one direction between two endpoints, with a label such as an SSRC: two products side by side, then one."""
+    """Index key of one direction between two endpoints, with a label such as an SSRC."""
     cdef uint64_t ports_and_label = (
         <uint64_t>packet.source.port << 48 | <uint64_t>packet.destination.port << 32 | label
     )

@@ -42,5 +42,5 @@ cdef struct Framing:
 cdef void framing_begin(Framing* framing, bint from_start) noexcept nogil
 # `lost` bytes are missing before window.start (0: not known how many).
 cdef void framing_lose(Framing* framing, uint32_t lost) noexcept nogil
-# The next whole message: SIP_MESSAGE, SIP_MALFORMED (one was skipped, call again), SIP_NEED_MORE or FRAMING_NEEDS_BUFFER.
+# SIP_MESSAGE: the next whole message; SIP_MALFORMED: one was skipped, call again; SIP_NEED_MORE; FRAMING_NEEDS_BUFFER.
 cdef int framing_next(Framing* framing, Window* window, SipMessage* message) noexcept nogil

@@ -4,7 +4,7 @@
 Theory of operation. A direction starts NEW and becomes, by its first line, SIP, HANDSHAKE (then WEBSOCKET or NOT_SIP)
 or NOT_SIP. Joined in its middle, it stays NEW until a segment begins with a SIP start line or with a WebSocket frame
 that holds one; only the begins of segments are looked at, since a file that is being downloaded may quote SIP.
-Once SIP is proved, a message that is lost (a gap, or bytes that are no message) is searched for at the begin of every line.
+Once SIP is proved, a message that is lost (a gap, or bytes that are no message) is searched for in every line.
 
 Every byte is looked at a bounded number of times, however small the segments are: a message that is not whole is read
 again only when its start line, its header (found by an incremental search for the empty line) or its body has come.
@@ -129,7 +129,7 @@ cdef int _next_in_text(Framing* framing, Window* window, SipMessage* message) no
 
 
 cdef inline bint _is_doubtful(const Framing* framing, const SipMessage* message) noexcept nogil:
-    """Where no message is known to begin, the end of a body runs into the method behind it: only known methods count."""
+    """Where no message is known to begin, a body's end may run into the method behind it: known methods only."""
     return framing.position != AT_MESSAGE and message.kind == SIP_REQUEST and message.method == METHOD_UNKNOWN
 
 
@@ -193,7 +193,7 @@ cdef bint _header_ended(Framing* framing, const uint8_t* data, uint32_t unread) 
 
 
 cdef bint _next_line(Framing* framing, Window* window) noexcept nogil:
-    """Moves to the next place where a message may begin: in this line, or the begin of the next. False: not here yet."""
+    """Moves to the next place where a message may begin: in this line, or at the next. False: not here yet."""
     cdef const uint8_t* data = window.data + window.start
     cdef uint32_t unread = window_unread(window)
     cdef uint32_t inside = 0
@@ -248,7 +248,7 @@ cdef inline uint32_t _word_before(const uint8_t* data, uint32_t at) noexcept nog
 
 
 cdef int _not_a_message(Framing* framing, Window* window) noexcept nogil:
-    """What is at window.start does not begin like SIP. SIP_OTHER: look again; SIP_NEED_MORE: not before more has come."""
+    """What is at window.start does not begin like SIP. SIP_OTHER: look again; SIP_NEED_MORE: when more has come."""
     cdef const uint8_t* data = window.data + window.start
     cdef uint32_t unread = window_unread(window)
     cdef int status

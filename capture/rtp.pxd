@@ -38,7 +38,7 @@ cdef bint rtcp_is_compound(const uint8_t* data, uint32_t length, bint truncated)
 
 
 cdef inline bint rtcp_starts_here(const uint8_t* data, uint32_t length) noexcept nogil:
-    """An RTCP packet by version and packet type, compound or reduced-size (RFC 5506). Only where media is known to be."""
+    """An RTCP packet by version and packet type, compound or reduced-size (RFC 5506). Where media is."""
     return (length >= RTCP_HEADER_BYTES and data[0] >> 6 == 2
             and RTCP_FIRST_TYPE <= data[1] <= RTCP_LAST_TYPE)
 

@@ -77,10 +77,10 @@ cdef bint rtcp_is_compound(const uint8_t* data, uint32_t length, bint truncated)
     Strong enough to know RTCP without signalling. `truncated`: the last packet may lack its end.
     """
     cdef uint32_t at = 0
-    cdef int packets
+    cdef int _
     if length < RTCP_HEADER_BYTES or data[0] & 0xe0 != 0x80 or not RTCP_SR <= data[1] <= RTCP_RR:
         return False
-    for packets in range(RTCP_MAX_PACKETS):
+    for _ in range(RTCP_MAX_PACKETS):
         if at + 4 > length:
             return truncated
         if data[at] >> 6 != 2 or not RTCP_FIRST_TYPE <= data[at + 1] <= RTCP_LAST_TYPE:

@@ -24,7 +24,8 @@ from capture.packet cimport (
 from capture.pool cimport POOL_LARGEST_BYTES, BufferPool
 from capture.sip cimport SIP_MESSAGE, SIP_NEED_MORE, SipMessage
 from capture.window cimport (
-    WINDOW_ISLANDS, Window, window_append, window_clear, window_island_bytes, window_own, window_settle, window_skip_gap, window_store,
+    WINDOW_ISLANDS, Window, window_append, window_clear, window_island_bytes, window_own, window_settle,
+    window_skip_gap, window_store,
 )
 
 import secrets
@@ -79,7 +80,7 @@ cdef class StreamTable:
         index_free(&self.index)
         free(self.directions)
 
-    # --- one segment -----------------------------------------------------------------------------------------------
+    # --- one segment ------------------------------------------------------------------------------------------------
 
     cdef int32_t feed(self, const Packet* packet) noexcept nogil:
         cdef uint64_t key
@@ -161,8 +162,9 @@ cdef class StreamTable:
         return True
 
     cdef bint _out_of_order(
-            self, int32_t slot, uint32_t sequence, const uint8_t* bytes, uint32_t length, int64_t now_ns) noexcept nogil:
-        """Keeps a segment that lies beyond a gap. Whether there are new bytes in order: its place may be out of reach."""
+            self, int32_t slot, uint32_t sequence, const uint8_t* bytes, uint32_t length,
+            int64_t now_ns) noexcept nogil:
+        """Keeps a segment that lies beyond a gap. Whether bytes came into order: its place may be out of reach."""
         cdef Direction* stream = &self.directions[slot]
         cdef uint32_t islands = stream.window.island_count
         cdef int32_t ahead = <int32_t>(sequence - stream.window.next_sequence)
@@ -205,7 +207,7 @@ cdef class StreamTable:
         stream.window.next_sequence = sequence
         self.totals.gaps += 1
 
-    # --- its messages ------------------------------------------------------------------------------------------------
+    # --- its messages -----------------------------------------------------------------------------------------------
 
     cdef int next_message(self, int32_t slot, SipMessage* message) noexcept nogil:
         cdef Direction* stream = &self.directions[slot]
@@ -267,7 +269,7 @@ cdef class StreamTable:
         self._note_buffer(slot)
         framing_lose(&stream.framing, 0)
 
-    # --- the list of buffers -------------------------------------------------------------------------------------------
+    # --- the list of buffers ----------------------------------------------------------------------------------------
 
     cdef bint _evict_buffer(self, int32_t wanting) noexcept nogil:
         """Makes room for `wanting`: whoever has waited longest with its bytes is the least likely to see the rest."""
@@ -305,7 +307,7 @@ cdef class StreamTable:
         else:
             self.last_buffered = stream.buffered_before
 
-    # --- the table -----------------------------------------------------------------------------------------------------
+    # --- the table --------------------------------------------------------------------------------------------------
 
     cdef int32_t _open(self, uint64_t key, const Packet* packet) noexcept nogil:
         cdef int32_t slot
@@ -336,10 +338,10 @@ cdef class StreamTable:
         self.free_slot = slot
 
     cdef void _expire(self, int64_t now_ns) noexcept nogil:
-        cdef int which, tried
+        cdef int which, _
         cdef int32_t slot
         for which in range(USE_LISTS):
-            for tried in range(EXPIRE_AT_ONCE):
+            for _ in range(EXPIRE_AT_ONCE):
                 slot = self.oldest[which]
                 if slot == NO_SLOT or now_ns - self.directions[slot].last_ns <= IDLE_NS[which]:
                     break
@@ -396,7 +398,7 @@ cdef class StreamTable:
         else:
             self.oldest[stream.list] = stream.newer
 
-    # --- the Python face: one segment at a time, for tests and tools ------------------------------------------------------
+    # --- the Python face: one segment at a time, for tests and tools ------------------------------------------------
 
     def feed_segment(self, source, destination, uint32_t sequence, int flags, const uint8_t[::1] payload,
                      int64_t time_ns, bint truncated=False) -> list[bytes]:

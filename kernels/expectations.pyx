@@ -7,7 +7,7 @@ forks and re-INVITEs), so a call has a short list of its own, the oldest of whic
 """
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcpy, memset
 
 from capture.hashing cimport hash_bytes, hash_mix
 from capture.index cimport (
@@ -149,13 +149,13 @@ cdef class Expectations:
         """The number of a shared format, one user more; NO_FORMAT when it has no name or there is no room."""
         cdef uint64_t key
         cdef int32_t slot
-        cdef int32_t tried
+        cdef int32_t _
         if name[0] == 0 and clock_hz == 0:
             return NO_FORMAT
         key = index_key(hash_mix(hash_bytes(<const uint8_t*>name, SDP_NAME_BYTES, self.secret), clock_hz))
         slot = index_find(&self.format_index, key)
         if slot == NO_SLOT:
-            for tried in range(FORMAT_KINDS - 1):
+            for _ in range(FORMAT_KINDS - 1):
                 self.free_format = 1 + self.free_format % (FORMAT_KINDS - 1)
                 if self.formats[self.free_format].users == 0:
                     break

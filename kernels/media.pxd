@@ -17,32 +17,32 @@ cdef enum MediaStatus:
 cdef struct Stream:
     # First cache line: all that a packet in order reads and writes, but for the second line's sums.
     int64_t last_ns
-    int64_t arrival_ns      # of the last packet that told the time: the reference of the next D (RFC 3550 6.4.1)
+    int64_t arrival_ns       # of the last packet that told the time: the reference of the next D (RFC 3550 6.4.1)
     uint64_t packets
-    uint64_t expected       # RFC 3550 A.3
-    double jitter_ticks     # RFC 3550 A.8
-    double ticks_per_ns     # 0 when the clock is not known
+    uint64_t expected        # RFC 3550 A.3
+    double jitter_ticks      # RFC 3550 A.8
+    double ticks_per_ns      # 0 when the clock is not known
     uint32_t last_timestamp
-    uint16_t max_sequence   # RFC 3550 A.1 max_seq
+    uint16_t max_sequence    # RFC 3550 A.1 max_seq
     uint8_t payload_type
-    uint8_t event_type      # payload type of telephone-event or comfort noise, NO_PAYLOAD_TYPE when not seen
-    uint32_t bad_sequence   # RFC 3550 A.1 bad_seq
-    uint32_t generation     # of the expectations, when they were last asked about this stream
+    uint8_t event_type       # payload type of telephone-event or comfort noise, NO_PAYLOAD_TYPE when not seen
+    uint32_t bad_sequence    # RFC 3550 A.1 bad_seq
+    uint32_t generation      # of the expectations, when they were last asked about this stream
     # Second line
-    uint64_t seen           # bit n: max_sequence - n has arrived
-    double jitter_sum_ticks # of the running jitter after each packet, for its mean
+    uint64_t seen            # bit n: max_sequence - n has arrived
+    double jitter_sum_ticks  # of the running jitter after each packet, for its mean
     double jitter_max_ticks
     uint32_t jitter_samples
     uint32_t duplicates
     uint32_t reordered
-    uint32_t restarts       # jumps of the sequence number that were taken for a new start (RFC 3550 A.1)
-    int32_t call_slot       # NO_SLOT for a stream without signalling
-    int32_t next_of_call    # next stream of the same call, NO_SLOT at the end; next free slot when free
+    uint32_t restarts        # jumps of the sequence number that were taken for a new start (RFC 3550 A.1)
+    int32_t call_slot        # NO_SLOT for a stream without signalling
+    int32_t next_of_call     # next stream of the same call, NO_SLOT at the end; next free slot when free
     uint32_t ssrc
     uint32_t clock_hz
-    uint32_t payload_bytes  # of the last packet
-    uint8_t has_reference   # arrival_ns and last_timestamp hold a packet
-    uint8_t timestamp_moved # more than one timestamp was seen
+    uint32_t payload_bytes   # of the last packet
+    uint8_t has_reference    # arrival_ns and last_timestamp hold a packet
+    uint8_t timestamp_moved  # more than one timestamp was seen
     uint8_t live
     # Third
     uint64_t key
@@ -51,7 +51,7 @@ cdef struct Stream:
     int64_t first_ns
     # Fourth
     char codec[SDP_NAME_BYTES]
-    uint8_t padding[48]     # to four whole cache lines
+    uint8_t padding[48]      # to four whole cache lines
 
 cdef class MediaTable:
     # An SDP of a call names an endpoint where media is expected.

@@ -8,7 +8,7 @@ then counted, with all of its packets. RTP has no signature, so whatever fails t
 Candidates live in the same array behind the proved streams: one index probe finds either, statistics are kept
 from the first packet on, and garbage can only push out other candidates.
 """
-from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset, strcmp, strncpy
 
@@ -29,7 +29,7 @@ cdef extern from "stdlib.h" nogil:
 
 cdef enum:
     CACHE_LINE_BYTES = 64
-    MIN_CANDIDATES = 4096           # being proved at once; as many as streams, since all may be there when the box starts
+    MIN_CANDIDATES = 4096           # being proved at once; or as many as streams: all may be there at the start
     CALL_STREAMS = 32               # of one call; two are usual, and an attacker can make up SSRCs
     ENDPOINTS_A_CALL = 2            # offer and answer; room for all calls together, see Expectations
     # RFC 3550 A.1 asks for 2 where a session is known to be there. Here any UDP may pass, a quarter of random
@@ -50,7 +50,7 @@ STATUS_NAMES = {MEDIA_NONE: "none", MEDIA_RTP: "rtp", MEDIA_RTCP: "rtcp", MEDIA_
 
 
 cdef inline bint _is_event_name(const char* name) noexcept nogil:
-    """Formats that share a stream's SSRC and do not carry its clock evenly: RFC 4733 events and tones, RFC 3389 noise."""
+    """Formats that share a stream's SSRC and do not carry its clock evenly: RFC 4733 and RFC 3389."""
     return strcmp(name, b"TELEPHONE-EVENT") == 0 or strcmp(name, b"CN") == 0 or strcmp(name, b"TONE") == 0
 
 
@@ -71,7 +71,7 @@ cdef inline bint _may_be_unannounced(const Packet* packet, const RtpHeader* head
     """Whether RTP that no SDP told of could look like this."""
     if packet.source.port < FIRST_EPHEMERAL_PORT or packet.destination.port < FIRST_EPHEMERAL_PORT:
         return False
-    if header.ssrc == 0 or header.payload_bytes == 0:      # an SSRC is random (RFC 3550 8): 0 is another protocol's zero
+    if header.ssrc == 0 or header.payload_bytes == 0:      # RFC 3550 8: random, so 0 is no SSRC
         return False
     return header.payload_type >= FIRST_DYNAMIC_TYPE or static_format(header.payload_type).name[0] != 0
 
@@ -79,8 +79,9 @@ cdef inline bint _may_be_unannounced(const Packet* packet, const RtpHeader* head
 cdef class MediaTable:
     """All RTP streams, bounded.
 
-    `streams`: proved streams kept at once, 256 bytes each, and room for as many candidates; `calls`: slots of the call table (call slots of
-    `expect` and `first_stream` are below it); `secret` keys the hashes, random when not given.
+    `streams`: proved streams kept at once, 256 bytes each, and room for as many candidates; `calls`: slots of the
+    call table (call slots of `expect` and `first_stream` are below it); `secret` keys the hashes, random when not
+    given.
     """
 
     def __cinit__(self, int32_t streams=16384, int32_t calls=65536, secret=None):
@@ -221,7 +222,7 @@ cdef class MediaTable:
         return MEDIA_RTCP
 
     cdef const Expectation* _expectation(self, const Endpoint* source, const Endpoint* destination) noexcept nogil:
-        """What the receiver's SDP says, else the sender's: only one side may have been seen (symmetric RTP, RFC 4961)."""
+        """What the receiver's SDP says, else the sender's: only one may have been seen (symmetric RTP, RFC 4961)."""
         cdef const Expectation* found = self.expectations.find(destination)
         return found if found != NULL else self.expectations.find(source)
 
@@ -356,8 +357,8 @@ cdef class MediaTable:
     cdef void _make_room(self, int64_t now_ns) noexcept nogil:
         """Evicts the least recently heard of a sample: an exact order would cost every packet two cache lines more."""
         cdef int32_t victim = self.hand
-        cdef int tried
-        for tried in range(EVICTION_SAMPLE):
+        cdef int _
+        for _ in range(EVICTION_SAMPLE):
             if self.streams[self.hand].last_ns < self.streams[victim].last_ns:
                 victim = self.hand
             self.hand = (self.hand + 1) % self.capacity
@@ -367,8 +368,8 @@ cdef class MediaTable:
     cdef void _sweep(self, int64_t now_ns) noexcept nogil:
         """Forgets streams without a call that have been silent. Only a filling table does so: a pause is not an end."""
         cdef Stream* stream
-        cdef int tried
-        for tried in range(SWEEP_SLOTS):
+        cdef int _
+        for _ in range(SWEEP_SLOTS):
             stream = &self.streams[self.hand]
             if stream.live and stream.call_slot == NO_SLOT and now_ns - stream.last_ns > IDLE_NS:
                 self._remove(self.hand)
@@ -406,7 +407,7 @@ cdef class MediaTable:
         return STATUS_NAMES[self.packet(&packet)]
 
     def expect_media(self, int32_t call_slot, endpoint, formats=(), bint is_rtp=True) -> None:
-        """As if an SDP of call `call_slot` had named `endpoint`; `formats`: (payload type, encoding name, clock in Hz)."""
+        """As if an SDP of a call had named `endpoint`; `formats`: (payload type, encoding name, clock in Hz)."""
         cdef SdpMedia media
         cdef bytes encoded
         cdef const char* text

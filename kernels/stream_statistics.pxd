@@ -1,6 +1,6 @@
 # cython: language_level=3
 """The statistics of one RTP stream, packet by packet (RFC 3550 A.1, A.3, A.8)."""
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
 
 from kernels.media cimport Stream
 
@@ -23,7 +23,7 @@ cdef inline void statistics_begin(Stream* stream, uint16_t sequence, int64_t tim
 
 
 cdef inline bint statistics_sequence(Stream* stream, uint16_t sequence, int64_t time_ns) noexcept nogil:
-    """Counts a packet (update_seq of RFC 3550 A.1). False when it is out of the stream's time: its sequence number jumped.
+    """Counts a packet (update_seq of RFC 3550 A.1). False when its sequence number jumped.
 
     Unlike the RFC's sample, totals survive a restart, and the packet that jumped is counted and expected once:
     the stream is watched from outside, where every packet that was on the wire is to be accounted for.

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kernels.media import MediaTable
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 from scapy.utils import PcapReader, wrpcap
 
-from kernels.media import MediaTable
 from kernels.reference_media import interarrival_jitter, sequence_statistics
 
 CALLER = ("192.0.2.1", 16384)
@@ -25,7 +25,9 @@ SECOND_NS = 1_000_000_000
 PCMU, PCMA, EVENT = (0, "PCMU", 8000), (8, "PCMA", 8000), (101, "telephone-event", 8000)
 
 
-def rtp_packet(sequence: int, timestamp: int, ssrc: int = 0xABCD, payload_type: int = 0, payload: bytes = b"\xff" * 160):
+def rtp_packet(
+    sequence: int, timestamp: int, ssrc: int = 0xABCD, payload_type: int = 0, payload: bytes = b"\xff" * 160
+) -> bytes:
     return struct.pack(
         ">BBHII", 0x80, payload_type, sequence % 2**16, timestamp % 2**32, ssrc) + payload
 
@@ -62,7 +64,8 @@ def arrivals(draw_steps: list[tuple[int, int, int]], start: int) -> tuple[np.nda
 
 
 sequence_steps = (
-    st.sampled_from([1, 1, 1, 1, 1, 1, 2, 3, 0, -1, -2, 50, -90, 2999, 3000, -100, -99, 30_000]) | st.integers(-70_000, 70_000))
+    st.sampled_from([1, 1, 1, 1, 1, 1, 2, 3, 0, -1, -2, 50, -90, 2999, 3000, -100, -99, 30_000])
+    | st.integers(-70_000, 70_000))
 
 
 @settings(deadline=None, max_examples=300)
@@ -179,7 +182,8 @@ def test_another_ssrc_is_another_stream(table):
 
 def test_a_stream_of_nothing_but_telephone_events_is_found(table):
     for n in range(10):
-        table.feed(CALLER, CALLEE, rtp_packet(n, 800, payload_type=96, payload=b"\x05\x0a\x00\xa0"), SECOND_NS + n * 20 * MS)
+        event = rtp_packet(n, 800, payload_type=96, payload=b"\x05\x0a\x00\xa0")
+        table.feed(CALLER, CALLEE, event, SECOND_NS + n * 20 * MS)
     assert only(table)["packets"] == 10
 
 
@@ -303,7 +307,7 @@ def test_a_change_of_codec_renames_the_stream_and_keeps_jitter_in_time(table):
     assert before["jitter_ms"] > 0
 
 
-# --- Calls -------------------------------------------------------------------------------------------------------------
+# --- Calls ----------------------------------------------------------------------------------------------------------
 
 def test_a_stream_is_given_to_its_call_when_sdp_comes_later(table):
     talk(table, 10, payload_type=111)
@@ -362,7 +366,7 @@ def test_ipv6_streams_are_followed(table):
     assert (only(table)["source"], only(table)["destination"]) == (source, destination)
 
 
-# --- Bounds ------------------------------------------------------------------------------------------------------------
+# --- Bounds ---------------------------------------------------------------------------------------------------------
 
 def test_a_stream_takes_four_cache_lines(table):
     assert table.stream_bytes == 256
@@ -434,7 +438,7 @@ def test_any_order_of_things_is_survived(steps):
     assert sum(len(table.list_streams(call)) for call in range(4)) <= 2
 
 
-# --- tshark ------------------------------------------------------------------------------------------------------------
+# --- tshark ---------------------------------------------------------------------------------------------------------
 
 STREAM_ROW = re.compile(
     r"^\s*[\d.]+\s+[\d.]+\s+(?P<source>\S+)\s+(?P<source_port>\d+)\s+(?P<destination>\S+)\s+(?P<destination_port>\d+)"
@@ -446,10 +450,12 @@ def streams_by_tshark(tshark: str, path: Path) -> dict[tuple, dict]:
     done = subprocess.run(
         [tshark, "-n", "-r", str(path), "-o", "rtp.heuristic_rtp:TRUE", "-q", "-z", "rtp,streams"],
         capture_output=True, text=True, check=True, timeout=120)
-    return {
-        (row["source"], int(row["source_port"]), row["destination"], int(row["destination_port"]), int(row["ssrc"], 16)): row
-        for row in STREAM_ROW.finditer(done.stdout)
-    }
+    streams = {}
+    for row in STREAM_ROW.finditer(done.stdout):
+        source = row["source"], int(row["source_port"])
+        destination = row["destination"], int(row["destination_port"])
+        streams[*source, *destination, int(row["ssrc"], 16)] = row
+    return streams
 
 
 def feed_capture(table: MediaTable, path: Path) -> dict[tuple, dict]:

@@ -1,17 +1,17 @@
 """SIP over TCP: whatever the segments look like, the messages are those that were sent."""
 
+import random
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from capture.tcp import StreamTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 from scapy.utils import PcapReader, wrpcap
-
-from capture.tcp import StreamTable
 
 CLIENT = ("192.0.2.1", 40000)
 SERVER = ("198.51.100.1", 5060)
@@ -24,7 +24,8 @@ def sip_message(number: int, body: bytes = b"") -> bytes:
     return (
         b"MESSAGE sip:b@example.net SIP/2.0\r\nVia: SIP/2.0/TCP 192.0.2.1;branch=z9hG4bK%d\r\n"
         b"From: <sip:a@example.net>;tag=1\r\nTo: <sip:b@example.net>\r\nCall-ID: %d@example.net\r\n"
-        b"CSeq: %d MESSAGE\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % (number, number, number, len(body))
+        b"CSeq: %d MESSAGE\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
+        % (number, number, number, len(body))
     ) + body
 
 
@@ -111,7 +112,8 @@ def test_reordered_repeated_and_overlapping_segments_give_the_same_messages(size
             segments.append(order.choice(segments))
     segments.append((min(offset, len(data)), data[offset:]))
     # Each segment moves at most four places, as in a network; a whole shuffle would look like loss.
-    segments = [segment for _, segment in sorted((n + order.randrange(5), segment) for n, segment in enumerate(segments))]
+    moved = sorted((n + order.randrange(5), segment) for n, segment in enumerate(segments))
+    segments = [segment for _, segment in moved]
     messages = [message for start, part in segments if part for message in sender.segment(start, part)]
     assert messages == THREE
 
@@ -339,8 +341,8 @@ def test_idle_directions_are_forgotten_by_packet_time(table):
 def test_random_segments_do_no_harm():
     @settings(deadline=None, max_examples=200)
     @given(st.lists(st.tuples(
-        st.integers(0, 2**32 - 1) | st.integers(0, 5000), st.integers(0, 31), st.binary(max_size=60) | st.sampled_from(THREE),
-        st.booleans(),
+        st.integers(0, 2**32 - 1) | st.integers(0, 5000), st.integers(0, 31),
+        st.binary(max_size=60) | st.sampled_from(THREE), st.booleans(),
     ), max_size=40))
     def run(segments):
         table = StreamTable(connections=2, buffer_bytes=LARGEST_BUFFER_BYTES, secret=1)
@@ -403,8 +405,6 @@ def test_the_corpus_over_tcp_agrees_with_tshark(corpus, tshark_fields):
 
 
 def test_a_made_capture_agrees_with_tshark(tmp_path, tshark_fields):
-    import random
-
     chance = random.Random(3)
     methods = [b"MESSAGE", b"OPTIONS", b"INFO"]
     data = b""

@@ -5,6 +5,7 @@ import random
 from collections import Counter
 
 import pytest
+from capture.tcp import StreamTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP
@@ -12,13 +13,13 @@ from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap
 
 from capture import websocket
-from capture.tcp import StreamTable
 from tests.test_tcp import CLIENT, LARGEST_BUFFER_BYTES, SERVER, THREE, Sender, feed_capture, in_use_bytes, sip_message
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 REQUEST = (
     b"GET / HTTP/1.1\r\nHost: example.net\r\nupgrade: WebSocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: chat, sip\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: chat, sip\r\n"
+    b"Sec-WebSocket-Version: 13\r\n\r\n"
 )
 ANSWER = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -210,8 +211,10 @@ def test_a_made_capture_agrees_with_tshark(tmp_path, tshark_fields):
         ports = {"sport": source[1], "dport": destination[1]}
         opening.append(head / TCP(**ports, seq=0, flags="S" if source == CLIENT else "SA"))
         opening.append(head / TCP(**ports, seq=1, ack=1, flags="A") / handshake)
-        for at in range(0, len(data), 1000):
-            frames.append(head / TCP(**ports, seq=1 + len(handshake) + at, ack=1, flags="A") / data[at : at + 1000])
+        frames += [
+            head / TCP(**ports, seq=1 + len(handshake) + at, ack=1, flags="A") / data[at : at + 1000]
+            for at in range(0, len(data), 1000)
+        ]
     for n, packet in enumerate(opening + frames):
         packet.time = 1_000_000 + n * 0.001
     path = tmp_path / "websocket.pcap"
