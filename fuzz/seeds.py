@@ -1,6 +1,7 @@
 """What the mutations start from: the sample capture, its frames, its SIP messages, and a few made to be odd."""
 
 import gzip
+import struct
 from itertools import islice
 from pathlib import Path
 
@@ -28,6 +29,25 @@ ODD_MESSAGES = (
 )
 
 
+def block(kind: int, body: bytes) -> bytes:
+    """A block of a big-endian pcapng section."""
+    length = struct.pack(">I", 12 + len(body))
+    return struct.pack(">I", kind) + length + body + length
+
+
+PCAPNG = b"".join(
+    [
+        block(0x0A0D0D0A, struct.pack(">IHHq", 0x1A2B3C4D, 1, 0, -1)),
+        block(1, struct.pack(">HHI", 1, 0, 0) + struct.pack(">HHB3xHHq", 9, 1, 9, 14, 8, 3600)),
+        block(6, struct.pack(">IIIII", 0, 1, 2, 3, 100) + b"abc\0"),
+        block(0xBAD, bytes(64)),
+        block(3, struct.pack(">I", 4) + b"abcd"),
+        block(2, struct.pack(">HHIIII", 0, 0, 1, 2, 2, 2) + b"ab\0\0"),
+        block(5, struct.pack(">III", 0, 0, 0) + struct.pack(">HHQ", 5, 8, 7)),
+    ]
+)
+
+
 def of_target(target: str, root: Path) -> list[bytes]:
     """Seeds for a target; `root` is the checkout."""
     sample = root / SAMPLE
@@ -35,9 +55,11 @@ def of_target(target: str, root: Path) -> list[bytes]:
         frames = [data for _, _, data, _ in islice(capture, MAX_FRAMES)]
     if target == "frame":
         return frames
+    plain = gzip.decompress(sample.read_bytes())
     if target == "file":
-        plain = gzip.decompress(sample.read_bytes())
-        return [beginning(plain, FILE_PACKETS), beginning(plain, 5), gzip.compress(beginning(plain, 20))]
+        return [beginning(plain, FILE_PACKETS), beginning(plain, 5), gzip.compress(beginning(plain, 20)), PCAPNG]
+    if target == "records":
+        return [beginning(plain, 5), PCAPNG]
     messages = {frame[UDP_PAYLOAD:] for frame in frames if sip.starts_here(frame[UDP_PAYLOAD:])}
     return [*ODD_MESSAGES, *sorted(messages)]
 

@@ -11,12 +11,14 @@ from appliance.pipeline import Pipeline
 from appliance.report import CallLine
 from capture import sdp, sip
 from capture.errors import CaptureFileError
+from capture.records import RecordReader
 from capture.sip_check import check_message
 
 PCAP_HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1)
 
 # So small that a few hundred packets reach every bound.
 SMALL = Config(limits=Limits(calls=16, callers=16, sources=16, streams=16, tcp_connections=16, block_packets=7))
+RECORD_STEP = 7  # bytes: shares no factor with the 4 of pcap and pcapng
 STREAM_BYTES = 2048  # asking byte by byte is quadratic
 
 Target = Callable[[bytes], None]
@@ -65,6 +67,22 @@ def session_description(data: bytes) -> None:
         assert all(number <= 127 and len(name) <= 15 for number, name, _ in media["formats"]), media
 
 
+def records(data: bytes) -> None:
+    """Fed a few bytes at a time, a file gives the records and the problem that it gives when it is whole."""
+    whole = RecordReader(bytearray(data), len(data))
+    expected = list(whole)
+    buffer = memoryview(bytearray(len(data)))
+    reader = RecordReader(buffer)
+    found = []
+    for at in range(0, len(data), RECORD_STEP):
+        part = data[at : at + RECORD_STEP]
+        kept = reader.compact()
+        buffer[kept : kept + len(part)] = part
+        reader.filled(len(part))
+        found += reader
+    assert (found, reader.problem) == (expected, whole.problem)
+
+
 def capture_file(data: bytes) -> None:
     """Any file is screened to its end or refused by name, and what is said of it keeps to the contract."""
     lines: list[bytes] = []
@@ -91,6 +109,7 @@ TARGETS: dict[str, Target] = {
     "stream": sip_stream,
     "grammar": sip_grammar,
     "sdp": session_description,
+    "records": records,
     "frame": frame,
     "file": capture_file,
 }
