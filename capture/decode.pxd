@@ -26,6 +26,7 @@ cdef struct DecodeCounters:
     uint64_t malformed
     uint64_t truncated      # decoded, with a payload that snaplen cut
 
+
 @cython.final
 cdef class Decoder:
     cdef readonly FragmentTable fragments

@@ -53,6 +53,7 @@ cdef struct FragmentCounters:
     uint64_t cut                # fragments that snaplen shortened
     uint64_t malformed          # fragments
 
+
 @cython.final
 cdef class FragmentTable:
     cdef readonly int64_t timeout_ns
@@ -92,3 +93,4 @@ cdef class FragmentTable:
     cdef void _free_pieces(self, Datagram* datagram) noexcept nogil
     cdef void _forget(self, int32_t slot) noexcept nogil
     cdef void _expire(self, int64_t now_ns) noexcept nogil
+    cdef inline uint64_t _waited_ns(self, int32_t slot, int64_t now_ns) noexcept nogil

@@ -39,6 +39,8 @@ cdef class FragmentTable:
         cdef int32_t i
         if count < _LEAST_PIECES:
             raise ValueError(f"memory_bytes must be at least {_LEAST_PIECES * sizeof(Piece)}")
+        if timeout_ns < 0:
+            raise ValueError("timeout_ns must not be negative")
         self.timeout_ns = timeout_ns
         self.secret = secret
         self.capacity = count
@@ -173,7 +175,9 @@ cdef class FragmentTable:
     cdef inline int32_t _following(self, const Datagram* datagram, int32_t piece) noexcept nogil:
         return self.pieces[piece].next if piece != NO_SLOT else datagram.head
 
-    cdef inline bint _touches(self, const Datagram* datagram, int32_t before, uint32_t offset, uint32_t end) noexcept nogil:
+    cdef inline bint _touches(
+        self, const Datagram* datagram, int32_t before, uint32_t offset, uint32_t end
+    ) noexcept nogil:
         """Some byte of offset..end was received already."""
         cdef int32_t following = self._following(datagram, before)
         if before != NO_SLOT and self._end(before) > offset:
@@ -295,7 +299,12 @@ cdef class FragmentTable:
         self.free_datagram = slot
 
     cdef void _expire(self, int64_t now_ns) noexcept nogil:
-        while self.oldest != NO_SLOT and now_ns - self.datagrams[self.oldest].first_ns > self.timeout_ns:
+        while self.oldest != NO_SLOT and self._waited_ns(self.oldest, now_ns) > <uint64_t>self.timeout_ns:
             if not self.datagrams[self.oldest].discarded:
                 self.counters.timed_out += 1
             self._forget(self.oldest)
+
+    cdef inline uint64_t _waited_ns(self, int32_t slot, int64_t now_ns) noexcept nogil:
+        """0 when the clock went back. Unsigned, since times are as hostile as the rest of a file."""
+        cdef int64_t first_ns = self.datagrams[slot].first_ns
+        return <uint64_t>now_ns - <uint64_t>first_ns if now_ns > first_ns else 0

@@ -33,7 +33,7 @@ cdef enum EtherType:                # IANA IEEE 802 numbers
     ETHERTYPE_MPLS = 0x8847         # RFC 3032
     ETHERTYPE_MPLS_MULTICAST = 0x8848
     ETHERTYPE_PPPOE = 0x8864        # session stage, RFC 2516
-    ETHERTYPE_SERVICE_VLAN = 0x88a8 # IEEE 802.1ad
+    ETHERTYPE_SERVICE_VLAN = 0x88a8  # IEEE 802.1ad
     ETHERTYPE_OLD_QINQ = 0x9100
     SMALLEST_ETHERTYPE = 0x0600     # below: a length, of IEEE 802.3
 

@@ -41,6 +41,7 @@ cdef struct Interface:      # of a pcapng section
     uint64_t offset_ns      # if_tsoffset, two's complement
     uint64_t dropped        # isb_ifdrop + isb_osdrop, as last said
 
+
 @cython.final
 cdef class RecordReader:
     cdef Py_buffer buffer

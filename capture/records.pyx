@@ -231,7 +231,6 @@ cdef class RecordReader:
         """Bytes are waiting for the rest of their record: at the end of a file it was cut short."""
         return self.end > self.start or self.skip > 0 or self.trailer > 0
 
-
     @property
     def position(self) -> int:
         """Bytes of the file that were put into the buffer so far."""

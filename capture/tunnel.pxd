@@ -2,8 +2,8 @@
 """Tunnels that carry IP in IP or UDP: GRE and ERSPAN, VXLAN, GTP-U.
 
 Every function steps `layer` over the tunnel header and returns the EtherType of what it carries, or a
-LayerStatus; after a status the position of `layer` means nothing. UDP tunnels are found by their destination port and must then look like what they claim,
-for a port alone may also be somebody's RTP.
+LayerStatus, after which the position of `layer` means nothing. UDP tunnels are found by their destination
+port and must then look like what they claim, for a port alone may also be somebody's RTP.
 """
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
