@@ -5,13 +5,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from capture.records import RecordReader
+
 from appliance import report
 from appliance.config import Config, Limits
 from appliance.pipeline import Pipeline
 from appliance.report import CallLine
 from capture import sdp, sip
 from capture.errors import CaptureFileError
-from capture.records import RecordReader
 from capture.sip_check import check_message
 
 PCAP_HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1)
