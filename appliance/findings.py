@@ -2,12 +2,13 @@
 
 import ipaddress
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from appliance.report import Reason, SourceLine
+from appliance.report import SourceLine
 from models.fraud_types import names_of
+from models.reason import Reason
 from models.scorer import VERDICTS
 
 
@@ -68,12 +69,12 @@ class Finding:
 
 
 class Findings:
-    """At most `limit` findings. When there are more, the one longest without news is given up, and counted: the
-    lines of its calls have told of it."""
+    """At most `limit` findings. When there are more, the one longest without news is counted and given to `report`."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, report: Callable[[Finding], object]) -> None:
         self.limit = limit
         self.evicted = 0
+        self._report = report
         self._by_party: OrderedDict[tuple[str, str | None], Finding] = OrderedDict()
 
     def __iter__(self) -> Iterator[Finding]:
@@ -89,7 +90,7 @@ class Findings:
         finding = self._by_party.get(party)
         if finding is None:
             if len(self._by_party) == self.limit:
-                self._by_party.popitem(last=False)
+                self._report(self._by_party.popitem(last=False)[1])
                 self.evicted += 1
             finding = Finding(source, caller, first_ns, time_ns, time_ns, 0)
             self._by_party[party] = finding

@@ -17,7 +17,8 @@ from appliance.findings import Finding, Findings, address_text
 from appliance.report import encode
 from capture.file import CaptureFile
 from kernels.engine import BLOCK, Engine
-from models.bundle import SHIPPED, Bundle
+from models.bundle import CARD_FILE, SHIPPED, Bundle
+from models.errors import BundleError
 from models.reasons import explain
 from models.scorer import Scorer, Scores
 
@@ -28,6 +29,7 @@ REPLAY_SECRET = 0x7369_7077_6172_6465
 # Findings about parties held at once: more suspects than any desk reads, in some 30 MiB.
 MAX_FINDINGS = 65536
 
+ROW_KINDS = ("call", "source")
 
 Write = Callable[[bytes], object]
 
@@ -40,6 +42,25 @@ class Outcome:
     cut_by_snaplen: int  # packets of which less was captured than was on the wire
 
 
+def load_bundles(folder: str | None) -> dict[str, Bundle]:
+    """The bundle for each kind of row: those of `folder`, which is a bundle or holds some, else the shipped ones.
+
+    Raises BundleError.
+    """
+    paths = {kind: SHIPPED / kind for kind in ROW_KINDS}
+    if folder is not None:
+        root = Path(folder)
+        if (root / CARD_FILE).is_file():
+            paths[Bundle.load(root).card.rows] = root
+        else:
+            held = {kind: root / kind for kind in ROW_KINDS if (root / kind).is_dir()}
+            if not held:
+                raise BundleError(f"{root}: is neither a bundle, with a {CARD_FILE}, nor a folder of the bundles "
+                                  f"{' and '.join(ROW_KINDS)}")
+            paths |= held
+    return {kind: Bundle.load(path) for kind, path in paths.items()}
+
+
 class Pipeline:
     """One engine over any number of captures, in the order in which they are screened.
 
@@ -48,7 +69,6 @@ class Pipeline:
 
     def __init__(self, config: Config) -> None:
         limits = config.limits
-        folder = Path(config.screen.bundles) if config.screen.bundles else SHIPPED
         self.engine = Engine(
             calls=limits.calls,
             callers=limits.callers,
@@ -59,12 +79,14 @@ class Pipeline:
             secret=REPLAY_SECRET,
             region=config.screen.region,
         )
-        self.calls = Scorer(Bundle.load(folder / "call"))
-        self.sources = Scorer(Bundle.load(folder / "source"))
-        self.findings = Findings(MAX_FINDINGS)
+        bundles = load_bundles(config.screen.bundles)
+        self.calls = Scorer(bundles["call"])
+        self.sources = Scorer(bundles["source"])
+        self.findings = Findings(MAX_FINDINGS, self._give_up)
         self.block_packets = limits.block_packets
         self._lines = CallLines(self.calls.bundle.label)
         self._reasons: dict[int, bytes] = {}  # serial of a live call -> its reasons as JSON
+        self._given_up: list[bytes] = []  # lines of findings that made room for others in this block
 
     def screen_file(self, path: Path, write: Write, advance: Callable[[int], object] | None = None) -> Outcome:
         """Screens one capture to its end, or to where it can no longer be read. `advance` takes bytes read.
@@ -110,7 +132,13 @@ class Pipeline:
             self._judge_sources(rows, self.sources.score(rows))
         if self.engine.finished_calls:
             write(self._lines.write(self.engine, self._reasons))
+        for line in self._given_up:
+            write(line)
+        self._given_up.clear()
         self.engine.next_block()
+
+    def _give_up(self, finding: Finding) -> None:
+        self._given_up.append(encode(finding.line()))
 
     def _judge_calls(self, rows: np.ndarray, scores: Scores) -> None:
         raised = self.engine.judge_calls(scores.score, scores.verdict, scores.types)

@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from models.reason import Reason
+
 Moment = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")]
 Socket = Annotated[str, Meta(pattern=r"^(\d+\.\d+\.\d+\.\d+|\[[0-9a-f:.]+\]):\d{1,5}$")]  # ip:port, [ip]:port
 E164 = Annotated[str, Meta(pattern=r"^\+[1-9]\d{1,14}$")]
@@ -43,17 +45,6 @@ FraudType = Literal[
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A JSON object of a report."""
-
-
-class Reason(Record, frozen=True):
-    """Why: the score falls by `effect` when `feature` is put back from `value` to what is `typical` of honest
-    calls. Null where a value is not known."""
-
-    feature: str
-    value: float | None
-    typical: float | None
-    effect: float
-    text: str
 
 
 class StreamLine(Record, frozen=True):

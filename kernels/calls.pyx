@@ -68,7 +68,7 @@ cdef inline bint may_be_retried(uint16_t status) noexcept nogil:
     """Failures that a client answers with a new INVITE of the same Call-ID: redirection (RFC 3261 8.1.3.4),
     challenges (22.2), 413 / 415 / 416 / 420 (8.1.3.5), 421, 422 (RFC 4028), 428 / 436..438 (RFC 8224), 488."""
     return (
-        status < 400 or status == 401 or status == 407 or status == 413 or 415 <= status <= 416
+        300 <= status < 400 or status == 401 or status == 407 or status == 413 or 415 <= status <= 416
         or 420 <= status <= 422 or status == 428 or 436 <= status <= 438 or status == 488
     )
 
@@ -340,6 +340,8 @@ cdef class CallTable:
         if call.end_ns != 0 and call.state == CALL_CANCELLED and state == CALL_CANCELLED:
             time_ns = call.end_ns               # it ended with the CANCEL, not with its 487
         self._end(slot, state, time_ns, now_ns, status != 0 and not may_be_retried(status))
+        if may_be_retried(status):
+            self._move(slot, PHASE_SETUP, now_ns)   # a person may have to type the password first
 
     cdef void _cancel(self, int32_t slot, int64_t time_ns, int64_t now_ns) noexcept nogil:
         """CANCEL asks; the final response to INVITE decides, and a 2xx may have crossed it (RFC 3261 9.1)."""
@@ -429,7 +431,7 @@ cdef class CallTable:
 
     cdef void expire(self, int32_t slot) noexcept nogil:
         cdef Call* call = &self.calls[slot]
-        if call.phase != PHASE_ENDED:
+        if call.state <= CALL_ANSWERED:
             call.state = CALL_EXPIRED
             call.end_ns = call.last_ns
 

@@ -35,6 +35,7 @@ cdef class Engine:
 
     cdef uint64_t secret             # keys every hash
     cdef int64_t clock_ns           # the latest time of any packet: never goes back
+    cdef int64_t next_flush_ns
     cdef int64_t first_ns
     cdef int64_t last_ns
     cdef Packet packet
@@ -65,6 +66,7 @@ cdef class Engine:
     cdef bint _expire(self) noexcept nogil
     cdef void _packet(self) noexcept nogil
     cdef void _segment(self) noexcept nogil
+    cdef void _flush(self, int64_t now_ns) noexcept nogil
     cdef void _message(self, int status, uint8_t transport) noexcept nogil
     cdef void _outside_calls(self) noexcept nogil
     cdef void _media_offered(self, int32_t slot) noexcept nogil

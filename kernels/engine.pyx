@@ -10,7 +10,7 @@ same answers.
 """
 import numpy as np
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 from capture.decode cimport DECODED, Decoder
@@ -43,6 +43,8 @@ cdef enum:
     BLOCK_ROWS = 1024       # four model batches of 256; with 32 features 128 KiB, inside any L2 cache
     BLOCK_CALLS = 1024      # finished calls that wait for their verdict
 
+cdef int64_t FLUSH_NS = 1_000_000_000       # how often TCP streams are asked what they hold back
+
 
 cdef class Engine:
     """All tables of the appliance and the pass over them.
@@ -54,7 +56,7 @@ cdef class Engine:
                   uint32_t tcp_connections, uint64_t tcp_bytes, uint64_t secret, region=None):
         self.secret = secret
         self.plan = Plan(region)
-        self.decoder = Decoder()
+        self.decoder = Decoder(secret)
         self.streams = StreamTable(tcp_connections, tcp_bytes, secret)
         self.calls = CallTable(calls, BLOCK_CALLS, secret, self.plan)
         self.media = MediaTable(streams, calls + 1 + BLOCK_CALLS, secret)
@@ -93,6 +95,9 @@ cdef class Engine:
                 self._segment()
                 continue
             if self.calls.next_due_ns <= self.clock_ns and not self._expire():
+                continue
+            if self.clock_ns >= self.next_flush_ns:
+                self._flush(self.clock_ns)
                 continue
             if self.packets == last:
                 return RUN_BLOCK
@@ -143,6 +148,12 @@ cdef class Engine:
             self.stream_slot = NO_SLOT
         else:
             self._message(status, TRANSPORT_WS if self.streams.is_websocket(self.stream_slot) else TRANSPORT_TCP)
+
+    cdef void _flush(self, int64_t now_ns) noexcept nogil:
+        """Looks for a message behind a gap in a TCP stream that nobody fills."""
+        self.stream_slot = self.streams.flush(now_ns, &self.packet)
+        if self.stream_slot == NO_SLOT:
+            self.next_flush_ns = self.clock_ns + FLUSH_NS
 
     cdef void _message(self, int status, uint8_t transport) noexcept nogil:
         """A message with a SIP start line is counted. One that broke the grammar is followed as far as it goes,
@@ -266,8 +277,18 @@ cdef class Engine:
     # -- between blocks -----------------------------------------------------------------------------------
 
     def finish(self):
-        """After the last packet: releases calls until the block is full. False when none is left."""
+        """After the last packet: takes what TCP still held back, and releases calls until the block is full. False
+        when none is left."""
         cdef int32_t slot
+        while True:
+            if self._full():
+                return True
+            if self.stream_slot != NO_SLOT:
+                self._segment()
+                continue
+            self._flush(INT64_MAX)
+            if self.stream_slot == NO_SLOT:
+                break
         while self.calls.live > 0:
             if self._full():
                 return True
@@ -356,6 +377,7 @@ cdef class Engine:
             "rtp_streams": self.media.rtp_streams,
             "flagged": self.flagged,
             "watched": self.watched,
-            "evicted": self.evicted + self.media.evicted + self.profiles.callers.evicted + self.profiles.sources.evicted,
+            "evicted": self.evicted + self.media.evicted + self.profiles.callers.evicted + self.profiles.sources.evicted
+            + self.streams.totals.evicted + self.decoder.fragments.counters.evicted,
             "capture_span_s": (self.last_ns - self.first_ns) / 1e9,
         }

@@ -170,6 +170,6 @@ def read_file(path: Path) -> bytes:
         raise BundleError(f"{path}: {error.strerror}") from error
 
 
-def shortened(value: float) -> float:
-    """Four significant digits: sketches and decayed counts are no more exact than that."""
-    return float(f"{value:.4g}")
+def shortened(value: float) -> float | None:
+    """Four significant digits: sketches and decayed counts are no more exact than that. None for NaN, not known."""
+    return None if math.isnan(value) else float(f"{value:.4g}")

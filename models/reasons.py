@@ -1,28 +1,15 @@
 """Why a row was watched or flagged: the features whose return to the typical value would lower its score most."""
 
-import msgspec
 import numpy as np
 
 from models.bundle import shortened
+from models.reason import Reason
 from models.scorer import Scorer
 
 MAX_REASONS = 4
 
 # A feature that moves the score by less than this share of the strongest one says nothing more.
 LEAST_SHARE = 0.2
-
-
-class Reason(msgspec.Struct, frozen=True):
-    """The score would be lower by `effect` if `feature` had the value that is `typical` of honest rows, not `value`.
-
-    NaN stands for a value that is not known; JSON shows it as null.
-    """
-
-    feature: str
-    value: float
-    typical: float
-    effect: float
-    text: str
 
 
 def explain(scorer: Scorer, rows: np.ndarray) -> list[list[Reason]]:
