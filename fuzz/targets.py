@@ -14,7 +14,6 @@ from capture import sdp, sip
 from capture.errors import CaptureFileError
 from capture.sip_check import check_message
 
-
 # So small that a few hundred packets reach every bound.
 SMALL = Config(limits=Limits(calls=16, callers=16, sources=16, streams=16, tcp_connections=16, block_packets=7))
 RECORD_STEP = 7  # bytes: shares no factor with the 4 of pcap and pcapng
