@@ -4,10 +4,14 @@ Nothing heavy is imported here: a command imports what it needs when it is calle
 a mistyped option and `sipwarden parse` do not wait for NumPy and a TFLite runtime.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+# NumPy's linear algebra is not used: starting its thread pool would cost more than a small capture does.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 app = typer.Typer(
     name="sipwarden",

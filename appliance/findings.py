@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from appliance.report import SourceLine
 from models.fraud_types import names_of
@@ -12,6 +13,7 @@ from models.reason import Reason
 from models.scorer import VERDICTS
 
 
+@lru_cache(maxsize=4096)
 def address_text(packed: bytes) -> str:
     """An address of 16 bytes as text; IPv4 when it is mapped (RFC 4291 2.5.5.2)."""
     address = ipaddress.IPv6Address(packed)

@@ -76,6 +76,7 @@ class Pipeline:
             streams=limits.streams,
             tcp_connections=limits.tcp_connections,
             tcp_bytes=limits.tcp_bytes,
+            block_packets=limits.block_packets,
             secret=REPLAY_SECRET,
             region=config.screen.region,
         )
@@ -83,7 +84,6 @@ class Pipeline:
         self.calls = Scorer(bundles["call"])
         self.sources = Scorer(bundles["source"])
         self.findings = Findings(MAX_FINDINGS, self._give_up)
-        self.block_packets = limits.block_packets
         self._lines = CallLines(self.calls.bundle.label)
         self._reasons: dict[int, bytes] = {}  # serial of a live call -> its reasons as JSON
         self._given_up: list[bytes] = []  # lines of findings that made room for others in this block
@@ -95,9 +95,8 @@ class Pipeline:
         """
         with CaptureFile(path) as capture:
             while True:
-                status = self.engine.run(capture.reader, self.block_packets)
-                self._end_block(write)
-                if status == BLOCK:
+                if self.engine.run(capture.reader) == BLOCK:
+                    self._end_block(write)
                     continue
                 position = capture.position
                 if not capture.fill():
