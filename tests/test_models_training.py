@@ -80,7 +80,7 @@ def test_thresholds_let_no_more_honest_cases_through_than_allowed():
     probability = np.concatenate([rng.random(20_000), rng.random(5_000)]) ** 0.2  # honest calls that look bad
     honest = np.arange(25_000) < 20_000
     case = np.arange(25_000) // 2
-    watch, flag = thresholds(probability, honest, case)
+    watch, flag = thresholds(probability, honest, case, 20)
     _, highest = case_maxima(probability[honest], case[honest])
     assert (highest >= flag).mean() <= MAX_FALSE_FLAGS
     assert (highest >= watch).mean() <= MAX_FALSE_WATCHES
@@ -89,7 +89,7 @@ def test_thresholds_let_no_more_honest_cases_through_than_allowed():
 
 def test_thresholds_follow_the_costs_where_honest_cases_are_far_away():
     probability = np.array([0.01] * 1000 + [0.99] * 10)
-    assert thresholds(probability, probability < 0.5, np.arange(1010)) == (0.5, pytest.approx(20 / 21))
+    assert thresholds(probability, probability < 0.5, np.arange(1010), 20) == (0.5, pytest.approx(20 / 21))
 
 
 def test_auc_is_the_share_of_pairs_in_order():

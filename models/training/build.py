@@ -41,29 +41,32 @@ class Blueprint:
 
     rows: Literal["call", "source"]
     prevalence: float  # of each fraud type in the field; training sees far more, calibration shifts back
+    false_flag_cost: float  # in missed frauds
     experience: str  # the feature that says how well a party is known
     evidence: dict[str, Evidence]  # fraud type -> what a flag needs
 
 
 BLUEPRINTS = {
-    # A campaign shows over several calls. A broken-into exchange must be stopped by its second expensive call (1.8:
-    # two calls within 20 minutes, at a half-life of an hour); a single one is what a victim of wangiri makes.
+    # A false block is paged for at night. A campaign shows over several calls. A broken-into exchange must be stopped
+    # at its second expensive call (1.8: two in 20 minutes, at a half-life of an hour); a victim of wangiri makes one.
     "call": Blueprint(
-        "call",
-        0.01,
-        "caller_evidence",
-        {
+        rows="call",
+        prevalence=0.01,
+        false_flag_cost=20,
+        experience="caller_evidence",
+        evidence={
             "robocall": Evidence("caller_evidence", 5),
             "wangiri": Evidence("caller_evidence", 5),
             "irsf": Evidence("caller_high_cost_hour", 1.8),
         },
     ),
-    # Whoever sends requests from outside to an open SIP port is often a scanner.
+    # Whoever sends requests from outside to an open SIP port is often a scanner, and no subscriber is blocked with it.
     "source": Blueprint(
-        "source",
-        0.1,
-        "source_evidence",
-        {
+        rows="source",
+        prevalence=0.1,
+        false_flag_cost=5,
+        experience="source_evidence",
+        evidence={
             "registration_scan": Evidence("source_evidence", 8),
             "options_scan": Evidence("source_evidence", 8),
         },
@@ -163,7 +166,7 @@ def calibrated(blueprint: Blueprint, model: bytes, encoded: np.ndarray, rows: Ro
         truth = rows.types & BIT_OF[name] != 0
         slope, intercept = platt(outputs[ripe, index], truth[ripe], blueprint.prevalence)
         probability = 1 / (1 + np.exp(-(slope * outputs[:, index] + intercept)))
-        watch, flag = thresholds(probability, rows.types == 0, rows.case)
+        watch, flag = thresholds(probability, rows.types == 0, rows.case, blueprint.false_flag_cost)
         classes.append(FraudClass(name, slope, intercept, watch, flag, evidence))
     return classes
 
