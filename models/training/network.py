@@ -44,6 +44,7 @@ def train(encoded: np.ndarray, targets: np.ndarray, weights: np.ndarray, seed: i
 
     The same inputs give the same bytes on the same TensorFlow build and kind of processor.
     """
+    tf.keras.backend.clear_session()  # layers are numbered from one again, and their names are in the model
     tf.keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     if tf.config.threading.get_intra_op_parallelism_threads() != 1:
