@@ -8,10 +8,11 @@ given up for another one in between is missed without harm: slots carry a genera
 import ipaddress
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport free
 from libc.string cimport memset
 
 from capture.index cimport NO_SLOT
+from capture.memory cimport table_calloc
 from capture.packet cimport Address, address_hash, address_is_v4
 from capture.sip cimport METHOD_INVITE, METHOD_OPTIONS, METHOD_REGISTER
 from kernels.behaviour cimport *
@@ -195,8 +196,8 @@ cdef class Profiles:
         if not (1 <= callers <= MAX_PROFILES and 1 <= sources <= MAX_PROFILES):
             raise ValueError(f"callers, sources: expected 1..{MAX_PROFILES}, got {callers} and {sources}")
         self.secret = secret
-        self.caller_profiles = <CallerProfile*>calloc(callers, sizeof(CallerProfile))
-        self.source_profiles = <SourceProfile*>calloc(sources, sizeof(SourceProfile))
+        self.caller_profiles = <CallerProfile*>table_calloc(callers, sizeof(CallerProfile))
+        self.source_profiles = <SourceProfile*>table_calloc(sources, sizeof(SourceProfile))
         if slots_init(&self.callers, callers) != 0 or slots_init(&self.sources, sources) != 0:
             raise MemoryError("profiles: no memory for the index")
         if self.caller_profiles == NULL or self.source_profiles == NULL:
