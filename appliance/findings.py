@@ -45,7 +45,7 @@ class Finding:
     def verdict_name(self) -> str:
         return VERDICTS[self.verdict]
 
-    def add(self, *, time_ns: int, requests: int, verdict: int, score: float, types: int) -> bool:
+    def add(self, time_ns: int, requests: int, verdict: int, score: float, types: int) -> bool:
         """One more row that was watched or flagged. True when the verdict rose, so that new reasons are due."""
         self.last_ns = max(self.last_ns, time_ns)
         self.requests = max(self.requests, requests)

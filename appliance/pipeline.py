@@ -4,7 +4,7 @@ A block is what one pass of the engine left behind: feature rows, and calls that
 in one batch, the verdicts go back to their calls, and then the finished calls are reported.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,29 +141,32 @@ class Pipeline:
 
     def _judge_calls(self, rows: np.ndarray, scores: Scores) -> None:
         raised = self.engine.judge_calls(scores.score, scores.verdict, scores.types)
-        suspect = scores.verdict.nonzero()[0].tolist()
-        if not suspect:
-            return
-        reasons = dict(zip(raised.tolist(), explain(self.calls, rows[raised]), strict=True))
-        for i in suspect:
+        reasons = dict(zip(raised.tolist(), explain(self.calls, rows[raised]), strict=True)) if len(raised) else {}
+        for i, *found in suspects(scores):
             serial, _, caller = self.engine.call_of_row(i)
-            finding, risen = self._add(i, scores, caller.decode(errors="replace"))
+            finding, risen = self._add(i, caller.decode(errors="replace"), *found)
             if i in reasons:
                 self._reasons[serial] = msgspec.json.encode(reasons[i])
                 if risen:
                     finding.reasons = reasons[i]
 
     def _judge_sources(self, rows: np.ndarray, scores: Scores) -> None:
-        for i in scores.verdict.nonzero()[0].tolist():
-            finding, risen = self._add(i, scores, None)
+        for i, *found in suspects(scores):
+            finding, risen = self._add(i, None, *found)
             if risen:
                 finding.reasons = explain(self.sources, rows[i : i + 1])[0]
 
-    def _add(self, i: int, scores: Scores, caller: str | None) -> tuple[Finding, bool]:
+    def _add(self, i: int, caller: str | None, verdict: int, score: float, types: int) -> tuple[Finding, bool]:
         """Adds row `i` to the finding about its party. The finding, and whether its verdict rose."""
         address, time_ns, first_ns, requests, _ = self.engine.note_of_row(i, of_source=caller is None)
         finding = self.findings.of(address_text(address), caller, first_ns=first_ns, time_ns=time_ns)
-        risen = finding.add(
-            time_ns=time_ns, requests=requests, verdict=int(scores.verdict[i]), score=float(scores.score[i]),
-            types=int(scores.types[i]))
-        return finding, risen
+        return finding, finding.add(time_ns, requests, verdict, score, types)
+
+
+def suspects(scores: Scores) -> Iterator[tuple[int, int, float, int]]:
+    """(row, verdict, score, fraud types) of the rows that were watched or flagged, as Python numbers."""
+    rows = scores.verdict.nonzero()[0]
+    return zip(
+        rows.tolist(), scores.verdict[rows].tolist(), scores.score[rows].tolist(), scores.types[rows].tolist(),
+        strict=True,
+    )
