@@ -5,7 +5,7 @@ Every call of a capture gets a line, so this is on the packet path and makes no 
 second through `msgspec` would cost more than tracking them. `appliance/report.py` is the schema that these
 lines keep; the tests decode every one of them by it.
 """
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, strlen
 
@@ -81,8 +81,11 @@ cdef extern from *:
     #include <stdint.h>
     #include <string.h>
     /* A macro, so that the length of a literal is known when this is compiled. */
-    #define sw_put(at, text) ({ char *sw_at = (at); const char *sw_text = (text); size_t sw_n = __builtin_strlen(sw_text); \\
-        (char *)memcpy(sw_at, sw_text, sw_n) + sw_n; })
+    #define sw_put(at, text) ({ \\
+        char *sw_at = (at); \\
+        const char *sw_text = (text); \\
+        size_t sw_length = __builtin_strlen(sw_text); \\
+        (char *)memcpy(sw_at, sw_text, sw_length) + sw_length; })
 
     /* Eight bytes that stand for themselves in a JSON string: 0x20..0x7e without quotation mark and backslash. */
     static inline int sw_plain8(const char *p) {

@@ -10,7 +10,7 @@ from functools import lru_cache
 from appliance.report import SourceLine
 from models.fraud_types import names_of
 from models.reason import Reason
-from models.scorer import VERDICTS
+from models.verdict import VERDICTS, Verdict
 
 
 @lru_cache(maxsize=4096)
@@ -42,7 +42,7 @@ class Finding:
     reasons: list[Reason] = field(default_factory=list)
 
     @property
-    def verdict_name(self) -> str:
+    def verdict_name(self) -> Verdict:
         return VERDICTS[self.verdict]
 
     def add(self, time_ns: int, requests: int, verdict: int, score: float, types: int) -> bool:

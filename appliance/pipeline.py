@@ -55,8 +55,10 @@ def load_bundles(folder: str | None) -> dict[str, Bundle]:
         else:
             held = {kind: root / kind for kind in ROW_KINDS if (root / kind).is_dir()}
             if not held:
-                raise BundleError(f"{root}: is neither a bundle, with a {CARD_FILE}, nor a folder of the bundles "
-                                  f"{' and '.join(ROW_KINDS)}")
+                raise BundleError(
+                    f"{root}: is neither a bundle, with a {CARD_FILE}, nor a folder of the bundles "
+                    f"{' and '.join(ROW_KINDS)}"
+                )
             paths |= held
     return {kind: Bundle.load(path) for kind, path in paths.items()}
 
@@ -142,17 +144,17 @@ class Pipeline:
     def _judge_calls(self, rows: np.ndarray, scores: Scores) -> None:
         raised = self.engine.judge_calls(scores.score, scores.verdict, scores.types)
         reasons = dict(zip(raised.tolist(), explain(self.calls, rows[raised]), strict=True)) if len(raised) else {}
-        for i, *found in suspects(scores):
+        for i, verdict, score, types in suspects(scores):
             serial, _, caller = self.engine.call_of_row(i)
-            finding, risen = self._add(i, caller.decode(errors="replace"), *found)
+            finding, risen = self._add(i, caller.decode(errors="replace"), verdict, score, types)
             if i in reasons:
                 self._reasons[serial] = msgspec.json.encode(reasons[i])
                 if risen:
                     finding.reasons = reasons[i]
 
     def _judge_sources(self, rows: np.ndarray, scores: Scores) -> None:
-        for i, *found in suspects(scores):
-            finding, risen = self._add(i, None, *found)
+        for i, verdict, score, types in suspects(scores):
+            finding, risen = self._add(i, None, verdict, score, types)
             if risen:
                 finding.reasons = explain(self.sources, rows[i : i + 1])[0]
 
@@ -167,6 +169,9 @@ def suspects(scores: Scores) -> Iterator[tuple[int, int, float, int]]:
     """(row, verdict, score, fraud types) of the rows that were watched or flagged, as Python numbers."""
     rows = scores.verdict.nonzero()[0]
     return zip(
-        rows.tolist(), scores.verdict[rows].tolist(), scores.score[rows].tolist(), scores.types[rows].tolist(),
+        rows.tolist(),
+        scores.verdict[rows].tolist(),
+        scores.score[rows].tolist(),
+        scores.types[rows].tolist(),
         strict=True,
     )

@@ -4,14 +4,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from capture.records import RecordReader
-
 from appliance import report
 from appliance.config import Config, Limits
 from appliance.pipeline import Pipeline
 from appliance.report import CallLine
 from capture import sdp, sip
 from capture.errors import CaptureFileError
+from capture.records import RecordReader
 from capture.sip_check import check_message
 
 # So small that a few hundred packets reach every bound.

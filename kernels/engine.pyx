@@ -1,11 +1,11 @@
 # cython: language_level=3
 """The engine: one `nogil` pass that takes packets down to feature rows.
 
-`run` takes packets from a reader until its buffer is used up, and is called again, until a block is full. A block ends where the data
-says so: when the room for feature rows or for finished calls is used up, or after as many packets as the
-caller allows. Then the caller scores the rows, writes the verdicts back (`judge_calls`), reports the finished
-calls, calls `next_block`, and runs on. What a row holds depends only on the packets before it, and a call that
-is over keeps its slot until it was reported, outside the count of live calls. So every block size gives the
+`run` takes packets from a reader until its buffer is used up, and is called again, until a block is full. A block
+ends where the data says so: when the room for feature rows or for finished calls is used up, or after as many
+packets as the caller allows. Then the caller scores the rows, writes the verdicts back (`judge_calls`), reports the
+finished calls, calls `next_block`, and runs on. What a row holds depends only on the packets before it, and a call
+that is over keeps its slot until it was reported, outside the count of live calls. So every block size gives the
 same answers.
 """
 import numpy as np
@@ -16,12 +16,12 @@ from libc.stdlib cimport calloc, free
 from capture.decode cimport DECODED, Decoder
 from capture.hashing cimport hash_bytes
 from capture.index cimport NO_SLOT
-from capture.packet cimport PACKET_TRUNCATED, PROTOCOL_UDP, Address
+from capture.packet cimport PACKET_TRUNCATED, PROTOCOL_UDP
 from capture.records cimport RECORD_FOUND, RECORD_NEED_MORE, Record, RecordReader
 from capture.sdp cimport SdpSession, sdp_read
 from capture.sip cimport (
     METHOD_ACK, METHOD_BYE, METHOD_CANCEL, METHOD_INVITE, SIP_MESSAGE, SIP_NEED_MORE, SIP_OTHER, SIP_REQUEST,
-    SipMessage, Span, sip_read_datagram, sip_sdp_body,
+    Span, sip_read_datagram, sip_sdp_body,
 )
 from capture.tcp cimport StreamTable
 from kernels.calls cimport (
@@ -49,7 +49,8 @@ cdef int64_t FLUSH_NS = 1_000_000_000       # how often TCP streams are asked wh
 cdef class Engine:
     """All tables of the appliance and the pass over them.
 
-    Sizes are counts of entries, `block_packets` the most that a block takes; `region` is the home country (ISO 3166) or None; `secret` keys every hash.
+    Sizes are counts of entries, `block_packets` the most that a block takes; `region` is the home country (ISO 3166)
+    or None; `secret` keys every hash.
     """
 
     def __cinit__(self, *, uint32_t calls, uint32_t callers, uint32_t sources, uint32_t streams,

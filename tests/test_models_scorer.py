@@ -12,7 +12,8 @@ from models.bundle import Bundle, Evidence
 from models.errors import BundleError
 from models.fraud_types import BIT_OF, FRAUD_TYPES, names_of
 from models.reasons import MAX_REASONS, explain
-from models.scorer import FLAG, PASS, WATCH, Scorer
+from models.scorer import Scorer
+from models.verdict import FLAG, PASS, WATCH
 
 NAMES = [feature.name for feature in CALL_FEATURES]
 

@@ -5,13 +5,14 @@ import struct
 import subprocess
 import sys
 import threading
+from collections import deque
 from pathlib import Path
 
 import pytest
-from tests.tap import START_S, request, screen, udp_frame
 
 from kernels.calls import CALL_BYTES
 from kernels.profiles import PROFILE_BYTES
+from tests.tap import START_S, request, screen, udp_frame
 
 SAMPLE = Path(__file__).parent.parent / "simulator" / "samples" / "sample.pcap.gz"
 FLOOD_CALLS = 2_000_000
@@ -39,7 +40,7 @@ def test_the_same_calls_are_evicted_at_every_block_size():
 
 
 def test_a_live_call_and_a_profile_take_at_most_one_kibibyte():
-    index_entries = 4 * 24      # a table of twice the size, rounded up to a power of two, of 24 byte entries at most
+    index_entries = 4 * 24  # a table of twice the size, rounded up to a power of two, of 24 byte entries at most
     assert CALL_BYTES + index_entries <= 1024
     assert PROFILE_BYTES["caller"] + index_entries <= 1024
     assert PROFILE_BYTES["source"] + index_entries <= 1024
@@ -47,11 +48,12 @@ def test_a_live_call_and_a_profile_take_at_most_one_kibibyte():
 
 def flood(path):
     """Writes a capture of as many INVITEs, each with a caller and a Call-ID of its own, into a pipe."""
-    frame = udp_frame(("192.0.2.1", 5060), ("198.51.100.1", 5060), request(
-        "INVITE", call_id="flood-@@@@@@@", caller="+49@@@@@@@00"))
+    frame = udp_frame(
+        ("192.0.2.1", 5060), ("198.51.100.1", 5060), request("INVITE", call_id="flood-@@@@@@@", caller="+49@@@@@@@00")
+    )
     parts = frame.split(b"@@@@@@@")
     head = struct.pack("<II", len(frame), len(frame))
-    with open(path, "wb") as pipe:
+    with path.open("wb") as pipe:
         pipe.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
         for i in range(FLOOD_CALLS):
             time = struct.pack("<II", START_S + i // 20_000, i % 20_000 * 50)
@@ -64,17 +66,17 @@ def test_two_million_callers_stay_inside_the_configured_bound(tmp_path):
     writer = threading.Thread(target=flood, args=(fifo,))
     writer.start()
     process = subprocess.Popen(
-        [sys.executable, "-m", "appliance", "screen", "--json", str(fifo)], stdout=subprocess.PIPE)
-    for summary in process.stdout:
-        pass
-    process.stdout.close()
+        [sys.executable, "-m", "appliance", "screen", "--json", str(fifo)], stdout=subprocess.PIPE
+    )
+    with process.stdout as lines:
+        [summary] = deque(lines, maxlen=1)
     _, status, usage = os.wait4(process.pid, 0)
     writer.join()
     assert os.waitstatus_to_exitcode(status) == 0
     assert b'"calls":%d' % FLOOD_CALLS in summary
-    calls, callers = 65536, 131072      # the defaults of docs/sipwarden.toml
+    calls, callers = 65536, 131072  # the defaults of docs/sipwarden.toml
     evicted = int(summary.split(b'"evicted":')[1].split(b",")[0])
     assert evicted >= 2 * FLOOD_CALLS - calls - callers
     tables_bytes = 1024 * (calls + callers)
-    program_bytes = 160 << 20           # Python, NumPy, the TFLite runtime, and the fixed tables of media and TCP
+    program_bytes = 160 << 20  # Python, NumPy, the TFLite runtime, and the fixed tables of media and TCP
     assert usage.ru_maxrss * 1024 < tables_bytes + program_bytes

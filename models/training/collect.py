@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from kernels.engine import BLOCK, Engine
 
 from capture.file import CaptureFile
+from kernels.engine import BLOCK, Engine
 from models.fraud_types import BIT_OF
 from models.training.rows import Rows
 from simulator.scenario import Scenario
