@@ -76,6 +76,20 @@ def parse(
 
 
 @app.command()
+def explain(
+    call_id: Annotated[str, typer.Argument(metavar="ID", help="The Call-ID.")],
+    file: Annotated[Path, typer.Option(metavar="CAPTURE", help="The capture that has the call.")],
+    config: Annotated[Path | None, typer.Option(metavar="F", help="Configuration file (TOML).")] = None,
+    bundle: Annotated[Path | None, typer.Option(metavar="DIR", help="As of `screen`.")] = None,
+    region: Annotated[str | None, typer.Option(metavar="CC", help="As of `screen`.")] = None,
+) -> None:
+    """Show one call of a capture: its ladder, its verdict, and the reasons."""
+    from appliance.explain import run  # noqa: PLC0415
+
+    raise typer.Exit(run(call_id, file, config_path=config, bundle=bundle, region=region))
+
+
+@app.command()
 def simulate(
     scenarios: Annotated[list[str], typer.Argument(metavar="SCENARIO...", help="Scenario files, or names of shipped.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The capture to write (gzip when it ends in .gz).")],
