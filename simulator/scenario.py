@@ -9,17 +9,15 @@ from typing import Literal
 import msgspec
 
 from simulator.errors import ScenarioError
-from simulator.fraud import Irsf, OptionsScan, RegistrationScan, Robocall, Wangiri
-from simulator.honest import (
-    Alarms,
-    CallCentre,
-    Couriers,
-    Households,
-    Keepalives,
-    Office,
-    Registrations,
-    Reminders,
-)
+from simulator.frauds.irsf import Irsf
+from simulator.frauds.robocall import Robocall
+from simulator.frauds.scans import OptionsScan, RegistrationScan
+from simulator.frauds.wangiri import Wangiri
+from simulator.honest.couriers import Couriers
+from simulator.honest.households import Households
+from simulator.honest.machines import Alarms, Reminders
+from simulator.honest.offices import CallCentre, Office
+from simulator.honest.registrations import Keepalives, Registrations
 from simulator.numbers import Country
 from simulator.population import Positive, Ratio
 from simulator.vendors import STYLES, Regime

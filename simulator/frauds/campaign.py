@@ -1,0 +1,39 @@
+"""What the fraud populations share."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Literal
+
+from simulator.intent import Line
+from simulator.population import Count, PopulationBase
+from simulator.rhythm import NS_PER_S
+from simulator.town import Town
+from simulator.vendors import Role
+
+Zone = Literal["africa", "islands", "caribbean", "europe", "satellite", "premium"]
+
+
+class Campaign(PopulationBase):
+    """What the fraud populations share: a window of activity, an entrance, and a word for the variant."""
+
+    variant: str = ""
+    after_s: float = 0.0  # when it begins, from the start of the scenario
+    for_s: float = 0.0  # how long it lasts; 0: to the end
+    through: str = ""  # the honest population whose trunk carries it; empty: addresses of its own
+    gateways: Count = 1  # own addresses, used in turn
+    masked: bool = False  # its User-Agent is that of an honest telephone; the rest of its style stays
+
+    def window(self, town: Town) -> tuple[int, int]:
+        start_ns = town.start_ns + int(self.after_s * NS_PER_S)
+        return start_ns, min(town.end_ns, start_ns + int(self.for_s * NS_PER_S)) if self.for_s else town.end_ns
+
+    def entrances(self, town: Town, rng: Random, role: Role) -> list[Line]:
+        """The devices its requests come from."""
+        if self.through:
+            return [town.trunks[self.through]]
+        devices = [self.device(town, rng, role, town.trunk_endpoint()) for _ in range(self.gateways)]
+        for device in devices:
+            if self.masked:
+                device.agent = rng.choice(town.style("phone", rng).agents)
+        return devices
