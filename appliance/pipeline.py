@@ -10,13 +10,13 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from kernels.engine import BLOCK, Engine
 
 from appliance.call_line import CallLines
 from appliance.config import Config
 from appliance.findings import Finding, Findings, address_text
 from appliance.report import encode
 from capture.file import CaptureFile
-from kernels.engine import BLOCK, Engine
 from models.bundle import CARD_FILE, SHIPPED, Bundle
 from models.errors import BundleError
 from models.reasons import explain
@@ -55,8 +55,10 @@ def load_bundles(folder: str | None) -> dict[str, Bundle]:
         else:
             held = {kind: root / kind for kind in ROW_KINDS if (root / kind).is_dir()}
             if not held:
-                raise BundleError(f"{root}: is neither a bundle, with a {CARD_FILE}, nor a folder of the bundles "
-                                  f"{' and '.join(ROW_KINDS)}")
+                raise BundleError(
+                    f"{root}: is neither a bundle, with a {CARD_FILE}, nor a folder of the bundles "
+                    f"{' and '.join(ROW_KINDS)}"
+                )
             paths |= held
     return {kind: Bundle.load(path) for kind, path in paths.items()}
 
@@ -165,6 +167,10 @@ class Pipeline:
         address, time_ns, first_ns, requests, _ = self.engine.note_of_row(i, of_source=caller is None)
         finding = self.findings.of(address_text(address), caller, first_ns=first_ns, time_ns=time_ns)
         risen = finding.add(
-            time_ns=time_ns, requests=requests, verdict=int(scores.verdict[i]), score=float(scores.score[i]),
-            types=int(scores.types[i]))
+            time_ns=time_ns,
+            requests=requests,
+            verdict=int(scores.verdict[i]),
+            score=float(scores.score[i]),
+            types=int(scores.types[i]),
+        )
         return finding, risen

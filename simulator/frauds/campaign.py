@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
-from typing import Literal
 
+from simulator.identity import STYLE_ONLY
 from simulator.intent import Line
-from simulator.population import Count, PopulationBase
-from simulator.rhythm import NS_PER_S
+from simulator.keys import Count
+from simulator.population import PopulationBase
+from simulator.rhythm import NS_PER_S, Cadence, machine_arrivals
 from simulator.town import Town
 from simulator.vendors import Role
-
-Zone = Literal["africa", "islands", "caribbean", "europe", "satellite", "premium"]
 
 
 class Campaign(PopulationBase):
@@ -31,9 +32,14 @@ class Campaign(PopulationBase):
     def entrances(self, town: Town, rng: Random, role: Role) -> list[Line]:
         """The devices its requests come from."""
         if self.through:
-            return [town.trunks[self.through]]
+            trunk = town.trunks[self.through]
+            return [trunk if self.identity is STYLE_ONLY else replace(trunk, identity=self.identity)]
         devices = [self.device(town, rng, role, town.trunk_endpoint()) for _ in range(self.gateways)]
         for device in devices:
             if self.masked:
                 device.agent = rng.choice(town.style("phone", rng).agents)
         return devices
+
+    def moments(self, town: Town, rng: Random, per_hour: float, cadence: Cadence) -> Iterator[int]:
+        """When its machine acts, in its window."""
+        return machine_arrivals(rng, *self.window(town), per_hour, cadence)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
-from simulator.frauds.campaign import Campaign, Zone
+from simulator.frauds.campaign import Campaign
 from simulator.intent import Call, Intent, Line
-from simulator.numbers import HIGH_COST, draw_from, successor, written
-from simulator.population import Count, Positive, Ratio
+from simulator.keys import Count, Positive, Ratio
+from simulator.numbers import HIGH_COST, Zone, draw_from, successor, written
 from simulator.rhythm import NS_PER_S, log_normal
 from simulator.town import Answering, Town, call
 

@@ -8,8 +8,8 @@ from typing import Literal
 
 from simulator.frauds.campaign import Campaign
 from simulator.intent import Intent, Request
+from simulator.keys import Count, Positive, Ratio
 from simulator.numbers import successor
-from simulator.population import Count, Positive, Ratio
 from simulator.rhythm import Cadence, machine_arrivals
 from simulator.town import Town
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from random import Random
 from typing import Literal
 
-from simulator.frauds.campaign import Campaign, Zone
+from simulator.frauds.campaign import Campaign
 from simulator.intent import Call, Intent, Line, Outcome
-from simulator.numbers import HIGH_COST, draw_from, successor, written
-from simulator.population import Count, Positive, Ratio
+from simulator.keys import Count, Positive, Ratio
+from simulator.numbers import HIGH_COST, Zone, draw_from, successor, written
 from simulator.rhythm import NS_PER_S, Cadence, log_normal, machine_arrivals
 from simulator.town import Town, call
 

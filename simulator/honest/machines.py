@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from random import Random
 
 from simulator.intent import Intent, Outcome
-from simulator.population import Count, PopulationBase, Positive, Ratio
+from simulator.keys import Count, Positive, Ratio
+from simulator.population import PopulationBase
 from simulator.rhythm import NS_PER_S, Curve
 from simulator.town import Town, call
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from random import Random
+from typing import Literal
 
-from simulator.intent import Intent, Request
-from simulator.population import Count, PopulationBase, Positive, Ratio
-from simulator.rhythm import NS_PER_S
+from simulator.intent import Intent, Line, Request
+from simulator.keys import Count, Positive, Ratio
+from simulator.population import PopulationBase
+from simulator.rhythm import NS_PER_S, log_normal
 from simulator.town import Town
 
 
@@ -55,3 +57,38 @@ class Keepalives(PopulationBase, tag="keepalives"):
                     at_ns, line, "OPTIONS", rng.choice(("ping", line.user)), (200,), self.name, variant="keepalive"
                 )
                 at_ns += int(period_ns * rng.uniform(0.995, 1.005))
+
+
+class PasswordChange(PopulationBase, tag="password_change"):
+    """Telephones that still have the old password after it was changed, and people who type the new one wrongly: many
+    refusals for few users, until somebody puts it right. With `one_address` it is an office, and looks
+    like guessing."""
+
+    phones: Count = 8
+    after_s: float = 300.0
+    every_s: Positive = 20.0  # between two tries of a telephone
+    fixed_after_s: Positive = 900.0  # median
+    typos: Count = 3  # tries by hand before the right one
+    refusal: Literal[401, 403] = 403
+    one_address: bool = False
+
+    def settle(self, town: Town, rng: Random) -> None:
+        shared = town.trunk_endpoint() if self.one_address else None
+        town.members[self.name] = [
+            self.device(town, rng, "phone", shared or town.subscriber_endpoint(rng)) for _ in range(self.phones)
+        ]
+
+    def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
+        for line in town.members[self.name]:
+            at_ns = town.start_ns + int((self.after_s + rng.uniform(0, self.every_s)) * NS_PER_S)
+            fixed_ns = at_ns + int(log_normal(rng, self.fixed_after_s, 0.6, 60, 14400) * NS_PER_S)
+            while at_ns < fixed_ns:
+                yield self._try(at_ns, line, (401, self.refusal), "old_password")
+                at_ns += int(self.every_s * rng.uniform(0.95, 1.05) * NS_PER_S)
+            for _ in range(rng.randrange(self.typos + 1)):
+                yield self._try(at_ns, line, (401, self.refusal), "typo")
+                at_ns += int(rng.uniform(8, 40) * NS_PER_S)
+            yield self._try(at_ns, line, (401, 200), "right_password")
+
+    def _try(self, at_ns: int, line: Line, codes: tuple[int, ...], variant: str) -> Request:
+        return Request(at_ns, line, "REGISTER", line.user, codes, self.name, variant=variant)
