@@ -1,9 +1,9 @@
 """A scenario played live, as UDP on the loopback interface: what `sipwarden run --interface lo` can watch.
 
-Theory of operation. The scenario's server is HOST:PORT. Every other address gets a place of its own in 127.0.0.0/8,
-which Linux has whole on `lo`, and keeps its port; so sources stay as distinct as in a capture. What is to the server
-goes to HOST:PORT from such an address. What the server says goes out of HOST:PORT when nobody else has that port, and
-is left out otherwise: then whoever listens there hears the callers alone. Addresses inside messages stay those of the
+Theory of operation. The server's SIP port is HOST:PORT. Every other address gets a place of its own in 127.0.0.0/8,
+which Linux has whole on `lo`, and keeps its port; so sources stay as distinct as in a capture. SIP to the server goes
+to HOST:PORT from such an address. What the server says goes out of HOST:PORT when nobody else has that port, and is
+left out otherwise: then whoever listens there hears the callers alone. Addresses inside messages stay those of the
 scenario. Nothing is ever sent to an address that is not loopback, and a run ends after LIMIT_S.
 """
 
@@ -59,18 +59,21 @@ class LivePlayer:
     def __init__(
         self,
         to: Endpoint,
-        servers: Iterable[str],
+        servers: Iterable[Endpoint],
         speed: float = 1.0,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ):
-        self.to, self.packets, self.skipped = to, 0, 0
-        self._servers = set(servers)
+        if speed <= 0:
+            raise ScenarioError(f"--speed {speed}: time does not go backwards, nor stand still")
+        self.packets, self.skipped = 0, 0
+        self._target = (to.address, to.port)
+        self._servers = {(server.address, server.port) for server in servers}
         self._speed, self._clock, self._sleep = speed, clock, sleep
         self._sockets: OrderedDict[tuple[str, int], socket.socket] = OrderedDict()
         self._began_s, self._first_ns = 0.0, 0
-        self._server = self._bound(to.address, to.port)
+        self._server = self._bound(self._target)
 
     def __enter__(self) -> LivePlayer:
         return self
@@ -102,46 +105,40 @@ class LivePlayer:
 
     def _send(self, whole: bytes) -> None:
         addresses = whole[ETHERNET_BYTES + 12 : ETHERNET_BYTES + IPV4_BYTES]
-        source, destination = socket.inet_ntoa(addresses[:4]), socket.inet_ntoa(addresses[4:])
         ports = _PORTS.unpack_from(whole, ETHERNET_BYTES + IPV4_BYTES)
-        out = self._end(source, ports[0])
-        to = self.to.address if destination in self._servers else place(destination)
-        port = self.to.port if destination in self._servers and ports[1] == 5060 else ports[1]
+        source = self._placed(socket.inet_ntoa(addresses[:4]), ports[0])
+        out = self._server if source == self._target else self._line(source)
         try:
-            if out is None:
-                self.skipped += 1
-                return
-            out.sendto(whole[HEADER_BYTES:], (to, port))
-            self.packets += 1
+            if out:
+                out.sendto(whole[HEADER_BYTES:], self._placed(socket.inet_ntoa(addresses[4:]), ports[1]))
         except OSError as error:
             if error.errno not in _LOST:
                 raise
-            self.skipped += 1
+            out = None
+        self.packets += out is not None
+        self.skipped += out is None
 
-    def _end(self, address: str, port: int) -> socket.socket | None:
-        """The socket that sends for this address; None when its place is taken."""
-        if address in self._servers:
-            if port == 5060:
-                return self._server
-            address = self.to.address
-        else:
-            address = place(address)
-        key = (address, port)
-        if key not in self._sockets:
-            found = self._bound(*key)
+    def _placed(self, address: str, port: int) -> tuple[str, int]:
+        """Where an address and port of the scenario are; the servers' SIP port is the target, and nothing else is."""
+        return self._target if (address, port) in self._servers else (place(address), port)
+
+    def _line(self, here: tuple[str, int]) -> socket.socket | None:
+        """The socket that sends from here; None when somebody else has the port."""
+        if here not in self._sockets:
+            found = self._bound(here)
             if found is None:
                 return None
-            self._sockets[key] = found
+            self._sockets[here] = found
             if len(self._sockets) > SOCKETS:
                 self._sockets.popitem(last=False)[1].close()
-        self._sockets.move_to_end(key)
-        return self._sockets[key]
+        self._sockets.move_to_end(here)
+        return self._sockets[here]
 
     @staticmethod
-    def _bound(address: str, port: int) -> socket.socket | None:
+    def _bound(here: tuple[str, int]) -> socket.socket | None:
         out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
-            out.bind((address, port))
+            out.bind(here)
         except OSError as error:
             out.close()
             if error.errno not in _LOST:

@@ -170,7 +170,7 @@ def run(
 def _sink(out: str | Path | None, live: str, speed: float, plays: list[Play]) -> CaptureWriter | LivePlayer:
     """Where the packets go."""
     if out is None:
-        return LivePlayer(target(live), [server for play in plays for server in play.town.servers], speed)
+        return LivePlayer(target(live), [play.town.server for play in plays], speed)
     capture = plays[0].scenario.capture
     return CaptureWriter(Path(out), capture.resolution, capture.snaplen_bytes)
 

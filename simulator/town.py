@@ -71,11 +71,6 @@ class Town:
         (see `Call.far`)."""
         return replace(line, endpoint=self.server, domain=self.server.address, challenged=False)
 
-    @property
-    def servers(self) -> tuple[str, str]:
-        """The addresses of the home server: of its signalling and of its media."""
-        return self.server.address, self.media_server
-
     def arrivals(self, rng: Random, per_hour: float, curve: Curve) -> Iterator[int]:
         """The moments of a Poisson process over the whole scenario, in local time."""
         return arrivals(rng, self.start_ns, self.end_ns, per_hour, curve, self.utc_offset_h)

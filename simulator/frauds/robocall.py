@@ -10,7 +10,7 @@ from simulator.frauds.campaign import Campaign
 from simulator.intent import Intent, Line
 from simulator.keys import Count, Positive, Ratio
 from simulator.numbers import successor
-from simulator.rhythm import Cadence, machine_arrivals
+from simulator.rhythm import Cadence
 from simulator.town import Town, call
 
 
@@ -35,7 +35,7 @@ class Robocall(Campaign, tag="robocall"):
         lines = [self._caller(town, rng, devices, k) for k in range(self.callers)]
         how = self.answering(not_found_ratio=self.not_found_ratio, talk_limit_s=90.0)
         callee_of = self._targets(town, rng)
-        for count, at_ns in enumerate(machine_arrivals(rng, *self.window(town), self.calls_per_hour, self.cadence)):
+        for count, at_ns in enumerate(self.moments(town, rng, self.calls_per_hour, self.cadence)):
             turn = count % len(lines)
             if self.calls_per_caller and count and (count // len(lines)) % self.calls_per_caller == 0:
                 lines[turn] = self._caller(town, rng, devices, count)

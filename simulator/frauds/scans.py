@@ -10,7 +10,7 @@ from simulator.frauds.campaign import Campaign
 from simulator.intent import Intent, Request
 from simulator.keys import Count, Positive, Ratio
 from simulator.numbers import successor
-from simulator.rhythm import Cadence, machine_arrivals
+from simulator.rhythm import Cadence
 from simulator.town import Town
 
 
@@ -28,7 +28,7 @@ class RegistrationScan(Campaign, tag="registration_scan"):
         device = self.entrances(town, rng, "scanner")[0]
         extension, number = rng.choice((100, 1000, 2000, 8000)), town.some_number(rng, 0.0)
         per_hour = self.requests_per_s * 3600
-        for count, at_ns in enumerate(machine_arrivals(rng, *self.window(town), per_hour, self.cadence)):
+        for count, at_ns in enumerate(self.moments(town, rng, per_hour, self.cadence)):
             user = {
                 "extensions": str(extension + count),
                 "numbers": successor(number, count),
@@ -82,9 +82,7 @@ class OptionsScan(Campaign, tag="options_scan"):
         device = self.entrances(town, rng, "scanner")[0]
         network = town.server.address.rsplit(".", 2)[0]
         alive = {host: rng.random() < self.alive_ratio for host in range(self.hosts)}
-        for count, at_ns in enumerate(
-            machine_arrivals(rng, *self.window(town), self.requests_per_s * 3600, self.cadence)
-        ):
+        for count, at_ns in enumerate(self.moments(town, rng, 3600 * self.requests_per_s, self.cadence)):
             host = count % self.hosts
             target = f"{network}.{1 + host // 254}.{1 + host % 254}"
             yield Request(

@@ -28,27 +28,24 @@ class Tdos(Campaign, tag="tdos"):
     talk_sigma: Positive = 0.5
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
-        devices = self.entrances(town, rng, "dialler")
+        devices, how = self.entrances(town, rng, "dialler"), self.answering(answer_ratio=1.0)
         victim = town.new_number(rng, 0.0)
         numbers = [town.new_number(rng, 0.6) for _ in range(self.callers)]
         found: list[Call] = []
         for count, at_ns in enumerate(self.moments(town, rng, self.calls_per_hour, self.cadence)):
             number = rng.choice(numbers) if numbers else town.home.draw(rng)
             line = self.beside(town, devices[count % len(devices)], number)
-            found.append(self._attack(town, rng, call(rng, town, at_ns, line, victim, self.answering(answer_ratio=1.0),
-                                                      self.name, label="tdos", variant=self.variant)))  # fmt: skip
+            made = call(rng, town, at_ns, line, victim, how, self.name, label="tdos", variant=self.variant)
+            if self.attack == "ring":
+                made.outcome, made.status_code, made.talk_s = Outcome.CANCELLED, 487, 0.0
+                made.ring_s = log_normal(rng, 20.0, 0.4, 3.0, 60.0)
+            found.append(made)
         if town.subscribers:
-            how = self.answering(answer_ratio=0.9, talk_median_s=90.0, talk_sigma=0.9)
+            people = self.answering(answer_ratio=0.9, talk_median_s=90.0, talk_sigma=0.9)
             for at_ns in town.arrivals(rng, self.honest_per_hour, "flat"):
                 line = rng.choice(town.subscribers)
-                found.append(call(rng, town, at_ns, line, victim, how, self.name, variant="tdos_bystander"))
+                found.append(call(rng, town, at_ns, line, victim, people, self.name, variant="tdos_bystander"))
         yield from self._occupied(sorted(found, key=lambda made: made.start_ns))
-
-    def _attack(self, town: Town, rng: Random, made: Call) -> Call:
-        if self.attack == "ring":
-            made.outcome, made.status_code, made.talk_s = Outcome.CANCELLED, 487, 0.0
-            made.ring_s = log_normal(rng, 20.0, 0.4, 3.0, 60.0)
-        return made
 
     def _occupied(self, calls: list[Call]) -> Iterator[Call]:
         """The calls, those refused that find all lines taken."""

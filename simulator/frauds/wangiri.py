@@ -10,7 +10,7 @@ from simulator.frauds.campaign import Campaign
 from simulator.intent import Call, Intent, Line, Outcome
 from simulator.keys import Count, Positive, Ratio
 from simulator.numbers import HIGH_COST, Zone, draw_from, successor, written
-from simulator.rhythm import NS_PER_S, Cadence, log_normal, machine_arrivals
+from simulator.rhythm import NS_PER_S, Cadence, log_normal
 from simulator.town import Town, call
 
 
@@ -34,7 +34,7 @@ class Wangiri(Campaign, tag="wangiri"):
             for k in range(self.callers)
         ]
         number = town.some_number(rng, known_share=0.0)
-        for at_ns in machine_arrivals(rng, *self.window(town), self.calls_per_hour, self.cadence):
+        for at_ns in self.moments(town, rng, self.calls_per_hour, self.cadence):
             number = successor(number) if self.sequential else town.some_number(rng, known_share=0.25)
             made = self._ring_once(town, rng, at_ns, rng.choice(lines), number)
             yield made
