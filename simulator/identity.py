@@ -62,7 +62,7 @@ def fields(claim: Claim, policy: IdentityPolicy, rng: Random, at_ns: int) -> dic
     found: dict[str, str] = {}
     verstat = _VERSTAT[policy.verstat]
     identity = f"<sip:+{claim.asserted}{verstat}@{claim.host};user=phone>"
-    private = policy.hides(claim.asserted)
+    private = policy.hides(claim.shown)
     if policy.asserted in ("pai", "both") or (verstat and policy.asserted != "rpid"):
         found["P-Asserted-Identity"] = identity
     elif policy.asserted != "style":

@@ -22,7 +22,7 @@ from simulator.frauds.tdos import Tdos
 from simulator.frauds.toll_fraud import TollFraud
 from simulator.frauds.vishing import Vishing
 from simulator.frauds.wangiri import Wangiri
-from simulator.honest.abroad import ForeignFamilies, TravelAgency
+from simulator.honest.abroad import ForeignFamilies, TravelAgency, Travellers
 from simulator.honest.couriers import Couriers
 from simulator.honest.crowds import Conference, MassNotification, ServiceLine
 from simulator.honest.exchanges import NewExchange, NumberPorting, PbxReboot
@@ -54,6 +54,7 @@ Population = (
     | Interconnect
     | ForeignFamilies
     | TravelAgency
+    | Travellers
     | MissedCallFriends
     | NewExchange
     | PbxReboot

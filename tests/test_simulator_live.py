@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import simulator
-from simulator import live
+from simulator import command, live
 from simulator.intent import Endpoint
 from simulator.live import LivePlayer, place, target
 from simulator.packets import HEADER_BYTES, fragments, frame
@@ -136,6 +136,11 @@ def test_a_capture_and_a_target_at_once_or_neither_is_refused(tmp_path: Path):
             simulator.run("sample", **options)
     with pytest.raises(simulator.ScenarioError, match="speed"):
         simulator.run("sample", live="127.0.0.1:5060", speed=0.0)
+
+
+def test_the_command_refuses_a_target_that_is_not_loopback(capsys: pytest.CaptureFixture):
+    assert command.run([Path("sample")], None, live="192.0.2.1:5060") == command.EXIT_UNUSABLE
+    assert "loopback" in capsys.readouterr().err
 
 
 _ADDRESSES = st.tuples(

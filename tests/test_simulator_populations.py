@@ -450,6 +450,15 @@ def test_families_and_agencies_call_expensive_numbers_honestly(world: World):
         assert 0.1 * len(calls) < len(expensive)
 
 
+def test_a_traveller_calls_from_a_foreign_address_with_the_telephone_of_home(world: World):
+    calls = world.calls["travellers"]
+    assert {line["variant"] for line in calls} == {"home", "local"}
+    assert all(line["source"].startswith("198.18.") for line in calls)
+    registered = {line["source"] for line in world.sources["travellers"]}
+    assert {line["source"].partition(":")[0] for line in calls} <= registered
+    assert not registered & {line["source"] for line in world.sources["toll_fraud"]}
+
+
 def test_a_fax_that_finds_it_busy_tries_again(world: World):
     calls = world.calls["fax"]
     assert calls

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 
-from simulator.intent import Intent, Outcome
+from simulator.intent import Intent, Line, Outcome, Request
 from simulator.keys import Count, Positive, Ratio
-from simulator.numbers import Zone, draw_abroad, written
+from simulator.numbers import Zone, draw_abroad, successor, written
 from simulator.population import PopulationBase
 from simulator.rhythm import NS_PER_S, Curve, log_normal
 from simulator.town import Town, call
@@ -88,3 +89,41 @@ class TravelAgency(PopulationBase, tag="travel_agency"):
             if made.outcome is not Outcome.ANSWERED and rng.random() < 0.5:
                 later_ns = at_ns + int(log_normal(rng, 200, 0.8, 60, 3600) * NS_PER_S)
                 yield call(rng, town, later_ns, device, callee, how, self.name, variant="again", dialled=dialled)
+
+
+class Travellers(PopulationBase, tag="travellers"):
+    """People of this town who take their telephone along: a known account registers from a foreign address and calls
+    from there, home most of all, and some numbers of the country they are in. A stolen account but for where it calls,
+    how often, and that its product is the one it always had."""
+
+    lines: Count = 6
+    leaves_within_s: Positive = 1200.0  # when the first registration from abroad comes
+    calls_per_line_hour: Positive = 2.5
+    contacts: Count = 4  # at home
+    local_ratio: Ratio = 0.3  # calls to the country they are in
+    zones: tuple[Zone, ...] = ("caribbean", "europe", "africa")
+    zone_ratio: Ratio = 0.5  # of the travellers who are where calls are expensive
+    register_every_s: Positive = 1800.0
+    curve: Curve = "flat"
+
+    def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
+        owners = rng.sample(town.subscribers, min(self.lines, len(town.subscribers)))
+        for owner in owners:
+            line = replace(owner, endpoint=town.foreign_endpoint(rng), challenged=True)
+            leaves_ns = town.start_ns + int(rng.uniform(0, self.leaves_within_s) * NS_PER_S)
+            yield from self._registrations(town, rng, leaves_ns, line)
+            friends = [town.some_number(rng, known_share=0.6) for _ in range(self.contacts)]
+            hotel = draw_abroad(town.home, self.zones, self.zone_ratio, rng)
+            for at_ns in town.arrivals(rng, self.calls_per_line_hour, self.curve):
+                if at_ns <= leaves_ns:
+                    continue
+                local = rng.random() < self.local_ratio
+                callee = successor(hotel, rng.randrange(3)) if local else rng.choice(friends)
+                dialled = written(callee, "international", town.home) if local else ""
+                yield call(rng, town, at_ns, line, callee, self.answering(), self.name,
+                           variant="local" if local else "home", dialled=dialled)  # fmt: skip
+
+    def _registrations(self, town: Town, rng: Random, at_ns: int, line: Line) -> Iterator[Intent]:
+        while at_ns < town.end_ns:
+            yield Request(at_ns, line, "REGISTER", line.user, (401, 200), self.name, variant="abroad")
+            at_ns += int(self.register_every_s * rng.uniform(0.9, 1.1) * NS_PER_S)
