@@ -17,8 +17,8 @@ class Outcome(StrEnum):
 
     ANSWERED = "completed"
     CANCELLED = "cancelled"  # the caller gives up while it rings: CANCEL, 487
-    REJECTED = "rejected"  # a final 4xx or 6xx, see `Call.status_code`
-    FAILED = "failed"  # a final 5xx
+    REJECTED = "rejected"  # another final 4xx or a 6xx, see `Call.status_code`
+    FAILED = "failed"  # a final 5xx, or 408
     UNREACHED = "expired"  # no reply at all: INVITE is retransmitted until timer B
 
 

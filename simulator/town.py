@@ -24,7 +24,7 @@ _UNANSWERED = (
     (0.17, Outcome.REJECTED, 480),
     (0.06, Outcome.REJECTED, 603),
     (0.05, Outcome.REJECTED, 404),
-    (0.03, Outcome.REJECTED, 408),
+    (0.03, Outcome.FAILED, 408),
     (0.05, Outcome.FAILED, 503),
     (0.04, Outcome.FAILED, 500),
     (0.02, Outcome.UNREACHED, 0),
