@@ -479,3 +479,38 @@ def test_a_mask_leaves_the_signalling_of_a_sim_gateway(tmp_path: Path, tshark_fi
     assert not {agent for agent, _, _ in rows} & set(STYLES["goip-dbl"].agents)
     assert {name for _, name, _ in rows} == {"DBL Session"}
     assert all(tag.isdigit() for _, _, tag in rows)
+
+
+def test_a_silent_false_answer_has_voice_of_the_caller_alone(tmp_path: Path, tshark_fields: Callable):
+    text = HEAD.replace("1200", "120") + (
+        "[media]\nshare = 1.0\nlimit_s = 2.0\nsilence_suppression_ratio = 0.0\n"
+        '[[population]]\nkind = "false_answer"\nname = "f"\nfalse_ratio = 1.0\nsilent_ratio = 1.0\n'
+    )
+    capture, labels = play(tmp_path, text)
+    assert labels
+    senders = tshark_fields(capture, "udp.port >= 10000 && !sip", "ip.src")
+    # The server sends the caller's voice on to the false route, and hears nothing from there.
+    assert len(senders) > 50
+    assert len(set(senders)) == 1
+    assert not {f"{address}:5060" for (address,) in senders} & {far_of(capture, tshark_fields)}
+
+
+def far_of(capture: Path, tshark_fields: Callable) -> str:
+    """Where the server sends its INVITEs."""
+    ((address, port),) = set(tshark_fields(capture, "sip.Method == INVITE", "ip.dst", "udp.dstport"))
+    return f"{address}:{port}"
+
+
+def test_a_mirror_of_what_goes_to_the_server_has_no_invite_that_the_server_hands_on(
+    tmp_path: Path, tshark_fields: Callable
+):
+    text = HEAD.replace("1200", "300") + (
+        '[capture]\ndirection = "to_server"\n'
+        '[[population]]\nkind = "interconnect"\nname = "i"\ncalls_per_hour = 600.0\n'
+    )
+    capture, labels = play(tmp_path, text)
+    rows = tshark_fields(capture, "sip", "sip.Method", "sip.Status-Code")
+    assert len(labels) > 20
+    assert len(rows) > 40
+    assert "INVITE" not in {method for method, _ in rows}
+    assert "200" in {code for _, code in rows}
