@@ -92,18 +92,24 @@ def explain(
 @app.command()
 def simulate(
     scenarios: Annotated[list[str], typer.Argument(metavar="SCENARIO...", help="Scenario files, or names of shipped.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The capture to write (gzip when it ends in .gz).")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The capture to write (gzip when it ends in .gz).")
+    ] = None,
     labels: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The labels to write: who is honest, who is not.")
     ] = None,
     seed: Annotated[
         int | None, typer.Option(metavar="N", help="Chance starts from it, not from the scenario's.")
     ] = None,
+    live: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Instead of --out: send it live, as UDP to a loopback address.")
+    ] = "",
+    speed: Annotated[float, typer.Option(min=0.01, metavar="X", help="Of --live: times real time.")] = 1.0,
 ) -> None:
-    """Write labelled telephone traffic, honest and fraudulent, as a capture."""
+    """Make labelled telephone traffic, honest and fraudulent, as a capture or live."""
     from simulator.command import run  # noqa: PLC0415
 
-    raise typer.Exit(run(scenarios, out, labels, seed))
+    raise typer.Exit(run(scenarios, out, labels, seed, live, speed))
 
 
 def main() -> None:
