@@ -64,4 +64,5 @@ def print_metrics(metrics: dict, indent: str = "  ") -> None:
             print(f"{indent}{key}: {value:.6g}")
 
 
-main()
+if __name__ == "__main__":  # processes that collect rows import this module, too
+    main()

@@ -7,7 +7,7 @@ import numpy as np
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import tensorflow as tf
 
-HIDDEN = (64, 32)
+HIDDEN = (48, 24)
 EPOCHS = 25
 TRAIN_BATCH_ROWS = 1024
 LEARNING_RATE = 4e-3
