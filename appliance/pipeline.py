@@ -72,6 +72,7 @@ class Pipeline:
         self.engine = Engine(
             calls=limits.calls,
             callers=limits.callers,
+            callees=limits.callees,
             sources=limits.sources,
             streams=limits.streams,
             tcp_connections=limits.tcp_connections,

@@ -20,6 +20,7 @@ BLOCK_PACKETS = 4096
 LIMITS = {
     "calls": 65536,
     "callers": 131072,
+    "callees": 131072,
     "sources": 16384,
     "streams": 1024,
     "tcp_connections": 1024,
