@@ -104,6 +104,10 @@ cdef struct Call:
     uint32_t caller_generation      # a slot that was evicted and reused has another generation
     uint32_t callee_generation
     uint32_t source_generation
+    # what profiles made of it when it began
+    uint64_t range_hash             # of the block of numbers called, 0 for none
+    uint8_t price                   # PriceClass of the callee as the caller sees it
+    uint8_t abroad                  # Abroad of kernels/parties.pxd
     uint8_t call_back               # CallBack of kernels/profiles.pxd
     # the verdict so far
     float score

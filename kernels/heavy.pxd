@@ -6,7 +6,7 @@ one. The count of a watched key is too high by at most its error, and no error i
 key with a larger share than that is among the watched. All amounts decay with one half-life, lazily: the decay is the
 same for all, so neither the order nor the bound is moved by it.
 """
-from libc.math cimport exp2
+from libc.math cimport exp2f
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from kernels.decay cimport COUNT_FLOOR
@@ -36,7 +36,7 @@ cdef inline float heavy_left(const Heavy* heavy, int64_t now_ns, double half_lif
     """What is left at `now_ns` of the amounts as they stand. All of it when time goes back."""
     if now_ns <= heavy.updated_ns:
         return 1.0
-    return <float>exp2(-<double>(<uint64_t>now_ns - <uint64_t>heavy.updated_ns) * 1e-9 / half_life_s)
+    return exp2f(<float>(-<double>(<uint64_t>now_ns - <uint64_t>heavy.updated_ns) * 1e-9 / half_life_s))
 
 
 cdef inline uint32_t heavy_key(uint64_t hashed) noexcept nogil:

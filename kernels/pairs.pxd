@@ -10,6 +10,9 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from capture.hashing cimport hash_mix
 
+cdef extern from *:
+    void prefetch "__builtin_prefetch"(const void* address) noexcept nogil
+
 cdef enum:
     PAIR_ENTRIES = 8            # a bucket is one cache line
     PAIR_TICK_BITS = 32         # a tick is 2^32 ns, 4.3 s
@@ -43,3 +46,8 @@ cdef inline uint64_t pair_key(uint64_t caller_key, uint64_t callee_key) noexcept
 
 cdef inline void pair_set(PairEntry* entry, PairFlag flag) noexcept nogil:
     entry.state |= flag
+
+
+cdef inline void pairs_prefetch(const PairTable* table, uint64_t pair) noexcept nogil:
+    """Has memory bring the bucket of a pair while there is other work to do."""
+    prefetch(&table.entries[(pair & table.mask) * PAIR_ENTRIES])

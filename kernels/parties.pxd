@@ -4,6 +4,11 @@ from libc.stdint cimport uint64_t
 
 from kernels.calls cimport CALL_CANCELLED, CALL_FAILED, CALL_REJECTED, Call
 
+cdef enum Abroad:               # whether the countries of caller and callee differ
+    ABROAD_NOT_KNOWN = 0
+    ABROAD_NO = 1
+    ABROAD_YES = 2
+
 cdef enum:
     SUCCESSOR_STEP = 10         # war diallers go up or down a block, some by tens
     RANGE_NUMBERS = 10000       # the block that is given, sold, or hijacked at once

@@ -29,7 +29,7 @@ cdef class Profiles:
     cdef uint64_t secret
 
     # The call's first INVITE: finds or makes the profiles, notes the attempt, sets call.*_profile and
-    # call.*_generation, and call.call_back. A caller who withholds the number has no profile; nor has an empty callee.
+    # call.*_generation, and where it goes (call.range_hash, price, abroad, call_back). A caller who withholds the number has no profile; nor has an empty callee.
     cdef void on_setup(self, Call* call, int64_t now_ns) noexcept nogil
     cdef void on_answer(self, Call* call, int64_t now_ns) noexcept nogil
     # The call reached its end state (call.state, times and status_code are set).

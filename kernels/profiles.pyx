@@ -28,14 +28,17 @@ from kernels.features cimport RANGE_CALLS_HOUR
 from kernels.heavy cimport Heavy, heavy_add, heavy_count, heavy_key
 from kernels.pairs cimport (
     PAIR_ANSWERED, PAIR_RETURNED, PairEntry, pair_key, pair_set, pairs_find, pairs_free, pairs_init, pairs_note,
+    pairs_prefetch,
 )
-from kernels.parties cimport dialled_number, is_anonymous, is_successor, is_unanswered, range_of
+from kernels.parties cimport (
+    ABROAD_NO, ABROAD_NOT_KNOWN, ABROAD_YES, dialled_number, is_anonymous, is_successor, is_unanswered, range_of,
+)
 from kernels.registrations cimport registration_answered, registration_asked, registration_features
 from kernels.rows cimport (
     MOST_EVENTS, MOST_SECONDS, call_features, call_source_features, caller_features, clipped, seconds_between,
     source_features,
 )
-from kernels.slots cimport slots_earn, slots_find, slots_free, slots_holds, slots_init, slots_take
+from kernels.slots cimport slots_earn, slots_find, slots_free, slots_holds, slots_init, slots_prefetch, slots_take
 
 cdef extern from *:
     """
@@ -55,23 +58,17 @@ cdef enum:
     MAX_ROW_REQUESTS = 64       # again after a quarter more, and at the latest after so many
 
 
-cdef struct Route:              # where a call goes, read once
-    uint64_t number             # digits, 0 when it is not a number
-    uint64_t range_hash         # of its block of numbers, 0 for none
-    bint located                # both countries are known
-    bint international
-    bint high_cost
-
-
-cdef void route_of(const Call* call, uint64_t secret, Route* route) noexcept nogil:
+cdef void read_route(Call* call, uint64_t number, uint64_t secret) noexcept nogil:
+    """Where a call goes: read once, since all its rows say it."""
     cdef Destination home, destination
-    route.number = dialled_number(call)
-    route.range_hash = hash_mix(range_of(route.number), secret) if range_of(route.number) else 0
+    cdef uint64_t block = range_of(number)
     destination_of(call.caller_e164, &home)
     destination_of(call.callee_e164, &destination)
-    route.located = home.country != 0 and destination.country != 0
-    route.international = route.located and home.country != destination.country
-    route.high_cost = price_between(&home, &destination) != PRICE_ORDINARY
+    call.range_hash = hash_mix(block, secret) if block else 0
+    call.price = price_between(&home, &destination)
+    call.abroad = ABROAD_NOT_KNOWN
+    if home.country and destination.country:
+        call.abroad = ABROAD_YES if home.country != destination.country else ABROAD_NO
 
 
 cdef inline uint64_t range_table(uint64_t range_hash) noexcept nogil:
@@ -81,7 +78,7 @@ cdef inline uint64_t range_table(uint64_t range_hash) noexcept nogil:
 
 # -- what an event does to a profile --------------------------------------------------------------------------
 
-cdef void caller_attempt(CallerProfile* profile, const Call* call, const Route* route, int64_t now_ns) noexcept nogil:
+cdef void caller_attempt(CallerProfile* profile, const Call* call, uint64_t number, int64_t now_ns) noexcept nogil:
     note_caller(profile, now_ns)
     if profile.calls and now_ns >= profile.last_ns:
         cadence_add(&profile.cadence, seconds_between(profile.last_ns, now_ns))
@@ -90,21 +87,21 @@ cdef void caller_attempt(CallerProfile* profile, const Call* call, const Route* 
     profile.calls = one_more(profile.calls)
     profile.open_calls = one_more(profile.open_calls)
     count_caller(profile, CALLER_SUM_CALLS, 1.0)
-    if is_successor(route.number, profile.last_number):
+    if is_successor(number, profile.last_number):
         count_caller(profile, CALLER_SUM_SUCCESSORS, 1.0)
-    profile.last_number = route.number
+    profile.last_number = number
     spread_add(&profile.hours, hour_of_day(now_ns))
-    if route.range_hash:
-        spread_add(&profile.ranges, <int>(route.range_hash % SPREAD_BINS))
+    if call.range_hash:
+        spread_add(&profile.ranges, <int>(call.range_hash % SPREAD_BINS))
     distinct_advance(&profile.callees_hour, now_ns, WINDOW_HOUR_NS)
     distinct_add(&profile.callees_hour, call.callee_key)
     distinct_advance(&profile.callees_day, now_ns, WINDOW_DAY_NS)
     distinct_add(&profile.callees_day, call.callee_key)
-    if route.located:
+    if call.abroad != ABROAD_NOT_KNOWN:
         count_caller(profile, CALLER_SUM_LOCATED, 1.0)
-    if route.international:
+    if call.abroad == ABROAD_YES:
         count_caller(profile, CALLER_SUM_INTERNATIONAL, 1.0)
-    if route.high_cost:
+    if call.price != PRICE_ORDINARY:
         count_caller(profile, CALLER_SUM_HIGH_COST, 1.0)
 
 
@@ -143,17 +140,17 @@ cdef void source_request(SourceProfile* profile, int64_t now_ns) noexcept nogil:
     count_source(profile, SOURCE_SUM_REQUESTS)
 
 
-cdef void source_attempt(SourceProfile* profile, const Call* call, const Route* route, int64_t now_ns) noexcept nogil:
+cdef void source_attempt(SourceProfile* profile, const Call* call, int64_t now_ns) noexcept nogil:
     source_request(profile, now_ns)
     profile.open_calls = one_more(profile.open_calls)
     count_source(profile, SOURCE_SUM_INVITES)
-    if route.range_hash:
-        heavy_add(&profile.ranges, heavy_key(route.range_hash), now_ns, HALF_LIFE_HOUR_S)
+    if call.range_hash:
+        heavy_add(&profile.ranges, heavy_key(call.range_hash), now_ns, HALF_LIFE_HOUR_S)
     distinct_advance(&profile.callers_day, now_ns, WINDOW_DAY_NS)
     distinct_add(&profile.callers_day, call.caller_key)
     distinct_advance(&profile.callees_day, now_ns, WINDOW_DAY_NS)
     distinct_add(&profile.callees_day, call.callee_key)
-    if route.high_cost:
+    if call.price != PRICE_ORDINARY:
         count_source(profile, SOURCE_SUM_HIGH_COST)
 
 
@@ -215,18 +212,21 @@ cdef class Profiles:
     # -- events -----------------------------------------------------------------------------------------------
 
     cdef void on_setup(self, Call* call, int64_t now_ns) noexcept nogil:
-        cdef SourceProfile* source = self._take_source(&call.source.address, now_ns, &call.source_profile)
+        cdef uint64_t number = dialled_number(call)
+        cdef SourceProfile* source
         cdef CallerProfile* caller
         cdef CalleeProfile* callee
-        cdef Heavy* ranges
-        cdef Route route
-        route_of(call, self.secret, &route)
+        slots_prefetch(&self.callers, call.caller_key)
+        slots_prefetch(&self.callees, call.callee_key)
+        pairs_prefetch(&self.pairs, pair_key(call.callee_key, call.caller_key))
+        pairs_prefetch(&self.pairs, pair_key(call.caller_key, call.callee_key))
+        read_route(call, number, self.secret)
+        source = self._take_source(&call.source.address, now_ns, &call.source_profile)
         call.source_generation = self.sources.generations[call.source_profile]
-        source_attempt(source, call, &route, now_ns)
+        source_attempt(source, call, now_ns)
         slots_earn(&self.sources, call.source_profile, source.requests)
-        if route.range_hash:
-            ranges = &self.ranges[range_table(route.range_hash)]
-            heavy_add(ranges, heavy_key(route.range_hash), now_ns, HALF_LIFE_HOUR_S)
+        if call.range_hash:
+            heavy_add(&self.ranges[range_table(call.range_hash)], heavy_key(call.range_hash), now_ns, HALF_LIFE_HOUR_S)
         call.caller_profile = call.callee_profile = NO_SLOT
         call.caller_generation = call.callee_generation = 0
         call.call_back = CALL_BACK_NONE
@@ -239,7 +239,7 @@ cdef class Profiles:
             return
         caller = self._take_caller(call.caller_key, now_ns, &call.caller_profile)
         call.caller_generation = self.callers.generations[call.caller_profile]
-        caller_attempt(caller, call, &route, now_ns)
+        caller_attempt(caller, call, number, now_ns)
         slots_earn(&self.callers, call.caller_profile, caller.calls)
         if call.callee_length and call.callee_key != call.caller_key:
             self._reciprocity(call, caller, now_ns)
@@ -262,15 +262,14 @@ cdef class Profiles:
     cdef void on_answer(self, Call* call, int64_t now_ns) noexcept nogil:
         cdef CallerProfile* caller = self.caller_of(call)
         cdef CalleeProfile* callee = self.callee_of(call)
+        cdef uint64_t called = pair_key(call.caller_key, call.callee_key)
         cdef PairEntry* pair
+        pairs_prefetch(&self.pairs, called)
         cdef SourceProfile* source = self.source_of(call)
         if caller != NULL:
             note_caller(caller, now_ns)
             count_caller(caller, CALLER_SUM_SETTLED, 1.0)
             count_caller(caller, CALLER_SUM_ANSWERED, 1.0)
-            pair = pairs_find(&self.pairs, pair_key(call.caller_key, call.callee_key), now_ns)
-            if pair != NULL:
-                pair_set(pair, PAIR_ANSWERED)
         if callee != NULL:
             callee_answer(callee, now_ns)
         if source != NULL:
@@ -278,6 +277,10 @@ cdef class Profiles:
             source_response(source, 200)
             count_source(source, SOURCE_SUM_SETTLED)
             count_source(source, SOURCE_SUM_ANSWERED)
+        if caller != NULL:
+            pair = pairs_find(&self.pairs, called, now_ns)
+            if pair != NULL:
+                pair_set(pair, PAIR_ANSWERED)
 
     cdef void on_end(self, Call* call, int64_t now_ns) noexcept nogil:
         cdef CallerProfile* caller = self.caller_of(call)
@@ -327,17 +330,15 @@ cdef class Profiles:
         cdef const CallerProfile* caller = self.caller_of(call)
         cdef const CalleeProfile* callee = self.callee_of(call)
         cdef const SourceProfile* source = self.source_of(call)
-        cdef uint64_t block = range_of(dialled_number(call))
-        cdef uint64_t hashed
         caller_features(caller if caller != NULL else &self.no_caller, now_ns, row)
         call_source_features(source if source != NULL else &self.no_source, now_ns, row)
         callee_features(callee if callee != NULL else &self.no_callee, now_ns, row)
         call_features(call, stage, now_ns, row)
         row[RANGE_CALLS_HOUR] = NAN
-        if block:
-            hashed = hash_mix(block, self.secret)
+        if call.range_hash:
             row[RANGE_CALLS_HOUR] = clipped(heavy_count(
-                &self.ranges[range_table(hashed)], heavy_key(hashed), now_ns, HALF_LIFE_HOUR_S), MOST_EVENTS)
+                &self.ranges[range_table(call.range_hash)], heavy_key(call.range_hash), now_ns, HALF_LIFE_HOUR_S),
+                MOST_EVENTS)
 
     cdef void source_row(self, int32_t slot, int64_t now_ns, float* row) noexcept nogil:
         cdef SourceProfile* profile = &self.source_profiles[slot]

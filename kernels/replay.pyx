@@ -64,6 +64,9 @@ cdef struct Link:                   # what a call keeps of its profiles between 
     uint32_t caller_generation
     uint32_t callee_generation
     uint32_t source_generation
+    uint64_t range_hash
+    uint8_t price
+    uint8_t abroad
     uint8_t call_back
 
 
@@ -92,6 +95,9 @@ cdef void fill(Call* call, const CallRecord* record, const Link* link, int stage
     call.caller_generation = link.caller_generation
     call.callee_generation = link.callee_generation
     call.source_generation = link.source_generation
+    call.range_hash = link.range_hash
+    call.price = link.price
+    call.abroad = link.abroad
     call.call_back = link.call_back
     if stage >= STAGE_ANSWER:
         call.progress_ns = record.progress_ns
@@ -125,6 +131,9 @@ cdef void play_calls(Profiles profiles, const uint8_t[:, ::1] records, const int
             links[i].caller_generation = call.caller_generation
             links[i].callee_generation = call.callee_generation
             links[i].source_generation = call.source_generation
+            links[i].range_hash = call.range_hash
+            links[i].price = call.price
+            links[i].abroad = call.abroad
             links[i].call_back = call.call_back
         elif stage == STAGE_ANSWER:
             now_ns = record.answer_ns

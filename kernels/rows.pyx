@@ -13,12 +13,11 @@ from kernels.behaviour cimport *
 from kernels.cadence cimport cadence_burstiness, cadence_cv, cadence_mean
 from kernels.calls cimport CALL_CANCELLED, STAGE_END, STAGE_SETUP, Call
 from kernels.decay cimport DAY, HALF_LIFE_HOUR_S, HALF_LIVES, HOUR, MINUTE, decay_factors
-from kernels.destination cimport Destination, destination_of, price_between
 from kernels.distinct cimport distinct_count, distinct_seen
 from kernels.entropy cimport spread_entropy
 from kernels.features cimport *
 from kernels.heavy cimport heavy_left, heavy_most
-from kernels.parties cimport is_anonymous
+from kernels.parties cimport ABROAD_NOT_KNOWN, ABROAD_YES, is_anonymous
 
 cdef extern from *:
     """
@@ -112,12 +111,9 @@ cdef void call_source_features(const SourceProfile* profile, int64_t now_ns, flo
 
 
 cdef void call_features(const Call* call, int stage, int64_t now_ns, float* row) noexcept nogil:
-    cdef Destination home, destination
     cdef int64_t waited_until_ns = call.answer_ns if call.answer_ns else call.end_ns if call.end_ns else now_ns
-    destination_of(call.caller_e164, &home)
-    destination_of(call.callee_e164, &destination)
-    row[CALLEE_PRICE_CLASS] = price_between(&home, &destination) if call.callee_e164[0] else NAN
-    row[CALL_INTERNATIONAL] = home.country != destination.country if home.country and destination.country else NAN
+    row[CALLEE_PRICE_CLASS] = call.price if call.callee_e164[0] else NAN
+    row[CALL_INTERNATIONAL] = NAN if call.abroad == ABROAD_NOT_KNOWN else call.abroad == ABROAD_YES
     row[CALLER_PLAUSIBLE] = call.caller_e164[0] != 0
     row[CALLEE_PLAUSIBLE] = call.callee_e164[0] != 0
     row[CALLER_ANONYMOUS] = is_anonymous(call)

@@ -14,7 +14,12 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from capture.index cimport NO_SLOT, Index, index_find, index_free, index_init, index_insert, index_key, index_remove
+from capture.index cimport (
+    NO_SLOT, Index, index_find, index_free, index_home, index_init, index_insert, index_key, index_remove,
+)
+
+cdef extern from *:
+    void prefetch "__builtin_prefetch"(const void* address) noexcept nogil
 
 cdef enum:
     EARNING_EVENTS = 4
@@ -50,6 +55,11 @@ cdef inline void slots_free(SlotTable* table) noexcept nogil:
     free(table.generations)
     free(table.lives)
     memset(table, 0, sizeof(SlotTable))
+
+
+cdef inline void slots_prefetch(const SlotTable* table, uint64_t key) noexcept nogil:
+    """Has memory bring the place of a key while there is other work to do."""
+    prefetch(&table.index.entries[index_home(&table.index, index_key(key))])
 
 
 cdef inline int32_t slots_find(const SlotTable* table, uint64_t key) noexcept nogil:

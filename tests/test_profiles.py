@@ -333,7 +333,7 @@ def test_a_response_to_invite_is_counted_at_the_end_of_its_call():
 
 
 def test_a_profile_fits_its_bound():
-    assert PROFILE_BYTES == {"caller": 496, "callee": 296, "source": 976}, "kernels/behaviour.pxd says so"
+    assert PROFILE_BYTES == {"caller": 496, "callee": 296, "source": 968}, "kernels/behaviour.pxd says so"
     assert max(PROFILE_BYTES["caller"], PROFILE_BYTES["callee"]) <= 512
     assert PROFILE_BYTES["source"] <= 1024
 
