@@ -38,7 +38,9 @@ from kernels.rows cimport (
     MOST_EVENTS, MOST_SECONDS, call_features, call_source_features, caller_features, clipped, seconds_between,
     source_features,
 )
-from kernels.slots cimport slots_earn, slots_find, slots_free, slots_holds, slots_init, slots_prefetch, slots_take
+from kernels.slots cimport (
+    prefetch_all, slots_earn, slots_find, slots_free, slots_holds, slots_init, slots_prefetch, slots_take,
+)
 
 cdef extern from *:
     """
@@ -214,35 +216,36 @@ cdef class Profiles:
     cdef void on_setup(self, Call* call, int64_t now_ns) noexcept nogil:
         cdef uint64_t number = dialled_number(call)
         cdef SourceProfile* source
-        cdef CallerProfile* caller
-        cdef CalleeProfile* callee
+        cdef CallerProfile* caller = NULL
+        cdef CalleeProfile* callee = NULL
         slots_prefetch(&self.callers, call.caller_key)
         slots_prefetch(&self.callees, call.callee_key)
         pairs_prefetch(&self.pairs, pair_key(call.callee_key, call.caller_key))
         pairs_prefetch(&self.pairs, pair_key(call.caller_key, call.callee_key))
         read_route(call, number, self.secret)
-        source = self._take_source(&call.source.address, now_ns, &call.source_profile)
-        call.source_generation = self.sources.generations[call.source_profile]
-        source_attempt(source, call, now_ns)
-        slots_earn(&self.sources, call.source_profile, source.requests)
-        if call.range_hash:
-            heavy_add(&self.ranges[range_table(call.range_hash)], heavy_key(call.range_hash), now_ns, HALF_LIFE_HOUR_S)
         call.caller_profile = call.callee_profile = NO_SLOT
         call.caller_generation = call.callee_generation = 0
         call.call_back = CALL_BACK_NONE
         if call.callee_length:
             callee = self._take_callee(call.callee_key, now_ns, &call.callee_profile)
             call.callee_generation = self.callees.generations[call.callee_profile]
+        if not is_anonymous(call):
+            caller = self._take_caller(call.caller_key, now_ns, &call.caller_profile)
+            call.caller_generation = self.callers.generations[call.caller_profile]
+        source = self._take_source(&call.source.address, now_ns, &call.source_profile)
+        call.source_generation = self.sources.generations[call.source_profile]
+        source_attempt(source, call, now_ns)
+        slots_earn(&self.sources, call.source_profile, source.requests)
+        if call.range_hash:
+            heavy_add(&self.ranges[range_table(call.range_hash)], heavy_key(call.range_hash), now_ns, HALF_LIFE_HOUR_S)
+        if callee != NULL:
             callee_attempt(callee, call, now_ns)
             slots_earn(&self.callees, call.callee_profile, callee.calls)
-        if is_anonymous(call):
-            return
-        caller = self._take_caller(call.caller_key, now_ns, &call.caller_profile)
-        call.caller_generation = self.callers.generations[call.caller_profile]
-        caller_attempt(caller, call, number, now_ns)
-        slots_earn(&self.callers, call.caller_profile, caller.calls)
-        if call.callee_length and call.callee_key != call.caller_key:
-            self._reciprocity(call, caller, now_ns)
+        if caller != NULL:
+            caller_attempt(caller, call, number, now_ns)
+            slots_earn(&self.callers, call.caller_profile, caller.calls)
+            if callee != NULL and call.callee_key != call.caller_key:
+                self._reciprocity(call, caller, now_ns)
 
     cdef void _reciprocity(self, Call* call, CallerProfile* caller, int64_t now_ns) noexcept nogil:
         """Whether the call returns one, which is then credited to both; and notes it, to be returned itself."""
@@ -377,7 +380,9 @@ cdef class Profiles:
         cdef CallerProfile* profile
         slot[0] = slots_find(&self.callers, key)
         if slot[0] != NO_SLOT:
-            return &self.caller_profiles[slot[0]]
+            profile = &self.caller_profiles[slot[0]]
+            prefetch_all(profile, sizeof(CallerProfile))
+            return profile
         slot[0] = slots_take(&self.callers, key)
         profile = &self.caller_profiles[slot[0]]
         memset(profile, 0, sizeof(CallerProfile))
@@ -388,7 +393,9 @@ cdef class Profiles:
         cdef CalleeProfile* profile
         slot[0] = slots_find(&self.callees, key)
         if slot[0] != NO_SLOT:
-            return &self.callee_profiles[slot[0]]
+            profile = &self.callee_profiles[slot[0]]
+            prefetch_all(profile, sizeof(CalleeProfile))
+            return profile
         slot[0] = slots_take(&self.callees, key)
         profile = &self.callee_profiles[slot[0]]
         memset(profile, 0, sizeof(CalleeProfile))

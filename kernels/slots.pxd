@@ -25,6 +25,7 @@ cdef enum:
     EARNING_EVENTS = 4
     MAX_LIVES = 15
     SEARCH_STEPS = 64
+    CACHE_LINE = 64
 
 cdef struct SlotTable:
     Index index
@@ -60,6 +61,13 @@ cdef inline void slots_free(SlotTable* table) noexcept nogil:
 cdef inline void slots_prefetch(const SlotTable* table, uint64_t key) noexcept nogil:
     """Has memory bring the place of a key while there is other work to do."""
     prefetch(&table.index.entries[index_home(&table.index, index_key(key))])
+
+
+cdef inline void prefetch_all(const void* data, size_t size) noexcept nogil:
+    """The same of all cache lines of a profile."""
+    cdef size_t i
+    for i in range((size + CACHE_LINE - 1) // CACHE_LINE):
+        prefetch(<const char*>data + i * CACHE_LINE)
 
 
 cdef inline int32_t slots_find(const SlotTable* table, uint64_t key) noexcept nogil:
