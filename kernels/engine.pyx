@@ -393,7 +393,7 @@ cdef class Engine:
             "rtp_streams": self.media.rtp_streams,
             "flagged": self.flagged,
             "watched": self.watched,
-            "evicted": self.evicted + self.media.evicted + self.profiles.callers.evicted
-            + self.profiles.callees.evicted + self.profiles.sources.evicted + self.streams.totals.evicted + self.decoder.fragments.counters.evicted,
+            "evicted": self.evicted + self.media.evicted + self.profiles.callers.evicted + self.profiles.callees.evicted
+            + self.profiles.sources.evicted + self.streams.totals.evicted + self.decoder.fragments.counters.evicted,
             "capture_span_s": (self.last_ns - self.first_ns) / 1e9,
         }

@@ -25,11 +25,12 @@ cdef class Profiles:
     cdef CalleeProfile no_callee
     cdef SourceProfile no_source
     cdef PairTable pairs                # who called whom
-    cdef Heavy* ranges                  # called ranges, half-life 1 hour: RANGE_TABLES tables, a range is in one of them
+    cdef Heavy* ranges                  # called ranges, half-life 1 hour: each is in one of RANGE_TABLES tables
     cdef uint64_t secret
 
-    # The call's first INVITE: finds or makes the profiles, notes the attempt, sets call.*_profile and
-    # call.*_generation, and where it goes (call.range_hash, price, abroad, call_back). A caller who withholds the number has no profile; nor has an empty callee.
+    # The call's first INVITE: finds or makes the profiles, notes the attempt, and sets call.*_profile and
+    # call.*_generation, and where it goes: call.range_hash, price, abroad and call_back. A caller who withholds the
+    # number has no profile, and nor has an empty callee.
     cdef void on_setup(self, Call* call, int64_t now_ns) noexcept nogil
     cdef void on_answer(self, Call* call, int64_t now_ns) noexcept nogil
     # The call reached its end state (call.state, times and status_code are set).

@@ -73,6 +73,13 @@ cdef void read_route(Call* call, uint64_t number, uint64_t secret) noexcept nogi
         call.abroad = ABROAD_YES if home.country != destination.country else ABROAD_NO
 
 
+cdef inline uint64_t callee_key(const Call* call, uint64_t secret) noexcept nogil:
+    """A name is only a name where the call goes: two exchanges may each have an extension 100."""
+    if call.callee_e164[0]:
+        return call.callee_key
+    return hash_mix(call.callee_key, address_hash(&call.destination.address, secret))
+
+
 cdef inline uint64_t range_table(uint64_t range_hash) noexcept nogil:
     """Which of the tables a range is in: by the half of its hash that is not its key there."""
     return (range_hash >> 32) % RANGE_TABLES
@@ -215,11 +222,12 @@ cdef class Profiles:
 
     cdef void on_setup(self, Call* call, int64_t now_ns) noexcept nogil:
         cdef uint64_t number = dialled_number(call)
+        cdef uint64_t called = callee_key(call, self.secret)
         cdef SourceProfile* source
         cdef CallerProfile* caller = NULL
         cdef CalleeProfile* callee = NULL
         slots_prefetch(&self.callers, call.caller_key)
-        slots_prefetch(&self.callees, call.callee_key)
+        slots_prefetch(&self.callees, called)
         pairs_prefetch(&self.pairs, pair_key(call.callee_key, call.caller_key))
         pairs_prefetch(&self.pairs, pair_key(call.caller_key, call.callee_key))
         read_route(call, number, self.secret)
@@ -227,7 +235,7 @@ cdef class Profiles:
         call.caller_generation = call.callee_generation = 0
         call.call_back = CALL_BACK_NONE
         if call.callee_length:
-            callee = self._take_callee(call.callee_key, now_ns, &call.callee_profile)
+            callee = self._take_callee(called, now_ns, &call.callee_profile)
             call.callee_generation = self.callees.generations[call.callee_profile]
         if not is_anonymous(call):
             caller = self._take_caller(call.caller_key, now_ns, &call.caller_profile)

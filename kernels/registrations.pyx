@@ -72,7 +72,8 @@ cdef void registration_features(const SourceProfile* profile, int64_t now_ns, fl
     row[SOURCE_REGISTERED_RATIO_DAY] = share(
         days, SOURCE_SUM_REGISTERED, SOURCE_SUM_REGISTER_RESPONSES, day, REGISTERED_RATIO)
     row[SOURCE_REFUSED_RATIO_DAY] = shrunk(
-        (days[SOURCE_SUM_FORBIDDEN] + days[SOURCE_SUM_NOT_FOUND]) * day, days[SOURCE_SUM_RESPONSES] * day, REFUSED_RATIO)
+        (days[SOURCE_SUM_FORBIDDEN] + days[SOURCE_SUM_NOT_FOUND]) * day, days[SOURCE_SUM_RESPONSES] * day,
+        REFUSED_RATIO)
     row[SOURCE_CREDENTIALS_RATIO_DAY] = share(
         days, SOURCE_SUM_CREDENTIALS, SOURCE_SUM_REGISTERS, day, CREDENTIALS_RATIO)
     row[SOURCE_WRONG_PASSWORDS_DAY] = clipped(

@@ -19,15 +19,15 @@ from kernels.profiles cimport Profiles
 CALL = np.dtype([
     ("caller_key", np.uint64), ("callee_key", np.uint64),
     ("invite_ns", np.int64), ("progress_ns", np.int64), ("ringing_ns", np.int64), ("early_media_ns", np.int64),
-    ("answer_ns", np.int64), ("end_ns", np.int64), ("status_code", np.uint16), ("state", np.uint8), ("source", np.uint8, 16),
-    ("caller_e164", "S15"), ("callee_e164", "S15"), ("caller", "S32"), ("callee", "S32"),
+    ("answer_ns", np.int64), ("end_ns", np.int64), ("status_code", np.uint16), ("state", np.uint8),
+    ("source", np.uint8, 16), ("caller_e164", "S15"), ("callee_e164", "S15"), ("caller", "S32"), ("callee", "S32"),
 ])
 
 # A request outside calls and its final response (status_code 0: none was seen). `method` is a SipMethod, `target_key` a
 # hash of where it went, `credentials` 1 when it brought some.
 REQUEST = np.dtype([
-    ("user_key", np.uint64), ("target_key", np.uint64), ("time_ns", np.int64), ("response_ns", np.int64), ("status_code", np.uint16),
-    ("method", np.uint8), ("credentials", np.uint8), ("source", np.uint8, 16),
+    ("user_key", np.uint64), ("target_key", np.uint64), ("time_ns", np.int64), ("response_ns", np.int64),
+    ("status_code", np.uint16), ("method", np.uint8), ("credentials", np.uint8), ("source", np.uint8, 16),
 ])
 
 cdef packed struct CallRecord:      # as CALL

@@ -102,8 +102,8 @@ BEHAVIOUR_CALL_FEATURES = (
     feature(
         "caller_reply_ratio",
         "ratio",
-        "Calls to numbers that had called the caller within a day before / calls, half-life 1 day. Numbers that are not "
-        "E.164 are not recognised in their other role.",
+        "Calls to numbers that had called the caller within a day before / calls, half-life 1 day. Numbers that are "
+        "not E.164 are not recognised in their other role.",
         "{value} of the caller's calls went to someone who had called before; typical is {typical}",
         unseen=0.1,
     ),
@@ -118,8 +118,8 @@ BEHAVIOUR_CALL_FEATURES = (
     feature(
         "call_back",
         "class",
-        "Whether the called number had called the caller within a day before: 0 no, 1 and its latest call was answered, "
-        "2 and it was not.",
+        "Whether the called number had called the caller within a day before: 0 no, 1 and its latest call was "
+        "answered, 2 and it was not.",
         "the call is a call-back: {value}; typical is {typical}",
         high=2.0,
         source="call",
@@ -142,7 +142,8 @@ BEHAVIOUR_CALL_FEATURES = (
         "",
         "The same of the called ranges of 10 000 numbers, spread over 24 bins by hash. NaN before the fourth call to a "
         "number of at least 7 digits.",
-        "the number ranges that the caller calls have an entropy of {value} bits (0 is one range); typical is {typical}",
+        "the number ranges that the caller calls have an entropy of {value} bits (0 is one range); typical is "
+        "{typical}",
         high=MOST_ENTROPY,
         unseen=NAN,
     ),

@@ -284,6 +284,15 @@ def test_a_source_of_calls_alone_is_looked_at(tmp_path):
     assert sources[-1, SOURCE_COLUMN["source_open_calls"]] == 5
 
 
+def test_an_extension_is_another_one_at_another_exchange(tmp_path):
+    tap = Tap()
+    for i, exchange in enumerate(("198.51.100.20", "198.51.100.21", "198.51.100.20")):
+        invite = sip_request("INVITE", callee="100", call_id=f"call-{i}", branch=f"b{i}")
+        tap.send(invite, destination=(exchange, 5060))
+    calls, _ = engine_rows(tap, tmp_path)
+    assert calls[:, CALL_COLUMN["callee_evidence"]].tolist() == [1, 1, 2]
+
+
 def test_early_media_is_timed_from_the_first_session_description(tmp_path):
     tap = Tap()
     tap.send(sip_request("INVITE", sdp=("192.0.2.10", 4000)))
