@@ -4,10 +4,14 @@ Nothing heavy is imported here: a command imports what it needs when it is calle
 a mistyped option and `sipwarden parse` do not wait for NumPy and a TFLite runtime.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+# NumPy's linear algebra is not used: starting its thread pool would cost more than a small capture does.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 app = typer.Typer(
     name="sipwarden",
@@ -69,6 +73,20 @@ def parse(
     from appliance.parse import run  # noqa: PLC0415
 
     raise typer.Exit(run(file, as_json))
+
+
+@app.command()
+def explain(
+    call_id: Annotated[str, typer.Argument(metavar="ID", help="The Call-ID.")],
+    file: Annotated[Path, typer.Option(metavar="CAPTURE", help="The capture that has the call.")],
+    config: Annotated[Path | None, typer.Option(metavar="F", help="Configuration file (TOML).")] = None,
+    bundle: Annotated[Path | None, typer.Option(metavar="DIR", help="As of `screen`.")] = None,
+    region: Annotated[str | None, typer.Option(metavar="CC", help="As of `screen`.")] = None,
+) -> None:
+    """Show one call of a capture: its ladder, its verdict, and the reasons."""
+    from appliance.explain import run  # noqa: PLC0415
+
+    raise typer.Exit(run(call_id, file, config_path=config, bundle=bundle, region=region))
 
 
 @app.command()

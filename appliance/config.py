@@ -45,7 +45,7 @@ class Limits(Section, frozen=True):
     streams: Entries = 16384
     tcp_connections: Entries = 8192
     tcp_bytes: Bytes = 64 << 20
-    block_packets: Packets = 4096
+    block_packets: Packets = 65536
 
 
 class Config(Section, frozen=True):

@@ -81,8 +81,8 @@ cdef struct Call:
     uint8_t phase                   # CallPhase
     uint8_t transport               # CallTransport
     uint8_t transaction_count
-    uint32_t transactions[CALL_TRANSACTIONS]      # hash of the top Via branch
-    uint16_t transaction_status[CALL_TRANSACTIONS] # final status, 0 while pending
+    uint32_t transactions[CALL_TRANSACTIONS]         # hash of the top Via branch
+    uint16_t transaction_status[CALL_TRANSACTIONS]   # final status, 0 while pending
     uint32_t dialogs[CALL_DIALOGS]                # hash of the tag of the side that was called
     uint8_t dialog_state[CALL_DIALOGS]            # DialogState, 0 for none
     # moments, ns since the epoch, 0 when not seen
@@ -163,11 +163,14 @@ cdef class CallTable:
     cdef int32_t _add(self, const Packet* packet, const SipMessage* message, uint64_t key, uint8_t transport,
                       int64_t now_ns) noexcept nogil
     cdef void _describe(self, Call* call, const Packet* packet, const SipMessage* message) noexcept nogil
-    cdef void _request(self, int32_t slot, const Packet* packet, const SipMessage* message, int64_t now_ns) noexcept nogil
-    cdef void _invite(self, int32_t slot, const Packet* packet, const SipMessage* message, int64_t now_ns) noexcept nogil
+    cdef void _request(self, int32_t slot, const Packet* packet, const SipMessage* message,
+                       int64_t now_ns) noexcept nogil
+    cdef void _invite(self, int32_t slot, const Packet* packet, const SipMessage* message,
+                      int64_t now_ns) noexcept nogil
     cdef void _ack(self, int32_t slot, const SipMessage* message, int64_t time_ns, int64_t now_ns) noexcept nogil
     cdef void _response(self, int32_t slot, const SipMessage* message, int64_t time_ns, int64_t now_ns) noexcept nogil
-    cdef void _invite_response(self, int32_t slot, const SipMessage* message, int64_t time_ns, int64_t now_ns) noexcept nogil
+    cdef void _invite_response(self, int32_t slot, const SipMessage* message, int64_t time_ns,
+                               int64_t now_ns) noexcept nogil
     cdef void _answer(self, int32_t slot, int64_t time_ns, int64_t now_ns) noexcept nogil
     cdef void _fail(self, int32_t slot, uint16_t status, int64_t time_ns, int64_t now_ns) noexcept nogil
     cdef void _bye(self, int32_t slot, const SipMessage* message, int64_t time_ns, int64_t now_ns) noexcept nogil

@@ -1,11 +1,11 @@
 # cython: language_level=3
 """The engine: one `nogil` pass that takes packets down to feature rows.
 
-`run` takes packets from a reader until its buffer is used up or a block is full. A block ends where the data
-says so: when the room for feature rows or for finished calls is used up, or after as many packets as the
-caller allows. Then the caller scores the rows, writes the verdicts back (`judge_calls`), reports the finished
-calls, calls `next_block`, and runs on. What a row holds depends only on the packets before it, and a call that
-is over keeps its slot until it was reported, outside the count of live calls. So every block size gives the
+`run` takes packets from a reader until its buffer is used up, and is called again, until a block is full. A block
+ends where the data says so: when the room for feature rows or for finished calls is used up, or after as many
+packets as the caller allows. Then the caller scores the rows, writes the verdicts back (`judge_calls`), reports the
+finished calls, calls `next_block`, and runs on. What a row holds depends only on the packets before it, and a call
+that is over keeps its slot until it was reported, outside the count of live calls. So every block size gives the
 same answers.
 """
 import numpy as np
@@ -16,7 +16,7 @@ from libc.stdlib cimport calloc, free
 from capture.decode cimport DECODED, Decoder
 from capture.hashing cimport hash_bytes
 from capture.index cimport NO_SLOT
-from capture.packet cimport PACKET_TRUNCATED, PROTOCOL_UDP, Address, endpoint_hash
+from capture.packet cimport PACKET_TRUNCATED, PROTOCOL_UDP, endpoint_hash
 from capture.records cimport RECORD_FOUND, RECORD_NEED_MORE, Record, RecordReader
 from capture.sdp cimport SdpSession, sdp_read
 from capture.sip cimport (
@@ -59,11 +59,12 @@ cdef inline bint is_early(const SipMessage* message) noexcept nogil:
 cdef class Engine:
     """All tables of the appliance and the pass over them.
 
-    Sizes are counts of entries; `region` is the home country (ISO 3166) or None; `secret` keys every hash.
+    Sizes are counts of entries, `block_packets` the most that a block takes; `region` is the home country (ISO 3166)
+    or None; `secret` keys every hash.
     """
 
     def __cinit__(self, *, uint32_t calls, uint32_t callers, uint32_t callees, uint32_t sources, uint32_t streams,
-                  uint32_t tcp_connections, uint64_t tcp_bytes, uint64_t secret, region=None):
+                  uint32_t tcp_connections, uint64_t tcp_bytes, uint32_t block_packets, uint64_t secret, region=None):
         self.secret = secret
         self.plan = Plan(region)
         self.decoder = Decoder(secret)
@@ -73,6 +74,7 @@ cdef class Engine:
         self.profiles = Profiles(callers, sources, callees, secret)
         self.stream_slot = NO_SLOT
         self.rows_capacity = BLOCK_ROWS
+        self.block_packets = self.block_end = block_packets
         self.call_features = np.zeros((BLOCK_ROWS, len(CALL_FEATURES)), np.float32)
         self.source_features = np.zeros((BLOCK_ROWS, len(SOURCE_FEATURES)), np.float32)
         self.call_rows = self.call_features
@@ -88,16 +90,16 @@ cdef class Engine:
 
     # -- the pass -----------------------------------------------------------------------------------------
 
-    def run(self, RecordReader reader, uint64_t packets):
-        """Takes at most `packets` packets. NEED_MORE, BLOCK or END."""
+    def run(self, RecordReader reader):
+        """Takes packets until the buffer is used up (NEED_MORE), the block is full (BLOCK), or the file is no longer
+        readable (END). A block goes on over many buffers: large batches cost the model less."""
         with nogil:
-            status = self._run(reader, packets)
+            status = self._run(reader)
         return status
 
-    cdef int _run(self, RecordReader reader, uint64_t packets) noexcept nogil:
+    cdef int _run(self, RecordReader reader) noexcept nogil:
         cdef Record record
         cdef int status
-        cdef uint64_t last = self.packets + packets
         while True:
             if self._full():
                 return RUN_BLOCK
@@ -109,7 +111,7 @@ cdef class Engine:
             if self.clock_ns >= self.next_flush_ns:
                 self._flush(self.clock_ns)
                 continue
-            if self.packets == last:
+            if self.packets == self.block_end:
                 return RUN_BLOCK
             status = reader.next(&record)
             if status != RECORD_FOUND:
@@ -349,6 +351,7 @@ cdef class Engine:
         self.calls.free_released()
         self.call_rows_count = 0
         self.source_rows_count = 0
+        self.block_end = self.packets + self.block_packets
 
     @property
     def call_block(self):

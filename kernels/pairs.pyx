@@ -2,8 +2,10 @@
 """Noting and finding pairs, and their Python face."""
 import numpy as np
 
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport free
 from libc.string cimport memset
+
+from capture.memory cimport table_calloc
 
 ENTRIES = PAIR_ENTRIES
 MEMORY_S = PAIR_MEMORY * 2.0**PAIR_TICK_BITS * 1e-9
@@ -14,7 +16,7 @@ cdef int pairs_init(PairTable* table, uint64_t pairs) noexcept nogil:
     while buckets * PAIR_ENTRIES < pairs:
         buckets <<= 1
     table.mask = buckets - 1
-    table.entries = <PairEntry*>calloc(buckets * PAIR_ENTRIES, sizeof(PairEntry))
+    table.entries = <PairEntry*>table_calloc(buckets * PAIR_ENTRIES, sizeof(PairEntry))
     return 0 if table.entries != NULL else -1
 
 

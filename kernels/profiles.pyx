@@ -9,11 +9,12 @@ import ipaddress
 
 from libc.math cimport NAN
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport free
 from libc.string cimport memset
 
 from capture.hashing cimport hash_mix
 from capture.index cimport NO_SLOT
+from capture.memory cimport table_calloc
 from capture.packet cimport Address, address_hash, address_is_v4
 from capture.sip cimport METHOD_INVITE, METHOD_OPTIONS, METHOD_REGISTER
 from kernels.behaviour cimport *
@@ -196,10 +197,10 @@ cdef class Profiles:
         if not all(1 <= size <= MAX_PROFILES for size in sizes):
             raise ValueError(f"callers, sources, callees: expected 1..{MAX_PROFILES}, got {sizes}")
         self.secret = secret
-        self.callee_profiles = <CalleeProfile*>calloc(callees, sizeof(CalleeProfile))
-        self.ranges = <Heavy*>calloc(RANGE_TABLES, sizeof(Heavy))
-        self.caller_profiles = <CallerProfile*>calloc(callers, sizeof(CallerProfile))
-        self.source_profiles = <SourceProfile*>calloc(sources, sizeof(SourceProfile))
+        self.callee_profiles = <CalleeProfile*>table_calloc(callees, sizeof(CalleeProfile))
+        self.ranges = <Heavy*>table_calloc(RANGE_TABLES, sizeof(Heavy))
+        self.caller_profiles = <CallerProfile*>table_calloc(callers, sizeof(CallerProfile))
+        self.source_profiles = <SourceProfile*>table_calloc(sources, sizeof(SourceProfile))
         if (slots_init(&self.callers, callers) != 0 or slots_init(&self.sources, sources) != 0
                 or slots_init(&self.callees, callees) != 0):
             raise MemoryError("profiles: no memory for the index")

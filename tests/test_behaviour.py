@@ -260,12 +260,11 @@ def test_rejected_calls_leave_a_callee_without_an_answer():
 
 def engine_rows(tap, folder):
     """(call rows, source rows) that an engine makes of a tap."""
-    engine = Engine(
-        calls=64, callers=64, callees=64, sources=64, streams=64, tcp_connections=8, tcp_bytes=1 << 20, secret=1
-    )
+    sizes = {"calls": 64, "callers": 64, "callees": 64, "sources": 64, "streams": 64, "tcp_connections": 8}
+    engine = Engine(**sizes, tcp_bytes=1 << 20, block_packets=4096, secret=1)
     calls, sources = [], []
     with CaptureFile(tap.write(folder / "tap.pcap")) as file:
-        while engine.run(file.reader, 4096) == BLOCK or file.fill():
+        while engine.run(file.reader) == BLOCK or file.fill():
             calls.append(engine.call_block.copy())
             sources.append(engine.source_block.copy())
             engine.next_block()

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernels.profiles import PROFILE_BYTES, Profiles
-from kernels.replay import CALL, REQUEST, replay_calls, replay_requests
 
 from kernels import destination, reference, replay
+from kernels.profiles import PROFILE_BYTES, Profiles
+from kernels.replay import CALL, REQUEST, replay_calls, replay_requests
 from kernels.schema import CALL_FEATURES, SOURCE_FEATURES
 
 SETUP, ANSWER, END = range(3)
