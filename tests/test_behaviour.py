@@ -4,9 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernels.engine import BLOCK, Engine
-from kernels.profiles import Profiles
-from kernels.replay import REQUEST, replay_requests
 from tap import Tap, sip
 from tap import request as sip_request
 from tap import response as sip_response
@@ -28,6 +25,9 @@ from test_profiles import (
 )
 
 from capture.file import CaptureFile
+from kernels.engine import BLOCK, Engine
+from kernels.profiles import Profiles
+from kernels.replay import REQUEST, replay_requests
 
 VICTIM = "442079460123"
 
@@ -258,10 +258,10 @@ def test_rejected_calls_leave_a_callee_without_an_answer():
 # -- through the engine ---------------------------------------------------------------------------------------
 
 
-def engine_rows(tap, folder):
+def engine_rows(tap, folder, block_packets=4096):
     """(call rows, source rows) that an engine makes of a tap."""
     sizes = {"calls": 64, "callers": 64, "callees": 64, "sources": 64, "streams": 64, "tcp_connections": 8}
-    engine = Engine(**sizes, tcp_bytes=1 << 20, block_packets=4096, secret=1)
+    engine = Engine(**sizes, tcp_bytes=1 << 20, block_packets=block_packets, secret=1)
     calls, sources = [], []
     with CaptureFile(tap.write(folder / "tap.pcap")) as file:
         while engine.run(file.reader) == BLOCK or file.fill():
@@ -314,3 +314,18 @@ def test_credentials_are_read_from_either_header_field(header, want, tmp_path):
     _, sources = engine_rows(tap, tmp_path)
     assert sources[-1, SOURCE_COLUMN["source_wrong_passwords_day"]] == pytest.approx(want, abs=1e-3)
     assert sources[-1, SOURCE_COLUMN["source_targets_day"]] == pytest.approx(1, abs=0.1)
+
+
+def test_rows_do_not_depend_on_how_many_packets_a_block_takes(tmp_path):
+    tap = Tap()
+    for i in range(6):
+        fields = {"call_id": f"register-{i}", "branch": f"r{i}", "method": "REGISTER"}
+        tap.send(sip("REGISTER sip:example.net SIP/2.0", extra=("Authorization: Digest",) * (i % 2), **fields))
+        tap.reply(sip(f"SIP/2.0 {(401, 200)[i % 2]} Reason", to_tag="x", **fields))
+        fields = {"call_id": f"call-{i}", "branch": f"b{i}"}
+        tap.send(sip_request("INVITE", **fields))
+        tap.reply(sip_response(486, to_tag="bob", **fields))
+        tap.send(sip_request("ACK", to_tag="bob", **fields))
+    for one, other in zip(engine_rows(tap, tmp_path, 1), engine_rows(tap, tmp_path), strict=True):
+        assert len(one) > 5
+        np.testing.assert_array_equal(one, other)

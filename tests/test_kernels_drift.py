@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from kernels.drift import Drift, population_stability
 
 from kernels import reference_behaviour
+from kernels.drift import Drift, population_stability
 
 COUNTS = arrays.arrays(np.float64, (3, 5), elements=st.floats(0, 1e9))
 KNOTS = np.array([[0.0, 1.0, 1.0, 4.0], [-5.0, -1.0, 0.0, 7.5]], np.float32)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernels.pairs import MEMORY_S, Pairs
 
 from kernels import pairs, reference_behaviour
+from kernels.pairs import MEMORY_S, Pairs
 
 SECOND = 10**9
 START = 1_700_000_000 * SECOND
