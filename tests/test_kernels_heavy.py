@@ -23,6 +23,7 @@ def exact(keys, times_ns, key=None):
     return weights[keys == key].sum() if key is not None else weights.sum()
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_running_amounts_are_those_of_the_twin(steps):
     keys, times_ns = stream(steps)
