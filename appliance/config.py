@@ -40,6 +40,7 @@ class Limits(Section, frozen=True):
 
     calls: Entries = 65536
     callers: Entries = 131072
+    callees: Entries = 131072
     sources: Entries = 16384
     streams: Entries = 16384
     tcp_connections: Entries = 8192

@@ -74,6 +74,7 @@ class Pipeline:
         self.engine = Engine(
             calls=limits.calls,
             callers=limits.callers,
+            callees=limits.callees,
             sources=limits.sources,
             streams=limits.streams,
             tcp_connections=limits.tcp_connections,

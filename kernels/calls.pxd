@@ -91,6 +91,7 @@ cdef struct Call:
     int64_t invite_ns
     int64_t progress_ns             # first response other than 100 and challenges (RFC 6076 4.3)
     int64_t ringing_ns              # first 101..199
+    int64_t early_media_ns          # first 101..199 with a session description: audio before the answer
     int64_t answer_ns               # first 2xx to INVITE
     int64_t end_ns                  # BYE, CANCEL, or the final response that ended it
     uint32_t messages
@@ -98,9 +99,16 @@ cdef struct Call:
     uint64_t caller_key             # hash of the caller's number (E.164 digits when known, else as sent)
     uint64_t callee_key
     int32_t caller_profile          # slot in Profiles, NO_SLOT when none
+    int32_t callee_profile
     int32_t source_profile
     uint32_t caller_generation      # a slot that was evicted and reused has another generation
+    uint32_t callee_generation
     uint32_t source_generation
+    # what profiles made of it when it began
+    uint64_t range_hash             # of the block of numbers called, 0 for none
+    uint8_t price                   # PriceClass of the callee as the caller sees it
+    uint8_t abroad                  # Abroad of kernels/parties.pxd
+    uint8_t call_back               # CallBack of kernels/profiles.pxd
     # the verdict so far
     float score
     uint32_t fraud_types            # bit per type, models/fraud_types.py

@@ -156,7 +156,7 @@ cdef class CallTable:
         call.transport = transport
         call.first_ns = packet.time_ns
         call.deadline_ns = now_ns + PATIENCE_NS[PHASE_SETUP]
-        call.caller_profile = call.source_profile = NO_SLOT
+        call.caller_profile = call.callee_profile = call.source_profile = NO_SLOT
         call.from_tag = span_hash(message, message.from_tag, self.secret)
         call.invite_cseq = message.cseq
         self._describe(call, packet, message)
@@ -237,7 +237,7 @@ cdef class CallTable:
             call.transaction_count = 0
             if call.state > CALL_ANSWERED and not call.seen & SEEN_2XX:
                 call.state = CALL_TRYING
-                call.progress_ns = call.ringing_ns = call.end_ns = 0
+                call.progress_ns = call.ringing_ns = call.early_media_ns = call.end_ns = 0
                 self._move(slot, PHASE_SETUP, now_ns)
         self._transaction(call, message, True)
 

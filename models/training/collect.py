@@ -22,6 +22,7 @@ from simulator.simulation import run
 LIMITS = {
     "calls": 65536,
     "callers": 131072,
+    "callees": 131072,
     "sources": 16384,
     "streams": 1024,
     "tcp_connections": 1024,
