@@ -3,7 +3,9 @@
 import ipaddress
 from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime
+from functools import reduce
 from multiprocessing import get_context
+from operator import or_
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -68,7 +70,7 @@ class Collector:
             labels = self.sources.get(address)
             if labels is not None:
                 begun = [label for label in labels if nanoseconds(label["first"]) <= time_ns]
-                types = int(np.bitwise_or.reduce([truth(label) for label in begun], initial=0))
+                types = reduce(or_, (truth(label) for label in begun), 0)
                 worst = max(labels, key=truth)
                 self._take("source", row, address, worst["source"], types, time_ns, worst)
 
