@@ -5,6 +5,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from capture.index cimport Index
 from capture.packet cimport Endpoint, Packet
 from capture.sip cimport SipMessage
+from kernels.fingerprint cimport Signalling
+from kernels.identity cimport Identity
 from kernels.numbers cimport NumberPlan
 
 cdef enum CallState:        # the names of the contract, in the same order as STATE_NAMES
@@ -101,6 +103,8 @@ cdef struct Call:
     int32_t source_profile
     uint32_t caller_generation      # a slot that was evicted and reused has another generation
     uint32_t source_generation
+    Signalling signalling           # of the first INVITE; all zero while that was not seen
+    Identity identity
     # the verdict so far
     float score
     uint32_t fraud_types            # bit per type, models/fraud_types.py

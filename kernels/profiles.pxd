@@ -5,6 +5,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint64_t
 from capture.packet cimport Address
 from kernels.behaviour cimport CallerProfile, SourceProfile
 from kernels.calls cimport Call
+from kernels.signalling cimport Style
 from kernels.slots cimport SlotTable
 
 cdef class Profiles:
@@ -12,6 +13,9 @@ cdef class Profiles:
     cdef SlotTable sources
     cdef CallerProfile* caller_profiles
     cdef SourceProfile* source_profiles
+    cdef Style* styles                  # of sources, by the same slots
+    cdef Style no_style                 # never written to
+    cdef uint64_t gateway_signs         # seen so far
     cdef CallerProfile no_caller        # never written to: what a row says of a caller that is not known
     cdef SourceProfile no_source
     cdef uint64_t secret
@@ -28,6 +32,8 @@ cdef class Profiles:
     # The response to it; `source` is who had asked. Responses to INVITE are left to on_end.
     cdef void on_response(self, const Address* source, uint8_t method, uint16_t status_code,
                           int64_t now_ns) noexcept nogil
+    # An address has shown a GatewaySign of kernels/signalling.pxd.
+    cdef void on_gateway_sign(self, const Address* source, uint8_t sign, int64_t now_ns) noexcept nogil
     # Rows are read after the event that they are about. They change nothing that a later row says.
     cdef void call_row(self, const Call* call, int stage, int64_t now_ns, float* row) noexcept nogil
     cdef void source_row(self, int32_t slot, int64_t now_ns, float* row) noexcept nogil
@@ -37,5 +43,6 @@ cdef class Profiles:
     cdef CallerProfile* caller_of(self, const Call* call) noexcept nogil
     cdef SourceProfile* source_of(self, const Call* call) noexcept nogil
 
+    cdef void _style_row(self, const Call* call, int64_t now_ns, float* row) noexcept nogil
     cdef CallerProfile* _take_caller(self, uint64_t key, int64_t now_ns, int32_t* slot) noexcept nogil
     cdef SourceProfile* _take_source(self, const Address* address, int64_t now_ns, int32_t* slot) noexcept nogil

@@ -24,6 +24,9 @@ from kernels.parties cimport dialled_number, is_anonymous, is_successor
 from kernels.rows cimport (
     MOST_SECONDS, call_features, call_source_features, caller_features, clipped, seconds_between, source_features,
 )
+from kernels.signalling cimport (
+    Style, style_attempt, style_call_features, style_sign, style_source_features,
+)
 from kernels.slots cimport slots_earn, slots_find, slots_free, slots_holds, slots_init, slots_take
 
 cdef extern from *:
@@ -186,7 +189,7 @@ cdef object address_text(const Address* address):
 cdef class Profiles:
     """Profiles(callers=131072, sources=16384, secret=0): everything that is remembered of behaviour.
 
-    callers, sources: how many of each are kept at most, 1..2^24; with the index, memory is about 480 and 670 bytes for
+    callers, sources: how many of each are kept at most, 1..2^24; with the index, memory is about 480 and 840 bytes for
     each that was ever in use. secret: keys the hash of addresses.
     Raises ValueError on an impossible size, MemoryError when memory is refused.
     """
@@ -197,9 +200,10 @@ cdef class Profiles:
         self.secret = secret
         self.caller_profiles = <CallerProfile*>calloc(callers, sizeof(CallerProfile))
         self.source_profiles = <SourceProfile*>calloc(sources, sizeof(SourceProfile))
+        self.styles = <Style*>calloc(sources, sizeof(Style))
         if slots_init(&self.callers, callers) != 0 or slots_init(&self.sources, sources) != 0:
             raise MemoryError("profiles: no memory for the index")
-        if self.caller_profiles == NULL or self.source_profiles == NULL:
+        if self.caller_profiles == NULL or self.source_profiles == NULL or self.styles == NULL:
             raise MemoryError(f"profiles: no memory for {callers} callers and {sources} sources")
 
     def __dealloc__(self):
@@ -207,6 +211,7 @@ cdef class Profiles:
         slots_free(&self.sources)
         free(self.caller_profiles)
         free(self.source_profiles)
+        free(self.styles)
 
     # -- events -----------------------------------------------------------------------------------------------
 
@@ -217,6 +222,8 @@ cdef class Profiles:
         route_of(call, &route)
         call.source_generation = self.sources.generations[call.source_profile]
         source_attempt(source, call, &route, now_ns)
+        style_attempt(&self.styles[call.source_profile], call, now_ns)
+        self.gateway_signs += call.signalling.acrypt
         slots_earn(&self.sources, call.source_profile, source.requests)
         call.caller_profile = NO_SLOT
         call.caller_generation = 0
@@ -280,6 +287,12 @@ cdef class Profiles:
             if status_code < 300:
                 count_source(profile, SOURCE_SUM_REGISTERED)
 
+    cdef void on_gateway_sign(self, const Address* source, uint8_t sign, int64_t now_ns) noexcept nogil:
+        cdef int32_t slot
+        self._take_source(source, now_ns, &slot)
+        style_sign(&self.styles[slot], sign, now_ns)
+        self.gateway_signs += 1
+
     # -- rows -------------------------------------------------------------------------------------------------
 
     cdef void call_row(self, const Call* call, int stage, int64_t now_ns, float* row) noexcept nogil:
@@ -288,10 +301,24 @@ cdef class Profiles:
         caller_features(caller if caller != NULL else &self.no_caller, now_ns, row)
         call_source_features(source if source != NULL else &self.no_source, now_ns, row)
         call_features(call, stage, now_ns, row)
+        self._style_row(call, now_ns, row)
+
+    cdef void _style_row(self, const Call* call, int64_t now_ns, float* row) noexcept nogil:
+        cdef const Style* style = &self.no_style
+        cdef const Style* callee = &self.no_style
+        cdef int32_t slot
+        if self.source_of(call) != NULL:
+            style = &self.styles[call.source_profile]
+        if self.gateway_signs:              # else there is nothing to find
+            slot = slots_find(&self.sources, address_hash(&call.destination.address, self.secret))
+            if slot != NO_SLOT:
+                callee = &self.styles[slot]
+        style_call_features(style, callee, call, now_ns, row)
 
     cdef void source_row(self, int32_t slot, int64_t now_ns, float* row) noexcept nogil:
         cdef SourceProfile* profile = &self.source_profiles[slot]
         source_features(profile, now_ns, row)
+        style_source_features(&self.styles[slot], now_ns, row)
         profile.row_requests = profile.requests
         profile.row_ns = profile.last_ns
 
@@ -336,6 +363,8 @@ cdef class Profiles:
         slot[0] = slots_take(&self.sources, key)
         profile = &self.source_profiles[slot[0]]
         memset(profile, 0, sizeof(SourceProfile))
+        memset(&self.styles[slot[0]], 0, sizeof(Style))
+        self.styles[slot[0]].updated_ns = now_ns
         profile.updated_ns = profile.first_ns = profile.last_ns = now_ns
         profile.address = address[0]
         return profile

@@ -6,7 +6,9 @@ nothing here is used when screening.
 
 import numpy as np
 
-from kernels.schema import CALL_FEATURES, MOST_EVIDENCE, MOST_SECONDS, SOURCE_FEATURES
+from kernels import reference_signalling
+from kernels.feature import MOST_EVIDENCE, MOST_SECONDS
+from kernels.schema import CALL_FEATURES, SOURCE_FEATURES
 
 HALF_LIVES_S = np.array([60.0, 3600.0, 86400.0])
 COUNT_FLOOR = 1e-12
@@ -252,6 +254,7 @@ def call_rows(calls, prices, countries):
             )
             source.keys.append((now, "callers", key))
             source.note(now, calls=1)
+            reference_signalling.note_countries(source, now, countries[i])
             open_calls[key] = open_calls.get(key, 0) + 1
         elif stage == 1:
             caller.note(now, settled=1, answered=1)
@@ -259,6 +262,7 @@ def call_rows(calls, prices, countries):
             caller_end(caller, call)
             open_calls[key] = max(0, open_calls[key] - 1)
         row = caller_row(caller, open_calls[key], now) | call_part(call, stage, prices[i], countries[i])
+        row |= reference_signalling.call_row(source, now, countries[i])
         row["source_calls_hour"] = source.sum("calls", now, 3600.0)
         row["source_callers_ratio"] = source.distinct_ratio("callers", now)
         rows[i, stage] = [row.get(feature.name, np.nan) for feature in CALL_FEATURES]
@@ -290,6 +294,7 @@ def source_row(history, now):
         "source_high_cost_hour": 0.0,
         "source_interval_mean_s": np.minimum(mean_s, MOST_SECONDS),
         "source_interval_cv": cv,
+        **reference_signalling.UNREAD_SOURCE,
     }
 
 

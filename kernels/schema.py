@@ -10,85 +10,30 @@ raised when the computation of a feature changes.
 
 import hashlib
 import math
-from dataclasses import dataclass
 
-SETUP, ANSWER, END = "setup", "answer", "end"
-
-NAN = math.nan
-MOST_EVENTS = 1e6
-MOST_SECONDS = 86400.0
-MOST_EVIDENCE = 32.0
-MOST_CV = 6.0  # above sqrt(31): the cadence remembers 32 intervals
-
-YES_NO = ("no", "yes")
-PRICE_CLASSES = ("ordinary", "high-cost country", "satellite or international network", "premium rate")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Feature:
-    """One entry of a row: float32, in low..high, or NaN where `meaning` says so."""
-
-    name: str
-    unit: str  # calls, requests, numbers, users, s, ratio, flag, class, or empty for a pure number
-    meaning: str
-    reason: str  # a sentence with {value} and {typical}
-    low: float = 0.0
-    high: float
-    group: str = "call"  # which row: call or source
-    source: str = "caller"  # whose: of the caller's profile, of the address' profile (source), of the call
-    moment: str = SETUP  # NaN before
-    unseen: float = 0.0  # what it is without any evidence: the prior, or NaN
-    words: tuple[str, ...] = ()  # of the values of a flag or class
-    revision: int = 1
-
-    def text(self, value: float) -> str:
-        """A value as a person reads it."""
-        if math.isnan(value):
-            return "not known"
-        if self.words:
-            return self.words[min(max(round(value), 0), len(self.words) - 1)]
-        if self.unit == "ratio":
-            return f"{100 * value:.0f} %"
-        if self.unit == "s":
-            return f"{value:.1f} s" if value < 100 else f"{value:.0f} s"
-        if self.unit == "":
-            return f"{value:.2f}"
-        return f"{value:.1f}".removesuffix(".0") if value < 10 else f"{value:.0f}"
-
-    def sentence(self, value: float, typical: float) -> str:
-        """The reason in plain words: what was seen, and what is typical."""
-        return self.reason.format(value=self.text(value), typical=self.text(typical))
-
-
-MOST = {"ratio": 1.0, "flag": 1.0, "s": MOST_SECONDS}
-
-
-def _feature(name: str, unit: str, meaning: str, reason: str, **more) -> Feature:
-    return Feature(
-        name=name, unit=unit, meaning=meaning, reason=reason, **{"high": MOST.get(unit, MOST_EVENTS), **more}
-    )
-
+from kernels.feature import ANSWER, END, MOST_CV, MOST_EVIDENCE, NAN, PRICE_CLASSES, YES_NO, Feature, feature
+from kernels.schema_signalling import SIGNALLING_CALL_FEATURES, SIGNALLING_SOURCE_FEATURES
 
 CALL_FEATURES = (
-    _feature(
+    feature(
         "caller_calls_minute",
         "calls",
         "Calls attempted by the caller, decayed with a half-life of 1 minute.",
         "attempted about {value} calls within a minute or two; typical is {typical}",
     ),
-    _feature(
+    feature(
         "caller_calls_hour",
         "calls",
         "The same with a half-life of 1 hour.",
         "attempted about {value} calls within an hour or two; typical is {typical}",
     ),
-    _feature(
+    feature(
         "caller_calls_day",
         "calls",
         "The same with a half-life of 1 day.",
         "attempted about {value} calls within a day or two; typical is {typical}",
     ),
-    _feature(
+    feature(
         "caller_evidence",
         "calls",
         "Calls of the caller that were seen, this one included, at most 32: how much the other caller features can be "
@@ -96,103 +41,103 @@ CALL_FEATURES = (
         "{value} calls of this caller were seen (32 stands for more); typical is {typical}",
         high=MOST_EVIDENCE,
     ),
-    _feature(
+    feature(
         "caller_callees_hour",
         "numbers",
         "Different numbers called in the present half hour and the one before (HyperLogLog, standard error 13 %).",
         "called {value} different numbers within the hour; typical is {typical}",
     ),
-    _feature(
+    feature(
         "caller_callees_day",
         "numbers",
         "Different numbers called in the present 12 hours and the 12 before.",
         "called {value} different numbers within the day; typical is {typical}",
     ),
-    _feature(
+    feature(
         "caller_fan_out_ratio",
         "ratio",
         "Different numbers called / calls, over the same 12 to 24 hours.",
         "{value} of the calls went to a number not called before that day; typical is {typical}",
         unseen=0.5,
     ),
-    _feature(
+    feature(
         "caller_answer_ratio_hour",
         "ratio",
         "Answer-seizure ratio (ITU-T E.425): answered / calls whose outcome is known, half-life 1 hour.",
         "{value} of the caller's calls in the last hours were answered; typical is {typical}",
         unseen=0.6,
     ),
-    _feature(
+    feature(
         "caller_answer_ratio_day",
         "ratio",
         "The same with a half-life of 1 day.",
         "{value} of the caller's calls in the last days were answered; typical is {typical}",
         unseen=0.6,
     ),
-    _feature(
+    feature(
         "caller_short_ratio_hour",
         "ratio",
         "Calls shorter than 10 s / answered calls whose end was seen, half-life 1 hour.",
         "{value} of the answered calls in the last hours were over within 10 s; typical is {typical}",
         unseen=0.1,
     ),
-    _feature(
+    feature(
         "caller_short_ratio_day",
         "ratio",
         "The same with a half-life of 1 day.",
         "{value} of the answered calls in the last days were over within 10 s; typical is {typical}",
         unseen=0.1,
     ),
-    _feature(
+    feature(
         "caller_cancel_ratio_hour",
         "ratio",
         "Calls that the caller gave up before an answer / calls whose outcome is known, half-life 1 hour.",
         "hung up before an answer in {value} of the calls of the last hours; typical is {typical}",
         unseen=0.15,
     ),
-    _feature(
+    feature(
         "caller_cancel_ratio_day",
         "ratio",
         "The same with a half-life of 1 day.",
         "hung up before an answer in {value} of the calls of the last days; typical is {typical}",
         unseen=0.15,
     ),
-    _feature(
+    feature(
         "caller_busy_ratio_day",
         "ratio",
         "Calls refused as busy (486, 600) / calls whose outcome is known, half-life 1 day.",
         "{value} of the called numbers were busy; typical is {typical}",
         unseen=0.05,
     ),
-    _feature(
+    feature(
         "caller_not_found_ratio_day",
         "ratio",
         "Calls to numbers that do not exist (404, 410, 484, 604) / calls whose outcome is known, half-life 1 day.",
         "{value} of the called numbers do not exist; typical is {typical}",
         unseen=0.02,
     ),
-    _feature(
+    feature(
         "caller_cancel_ring_s",
         "s",
         "Mean time from ringing (from the INVITE when no ringing was seen) to the caller's giving up, half-life 1 day.",
         "lets it ring {value} before hanging up; typical is {typical}",
         unseen=20.0,
     ),
-    _feature(
+    feature(
         "caller_duration_mean_s",
         "s",
         "Mean duration of the caller's answered calls, half-life 1 day.",
         "the caller's calls last {value} on average; typical is {typical}",
         unseen=90.0,
     ),
-    _feature(
+    feature(
         "caller_interval_mean_s",
         "s",
         "Mean time between the caller's calls, over about the last 32. NaN before the second call.",
         "calls every {value} on average; typical is {typical}",
         unseen=NAN,
     ),
-    _feature(
+    feature(
         "caller_interval_cv",
         "",
         "Standard deviation / mean of these times. NaN before the third call.",
@@ -200,7 +145,7 @@ CALL_FEATURES = (
         high=MOST_CV,
         unseen=NAN,
     ),
-    _feature(
+    feature(
         "caller_burstiness",
         "",
         "Burstiness of the calls (Goh and Barabasi 2008, corrected for few events by Kim and Jo 2016): -1 regular, 0 "
@@ -210,45 +155,45 @@ CALL_FEATURES = (
         high=1.0,
         unseen=NAN,
     ),
-    _feature(
+    feature(
         "caller_successor_ratio",
         "ratio",
         "Calls to a number within 10 above or below the number called just before / calls, half-life 1 day.",
         "{value} of the calls went to the number next to the one before; typical is {typical}",
     ),
-    _feature(
+    feature(
         "caller_concurrency",
         "calls",
         "Calls of the caller that are being set up or talked on now.",
         "has {value} calls at the same time; typical is {typical}",
     ),
-    _feature(
+    feature(
         "caller_international_ratio",
         "ratio",
         "Calls to another country than the caller's / calls where both are known, half-life 1 day.",
         "{value} of the calls go abroad; typical is {typical}",
         unseen=0.05,
     ),
-    _feature(
+    feature(
         "caller_high_cost_hour",
         "calls",
         "Calls to premium, satellite or high-cost ranges (kernels/destination.pyx), half-life 1 hour.",
         "made about {value} calls to expensive ranges within hours; typical is {typical}",
     ),
-    _feature(
+    feature(
         "caller_high_cost_ratio",
         "ratio",
         "Calls to such ranges / calls, half-life 1 day.",
         "{value} of the calls go to expensive ranges; typical is {typical}",
     ),
-    _feature(
+    feature(
         "source_calls_hour",
         "calls",
         "Calls from the address that sent the INVITE, half-life 1 hour.",
         "about {value} calls came from the same address within hours; typical is {typical}",
         source="source",
     ),
-    _feature(
+    feature(
         "source_callers_ratio",
         "ratio",
         "Different callers / calls from that address over the same 12 to 24 hours.",
@@ -256,7 +201,7 @@ CALL_FEATURES = (
         source="source",
         unseen=0.5,
     ),
-    _feature(
+    feature(
         "callee_price_class",
         "class",
         "What the called range may cost, seen from the caller's country (kernels/destination.pyx): 0 ordinary, 1 "
@@ -267,7 +212,7 @@ CALL_FEATURES = (
         unseen=NAN,
         words=PRICE_CLASSES,
     ),
-    _feature(
+    feature(
         "call_international",
         "flag",
         "1 when the countries of caller and callee differ. NaN when one is not known.",
@@ -276,7 +221,7 @@ CALL_FEATURES = (
         unseen=NAN,
         words=YES_NO,
     ),
-    _feature(
+    feature(
         "caller_plausible",
         "flag",
         "1 when the caller's number is a possible E.164 number.",
@@ -284,7 +229,7 @@ CALL_FEATURES = (
         source="call",
         words=YES_NO,
     ),
-    _feature(
+    feature(
         "callee_plausible",
         "flag",
         "1 when the called number is a possible E.164 number.",
@@ -292,7 +237,7 @@ CALL_FEATURES = (
         source="call",
         words=YES_NO,
     ),
-    _feature(
+    feature(
         "caller_anonymous",
         "flag",
         "1 when the number is withheld (RFC 3323). Such a caller has no profile: the caller features are `unseen`.",
@@ -301,7 +246,7 @@ CALL_FEATURES = (
         unseen=1.0,
         words=YES_NO,
     ),
-    _feature(
+    feature(
         "post_dial_delay_s",
         "s",
         "INVITE to the first response other than 100 (RFC 6076 4.3.1). NaN when none was seen.",
@@ -310,7 +255,7 @@ CALL_FEATURES = (
         moment=ANSWER,
         unseen=NAN,
     ),
-    _feature(
+    feature(
         "ring_s",
         "s",
         "First ringing to the answer or the end. NaN when no ringing was seen.",
@@ -319,7 +264,7 @@ CALL_FEATURES = (
         moment=ANSWER,
         unseen=NAN,
     ),
-    _feature(
+    feature(
         "duration_s",
         "s",
         "Answer to end. NaN when it was not answered.",
@@ -328,7 +273,7 @@ CALL_FEATURES = (
         moment=END,
         unseen=NAN,
     ),
-    _feature(
+    feature(
         "cancelled",
         "flag",
         "1 when the caller gave up before an answer.",
@@ -338,10 +283,11 @@ CALL_FEATURES = (
         unseen=NAN,
         words=YES_NO,
     ),
+    *SIGNALLING_CALL_FEATURES,
 )
 
 SOURCE_FEATURES = (
-    _feature(
+    feature(
         "source_requests_minute",
         "requests",
         "Requests from the address: INVITEs that began a call, and all outside calls (REGISTER, OPTIONS, ...), decayed "
@@ -350,7 +296,7 @@ SOURCE_FEATURES = (
         source="source",
         group="source",
     ),
-    _feature(
+    feature(
         "source_requests_hour",
         "requests",
         "The same with a half-life of 1 hour.",
@@ -358,7 +304,7 @@ SOURCE_FEATURES = (
         source="source",
         group="source",
     ),
-    _feature(
+    feature(
         "source_requests_day",
         "requests",
         "The same with a half-life of 1 day.",
@@ -366,7 +312,7 @@ SOURCE_FEATURES = (
         source="source",
         group="source",
     ),
-    _feature(
+    feature(
         "source_evidence",
         "requests",
         "Requests from the address that were seen, at most 32: how much the other features can be trusted.",
@@ -375,7 +321,7 @@ SOURCE_FEATURES = (
         source="source",
         group="source",
     ),
-    _feature(
+    feature(
         "source_register_ratio",
         "ratio",
         "REGISTER / requests, half-life 1 hour.",
@@ -384,7 +330,7 @@ SOURCE_FEATURES = (
         group="source",
         unseen=0.3,
     ),
-    _feature(
+    feature(
         "source_options_ratio",
         "ratio",
         "OPTIONS / requests, half-life 1 hour.",
@@ -393,7 +339,7 @@ SOURCE_FEATURES = (
         group="source",
         unseen=0.3,
     ),
-    _feature(
+    feature(
         "source_invite_ratio",
         "ratio",
         "INVITE / requests, half-life 1 hour.",
@@ -402,7 +348,7 @@ SOURCE_FEATURES = (
         group="source",
         unseen=0.3,
     ),
-    _feature(
+    feature(
         "source_users_hour",
         "users",
         "Different users it tried to register in the present half hour and the one before (standard error 13 %).",
@@ -410,7 +356,7 @@ SOURCE_FEATURES = (
         source="source",
         group="source",
     ),
-    _feature(
+    feature(
         "source_users_day",
         "users",
         "Different users it tried to register in the present 12 hours and the 12 before.",
@@ -418,7 +364,7 @@ SOURCE_FEATURES = (
         source="source",
         group="source",
     ),
-    _feature(
+    feature(
         "source_user_ratio",
         "ratio",
         "Different users / REGISTER requests, over the same 12 to 24 hours.",
@@ -427,7 +373,7 @@ SOURCE_FEATURES = (
         group="source",
         unseen=0.5,
     ),
-    _feature(
+    feature(
         "source_registered_ratio",
         "ratio",
         "2xx / final responses to REGISTER, half-life 1 hour.",
@@ -436,7 +382,7 @@ SOURCE_FEATURES = (
         group="source",
         unseen=0.5,
     ),
-    _feature(
+    feature(
         "source_challenged_ratio",
         "ratio",
         "401 and 407 / outcomes (final responses outside calls, answered calls, failed calls), half-life 1 hour.",
@@ -445,7 +391,7 @@ SOURCE_FEATURES = (
         group="source",
         unseen=0.3,
     ),
-    _feature(
+    feature(
         "source_forbidden_ratio",
         "ratio",
         "403 / outcomes, half-life 1 hour.",
@@ -453,7 +399,7 @@ SOURCE_FEATURES = (
         source="source",
         group="source",
     ),
-    _feature(
+    feature(
         "source_not_found_ratio",
         "ratio",
         "404, 410, 484 and 604 / outcomes, half-life 1 hour.",
@@ -462,7 +408,7 @@ SOURCE_FEATURES = (
         group="source",
         unseen=0.02,
     ),
-    _feature(
+    feature(
         "source_callers_day",
         "numbers",
         "Different callers behind the address in the present 12 hours and the 12 before.",
@@ -470,7 +416,7 @@ SOURCE_FEATURES = (
         source="source",
         group="source",
     ),
-    _feature(
+    feature(
         "source_callees_day",
         "numbers",
         "Different numbers called from the address in the same time.",
@@ -478,7 +424,7 @@ SOURCE_FEATURES = (
         source="source",
         group="source",
     ),
-    _feature(
+    feature(
         "source_answer_ratio",
         "ratio",
         "Answer-seizure ratio (ITU-T E.425) of the calls from the address, half-life 1 hour.",
@@ -487,7 +433,7 @@ SOURCE_FEATURES = (
         group="source",
         unseen=0.6,
     ),
-    _feature(
+    feature(
         "source_high_cost_hour",
         "calls",
         "Calls from the address to premium, satellite or high-cost ranges, half-life 1 hour.",
@@ -495,7 +441,7 @@ SOURCE_FEATURES = (
         source="source",
         group="source",
     ),
-    _feature(
+    feature(
         "source_interval_mean_s",
         "s",
         "Mean time between its requests, over about the last 32. NaN before the second request.",
@@ -504,7 +450,7 @@ SOURCE_FEATURES = (
         group="source",
         unseen=NAN,
     ),
-    _feature(
+    feature(
         "source_interval_cv",
         "",
         "Standard deviation / mean of these times. NaN before the third request.",
@@ -514,6 +460,7 @@ SOURCE_FEATURES = (
         group="source",
         unseen=NAN,
     ),
+    *SIGNALLING_SOURCE_FEATURES,
 )
 
 
