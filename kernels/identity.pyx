@@ -195,7 +195,7 @@ cdef uint8_t read_verstat(const SipMessage* message, int kind) noexcept nogil:
                 return VERSTAT_PASSED
             if end - at >= 20 and same_name(data + at, b"tn-validation-failed", 20):
                 return VERSTAT_FAILED
-            return VERSTAT_NOT_MADE
+            return VERSTAT_NOT_MADE if same_name(data + at, b"no-tn-validation", 16) else VERSTAT_NONE
     return VERSTAT_NONE
 
 

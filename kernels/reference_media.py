@@ -17,7 +17,7 @@ def sequence_statistics(sequences: np.ndarray) -> dict[str, int]:
     highest = base = int(sequences[0])
     cycles = 0
     bad = None
-    before = 0          # expected in the runs before the last restart, and jumps
+    before = 0  # expected in the runs before the last restart, and jumps
     late = restarts = 0
     for number in (int(value) for value in sequences[1:]):
         ahead = (number - highest) % SEQUENCES
