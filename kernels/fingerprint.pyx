@@ -234,17 +234,10 @@ cdef uint64_t read_name(const uint8_t* line, uint32_t length, Signalling* signal
 
 
 cdef uint64_t read_origin(const uint8_t* line, uint32_t length, Signalling* signalling) noexcept nogil:
-    """The shape of the user name, and whether identifier and version are the same text (RFC 8866 5.2)."""
-    cdef uint32_t first = find_byte(line, 0, length, c' ')
-    cdef uint32_t second = find_byte(line, first + 1, length, c' ')
-    cdef uint32_t third = find_byte(line, second + 1, length, c' ')
-    cdef bint same
-    if third >= length:
-        return 0
-    if third == 23 and memcmp(line, b"userX 20000001 20000001", 23) == 0:
+    """The kind of character that the user name begins with: the name itself may be a subscriber's."""
+    if length > 24 and line[0] == c'u' and memcmp(line, b"userX 20000001 20000001 ", 24) == 0:
         signalling.session = SESSION_GOIP
-    same = second - first == third - second and memcmp(line + first, line + second, third - second) == 0
-    return <uint64_t>text_shape(line, first) << 1 | same
+    return SHAPE_CLASS[line[0]] if length > 0 else 0
 
 
 cdef uint64_t read_session(const SipMessage* message, Signalling* signalling) noexcept nogil:
@@ -254,7 +247,10 @@ cdef uint64_t read_session(const SipMessage* message, Signalling* signalling) no
     cdef uint32_t at, end, stop, length
     cdef uint64_t style = SEED
     cdef int _line
-    if message.body.length == 0 or not sip_sdp_body(message, &body):
+    body = message.body
+    if body.length < 3:
+        return 0
+    if memcmp(data + body.start, b"v=0", 3) != 0 and not sip_sdp_body(message, &body):
         return 0
     signalling.session = SESSION_BLANK
     at = body.start

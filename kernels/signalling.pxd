@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""What is remembered of how the calls of one address are signalled: beside its profile, in a slot of the same number."""
+"""What is remembered of how the calls of one address are signalled: beside its profile, in a slot of its number."""
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint64_t
 
 from kernels.calls cimport Call

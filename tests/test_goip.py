@@ -1,4 +1,4 @@
-"""Gateway traffic beside SIP, and the signs of gateways in rows: what it takes to be believed, and that no secret stays."""
+"""Gateway traffic beside SIP, and signs of gateways in rows: what it takes to be believed, and that no secret stays."""
 
 from pathlib import Path
 
