@@ -9,7 +9,9 @@ import binascii
 import json
 import re
 
-GOIP_METHODS = "INVITE ACK BYE CANCEL OPTIONS NOTIFY REFER REGISTER MESSAGE INFO SUBSCRIBE".split()
+GOIP_METHODS = [
+    "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "NOTIFY", "REFER", "REGISTER", "MESSAGE", "INFO", "SUBSCRIBE",
+]  # fmt: skip
 PRODUCTS = ("Asterisk", "FPBX", "FreeSWITCH", "PJSUA", "MicroSIP", "Polycom", "Cisco-SIPGateway", "snom")
 HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")

@@ -52,6 +52,8 @@ cdef void countries_of(const Call* call, Countries* countries) noexcept nogil:
 
 
 cdef inline float left_of(const Style* style, int64_t now_ns) noexcept nogil:
+    if now_ns <= style.updated_ns:          # as at set-up: a power saved
+        return 1.0
     return <float>exp2(-seconds_between(style.updated_ns, now_ns) / HALF_LIFE_DAY_S)
 
 
