@@ -80,6 +80,8 @@ $(VENV)/.installed: pyproject.toml setup.py $(VENV)/.created
 $(VENV)/.built: $(COMPILED) $(VENV)/.installed
 	@echo "compiling the packet path"
 	@$(BIN)/python setup.py --quiet build_ext --inplace
+	@# a start must not compile the Python modules, also where PYTHONDONTWRITEBYTECODE is set
+	@$(BIN)/python -m compileall -q $(PACKAGES)
 	@touch $@
 
 $(VENV_TRAIN)/.installed: pyproject.toml setup.py $(VENV)/.installed

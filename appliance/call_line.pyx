@@ -5,7 +5,7 @@ Every call of a capture gets a line, so this is on the packet path and makes no 
 second through `msgspec` would cost more than tracking them. `appliance/report.py` is the schema that these
 lines keep; the tests decode every one of them by it.
 """
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, strlen
 
@@ -76,10 +76,29 @@ cdef inline int utf8_length(const uint8_t* text, uint32_t left) noexcept nogil:
     return length
 
 
-cdef inline char* put(char* at, const char* text) noexcept nogil:
-    cdef size_t length = strlen(text)
-    memcpy(at, text, length)
-    return at + length
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #include <string.h>
+    /* A macro, so that the length of a literal is known when this is compiled. */
+    #define sw_put(at, text) ({ \\
+        char *sw_at = (at); \\
+        const char *sw_text = (text); \\
+        size_t sw_length = __builtin_strlen(sw_text); \\
+        (char *)memcpy(sw_at, sw_text, sw_length) + sw_length; })
+
+    /* Eight bytes that stand for themselves in a JSON string: 0x20..0x7e without quotation mark and backslash. */
+    static inline int sw_plain8(const char *p) {
+        const uint64_t ones = 0x0101010101010101ull, tops = 0x8080808080808080ull;
+        uint64_t v, quote, backslash;
+        memcpy(&v, p, 8);
+        quote = v ^ ones * '"';
+        backslash = v ^ ones * '\\\\';
+        return !((v | (v - ones * 0x20) | (quote - ones) | (backslash - ones)) & tops);
+    }
+    """
+    char* put "sw_put"(char* at, const char* text) noexcept nogil
+    bint plain8 "sw_plain8"(const char* text) noexcept nogil
 
 
 cdef char* put_string(char* at, const char* text, uint32_t length) noexcept nogil:
@@ -90,6 +109,11 @@ cdef char* put_string(char* at, const char* text, uint32_t length) noexcept nogi
     at[0] = c'"'
     at += 1
     while i < length:
+        if length - i >= 8 and plain8(text + i):
+            memcpy(at, text + i, 8)
+            at += 8
+            i += 8
+            continue
         c = <uint8_t>text[i]
         if c == c'"' or c == c'\\':
             at[0] = c'\\'

@@ -4,10 +4,14 @@ Nothing heavy is imported here: a command imports what it needs when it is calle
 a mistyped option and `sipwarden parse` do not wait for NumPy and a TFLite runtime.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+# NumPy's linear algebra is not used: starting its thread pool would cost more than a small capture does.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 app = typer.Typer(
     name="sipwarden",
@@ -72,20 +76,40 @@ def parse(
 
 
 @app.command()
+def explain(
+    call_id: Annotated[str, typer.Argument(metavar="ID", help="The Call-ID.")],
+    file: Annotated[Path, typer.Option(metavar="CAPTURE", help="The capture that has the call.")],
+    config: Annotated[Path | None, typer.Option(metavar="F", help="Configuration file (TOML).")] = None,
+    bundle: Annotated[Path | None, typer.Option(metavar="DIR", help="As of `screen`.")] = None,
+    region: Annotated[str | None, typer.Option(metavar="CC", help="As of `screen`.")] = None,
+) -> None:
+    """Show one call of a capture: its ladder, its verdict, and the reasons."""
+    from appliance.explain import run  # noqa: PLC0415
+
+    raise typer.Exit(run(call_id, file, config_path=config, bundle=bundle, region=region))
+
+
+@app.command()
 def simulate(
     scenarios: Annotated[list[str], typer.Argument(metavar="SCENARIO...", help="Scenario files, or names of shipped.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The capture to write (gzip when it ends in .gz).")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The capture to write (gzip when it ends in .gz).")
+    ] = None,
     labels: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The labels to write: who is honest, who is not.")
     ] = None,
     seed: Annotated[
         int | None, typer.Option(metavar="N", help="Chance starts from it, not from the scenario's.")
     ] = None,
+    live: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Instead of --out: send it live, as UDP to a loopback address.")
+    ] = "",
+    speed: Annotated[float, typer.Option(min=0.01, metavar="X", help="Of --live: times real time.")] = 1.0,
 ) -> None:
-    """Write labelled telephone traffic, honest and fraudulent, as a capture."""
+    """Make labelled telephone traffic, honest and fraudulent, as a capture or live."""
     from simulator.command import run  # noqa: PLC0415
 
-    raise typer.Exit(run(scenarios, out, labels, seed))
+    raise typer.Exit(run(scenarios, out, labels, seed, live, speed))
 
 
 def main() -> None:

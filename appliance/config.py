@@ -40,11 +40,12 @@ class Limits(Section, frozen=True):
 
     calls: Entries = 65536
     callers: Entries = 131072
+    callees: Entries = 131072
     sources: Entries = 16384
     streams: Entries = 16384
     tcp_connections: Entries = 8192
     tcp_bytes: Bytes = 64 << 20
-    block_packets: Packets = 4096
+    block_packets: Packets = 65536
 
 
 class Config(Section, frozen=True):

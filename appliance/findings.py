@@ -5,13 +5,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from appliance.report import SourceLine
 from models.fraud_types import names_of
 from models.reason import Reason
-from models.scorer import VERDICTS
+from models.verdict import VERDICTS, Verdict
 
 
+@lru_cache(maxsize=4096)
 def address_text(packed: bytes) -> str:
     """An address of 16 bytes as text; IPv4 when it is mapped (RFC 4291 2.5.5.2)."""
     address = ipaddress.IPv6Address(packed)
@@ -40,10 +42,10 @@ class Finding:
     reasons: list[Reason] = field(default_factory=list)
 
     @property
-    def verdict_name(self) -> str:
+    def verdict_name(self) -> Verdict:
         return VERDICTS[self.verdict]
 
-    def add(self, *, time_ns: int, requests: int, verdict: int, score: float, types: int) -> bool:
+    def add(self, time_ns: int, requests: int, verdict: int, score: float, types: int) -> bool:
         """One more row that was watched or flagged. True when the verdict rose, so that new reasons are due."""
         self.last_ns = max(self.last_ns, time_ns)
         self.requests = max(self.requests, requests)

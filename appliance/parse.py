@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 from capture.sdp import read as read_sdp
-
 from capture.sip_check import Checked, check_message
 from capture.sip_errors import SipError
 

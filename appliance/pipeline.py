@@ -4,7 +4,7 @@ A block is what one pass of the engine left behind: feature rows, and calls that
 in one batch, the verdicts go back to their calls, and then the finished calls are reported.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,8 +55,10 @@ def load_bundles(folder: str | None) -> dict[str, Bundle]:
         else:
             held = {kind: root / kind for kind in ROW_KINDS if (root / kind).is_dir()}
             if not held:
-                raise BundleError(f"{root}: is neither a bundle, with a {CARD_FILE}, nor a folder of the bundles "
-                                  f"{' and '.join(ROW_KINDS)}")
+                raise BundleError(
+                    f"{root}: is neither a bundle, with a {CARD_FILE}, nor a folder of the bundles "
+                    f"{' and '.join(ROW_KINDS)}"
+                )
             paths |= held
     return {kind: Bundle.load(path) for kind, path in paths.items()}
 
@@ -72,10 +74,12 @@ class Pipeline:
         self.engine = Engine(
             calls=limits.calls,
             callers=limits.callers,
+            callees=limits.callees,
             sources=limits.sources,
             streams=limits.streams,
             tcp_connections=limits.tcp_connections,
             tcp_bytes=limits.tcp_bytes,
+            block_packets=limits.block_packets,
             secret=REPLAY_SECRET,
             region=config.screen.region,
         )
@@ -83,7 +87,6 @@ class Pipeline:
         self.calls = Scorer(bundles["call"])
         self.sources = Scorer(bundles["source"])
         self.findings = Findings(MAX_FINDINGS, self._give_up)
-        self.block_packets = limits.block_packets
         self._lines = CallLines(self.calls.bundle.label)
         self._reasons: dict[int, bytes] = {}  # serial of a live call -> its reasons as JSON
         self._given_up: list[bytes] = []  # lines of findings that made room for others in this block
@@ -95,9 +98,8 @@ class Pipeline:
         """
         with CaptureFile(path) as capture:
             while True:
-                status = self.engine.run(capture.reader, self.block_packets)
-                self._end_block(write)
-                if status == BLOCK:
+                if self.engine.run(capture.reader) == BLOCK:
+                    self._end_block(write)
                     continue
                 position = capture.position
                 if not capture.fill():
@@ -142,29 +144,35 @@ class Pipeline:
 
     def _judge_calls(self, rows: np.ndarray, scores: Scores) -> None:
         raised = self.engine.judge_calls(scores.score, scores.verdict, scores.types)
-        suspect = scores.verdict.nonzero()[0].tolist()
-        if not suspect:
-            return
-        reasons = dict(zip(raised.tolist(), explain(self.calls, rows[raised]), strict=True))
-        for i in suspect:
+        reasons = dict(zip(raised.tolist(), explain(self.calls, rows[raised]), strict=True)) if len(raised) else {}
+        for i, verdict, score, types in suspects(scores):
             serial, _, caller = self.engine.call_of_row(i)
-            finding, risen = self._add(i, scores, caller.decode(errors="replace"))
+            finding, risen = self._add(i, caller.decode(errors="replace"), verdict, score, types)
             if i in reasons:
                 self._reasons[serial] = msgspec.json.encode(reasons[i])
                 if risen:
                     finding.reasons = reasons[i]
 
     def _judge_sources(self, rows: np.ndarray, scores: Scores) -> None:
-        for i in scores.verdict.nonzero()[0].tolist():
-            finding, risen = self._add(i, scores, None)
+        for i, verdict, score, types in suspects(scores):
+            finding, risen = self._add(i, None, verdict, score, types)
             if risen:
                 finding.reasons = explain(self.sources, rows[i : i + 1])[0]
 
-    def _add(self, i: int, scores: Scores, caller: str | None) -> tuple[Finding, bool]:
+    def _add(self, i: int, caller: str | None, verdict: int, score: float, types: int) -> tuple[Finding, bool]:
         """Adds row `i` to the finding about its party. The finding, and whether its verdict rose."""
         address, time_ns, first_ns, requests, _ = self.engine.note_of_row(i, of_source=caller is None)
         finding = self.findings.of(address_text(address), caller, first_ns=first_ns, time_ns=time_ns)
-        risen = finding.add(
-            time_ns=time_ns, requests=requests, verdict=int(scores.verdict[i]), score=float(scores.score[i]),
-            types=int(scores.types[i]))
-        return finding, risen
+        return finding, finding.add(time_ns, requests, verdict, score, types)
+
+
+def suspects(scores: Scores) -> Iterator[tuple[int, int, float, int]]:
+    """(row, verdict, score, fraud types) of the rows that were watched or flagged, as Python numbers."""
+    rows = scores.verdict.nonzero()[0]
+    return zip(
+        rows.tolist(),
+        scores.verdict[rows].tolist(),
+        scores.score[rows].tolist(),
+        scores.types[rows].tolist(),
+        strict=True,
+    )

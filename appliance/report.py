@@ -11,7 +11,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from models.fraud_types import FraudType
 from models.reason import Reason
+from models.verdict import Verdict
 
 Moment = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")]
 Socket = Annotated[str, Meta(pattern=r"^(\d+\.\d+\.\d+\.\d+|\[[0-9a-f:.]+\]):\d{1,5}$")]  # ip:port, [ip]:port
@@ -21,26 +23,9 @@ Ratio = Annotated[float, Meta(ge=0, le=1)]
 Seconds = Annotated[float, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=0)]
 
-Verdict = Literal["pass", "watch", "flag"]
 Stage = Literal["setup", "answer", "end"]
 State = Literal["trying", "ringing", "answered", "completed", "cancelled", "rejected", "failed", "expired"]
 Transport = Literal["udp", "tcp", "ws"]
-FraudType = Literal[
-    "goip_gateway",
-    "wangiri",
-    "robocall",
-    "vishing",
-    "irsf",
-    "toll_fraud",
-    "registration_scan",
-    "password_guessing",
-    "options_scan",
-    "tdos",
-    "caller_spoofing",
-    "flash_call",
-    "call_pumping",
-    "false_answer",
-]
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -2,7 +2,7 @@
 """A bounded open-addressing index from 64-bit keys to slot numbers of a fixed table.
 
 The key is a keyed 64-bit hash (capture/hashing.pxd) and is taken for the identity: two live keys of a
-million collide with probability 3e-8. Linear probing at a load of at most one half; deletion shifts back,
+million collide with probability 3e-8. Linear probing at a load of at most two thirds; deletion shifts back,
 so there are no tombstones and probes stay short for ever. Key 0 marks an empty entry; `index_key` maps a
 hash of 0 to 1.
 
@@ -11,9 +11,10 @@ depends on it. So a replay can use a known key for its hashes, and give the same
 nobody can write a capture whose keys all fall on one place.
 """
 from libc.stdint cimport int32_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport free
 
 from capture.hashing cimport hash_mix
+from capture.memory cimport table_calloc
 
 cdef extern from "sys/random.h" nogil:
     ssize_t getrandom(void* buffer, size_t length, unsigned int flags)
@@ -36,9 +37,9 @@ cdef struct Index:
 cdef inline int index_init(Index* index, uint32_t capacity) noexcept nogil:
     """Room for `capacity` keys. 0 when done, -1 when memory is refused."""
     cdef uint64_t size = 16
-    while size < 2 * <uint64_t>capacity:
+    while size < capacity + <uint64_t>capacity // 2:
         size <<= 1
-    index.entries = <IndexEntry*>calloc(size, sizeof(IndexEntry))
+    index.entries = <IndexEntry*>table_calloc(size, sizeof(IndexEntry))
     index.mask = size - 1
     if getrandom(&index.salt, sizeof(index.salt), 0) != sizeof(index.salt):
         index.salt = <uint64_t>index.entries    # no entropy to be had: where memory lies is the next best

@@ -7,7 +7,7 @@ passed over, in any order, since endpoints accept from each other far more than 
 import ipaddress
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy, memset, strlen
 
 from capture.packet cimport Address, address_from_v4, address_from_v6, address_is_v4
 from capture.sip cimport Span
@@ -24,16 +24,12 @@ cdef enum:
     LARGEST_PAYLOAD_TYPE = 127  # seven bits, RFC 3550 5.1
     STATIC_TYPES = 35           # RFC 3551 tables 4 and 5 end at 34
 
-cdef struct StaticType:
-    const char* name
-    uint32_t clock_hz
-
-cdef StaticType[STATIC_TYPES] STATIC    # indexed by payload type, name NULL where none is assigned
+cdef SdpFormat[STATIC_TYPES] STATIC     # indexed by payload type, without a name where none is assigned
 
 
 cdef void assign(int payload_type, const char* name, uint32_t clock_hz) noexcept nogil:
-    STATIC[payload_type].name = name
     STATIC[payload_type].clock_hz = clock_hz
+    set_name(&STATIC[payload_type], <const uint8_t*>name, <uint32_t>strlen(name))
 
 
 # RFC 3551 6. G722 says 8000 although it samples at 16000 (4.5.2): RTP clocks follow the table, not the codec.
@@ -143,19 +139,18 @@ cdef void add_format(SdpMedia* media, int64_t payload_type) noexcept nogil:
         return
     format = &media.formats[media.format_count]
     media.format_count += 1
+    if payload_type < STATIC_TYPES:
+        format[0] = STATIC[payload_type]
     format.payload_type = <uint8_t>payload_type
-    if payload_type < STATIC_TYPES and STATIC[payload_type].name != NULL:
-        format.clock_hz = STATIC[payload_type].clock_hz
-        set_name(format, <const uint8_t*>STATIC[payload_type].name, SDP_NAME_BYTES)
 
 
 cdef void set_name(SdpFormat* format, const uint8_t* name, uint32_t length) noexcept nogil:
     """The name in capitals, up to a NUL, `length` or what there is room for."""
     cdef uint32_t i = 0
+    memset(format.name, 0, SDP_NAME_BYTES)
     while i < length and i < SDP_NAME_BYTES - 1 and name[i] != 0:
         format.name[i] = <char>(name[i] - 32 if c'a' <= name[i] <= c'z' else name[i])
         i += 1
-    memset(format.name + i, 0, SDP_NAME_BYTES - i)
 
 
 cdef void read_formats(const uint8_t* data, uint32_t at, uint32_t end, SdpMedia* media) noexcept nogil:
@@ -211,8 +206,12 @@ cdef void read_rtcp(const uint8_t* data, uint32_t at, uint32_t end, Reading* rea
 
 
 cdef void read_attribute(const uint8_t* data, uint32_t at, uint32_t end, Reading* reading) noexcept nogil:
-    cdef uint32_t colon = find_byte(data, at, end, c':')
-    cdef Span name = next_word(data, &at, colon)
+    cdef uint32_t colon
+    cdef Span name
+    if at == end or data[at] | 0x20 != c'r':    # most attributes are fmtp, ptime, sendrecv, ...
+        return
+    colon = find_byte(data, at, end, c':')
+    name = next_word(data, &at, colon)
     if is_word(data, name, b"rtpmap", 6):
         read_rtpmap(data, colon + 1, end, reading.media)
     elif is_word(data, name, b"rtcp-mux", 8):

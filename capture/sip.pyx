@@ -9,7 +9,7 @@ from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcmp, memset
 
 from capture.sip_body cimport MAX_MULTIPART_DEPTH, find_sdp_part, read_boundary
-from capture.sip_names cimport header_kind, method_kind
+from capture.sip_names cimport header_kind, method_kind, usual_kind
 from capture.sip_text cimport CLASS, WHITE, find_byte, find_colon, find_word_end, skip_token
 from capture.sip_values cimport NOT_A_NUMBER, find_parameter, read_address, read_cseq, read_number, read_uri, span
 
@@ -151,7 +151,7 @@ cdef inline void read_value(SipMessage* message, uint8_t kind, uint32_t at, uint
     """Reads what is wanted of the first field of a kind."""
     cdef const uint8_t* data = message.data
     if kind == HEADER_VIA:
-        find_parameter(data, at, end, b"branch", 6, &message.branch)
+        find_parameter(data, at, end, b"branch=", 7, &message.branch)
     elif kind == HEADER_FROM:
         if not read_address(data, at, end, &message.from_uri, &message.from_tag):
             note(message, SIP_BAD_URI, at)
@@ -167,12 +167,11 @@ cdef inline void read_value(SipMessage* message, uint8_t kind, uint32_t at, uint
         read_content_length(message, at, end)
 
 
-cdef inline void add_field(SipMessage* message, uint32_t name, uint32_t name_end, uint32_t value, uint32_t end,
-                           bint folded) noexcept nogil:
+cdef inline void add_field(SipMessage* message, uint8_t kind, uint32_t name, uint32_t name_end, uint32_t value,
+                           uint32_t end, bint folded) noexcept nogil:
     """One header field; `value` is behind the colon, `end` behind the last byte of its last line."""
     cdef const uint8_t* data = message.data
     cdef HeaderField* field
-    cdef uint8_t kind
     # Almost always one SP before and one CR behind; nothing visible is below '!'.
     if value < end and data[value] == c' ':
         value += 1
@@ -184,10 +183,6 @@ cdef inline void add_field(SipMessage* message, uint32_t name, uint32_t name_end
         end -= 1
     if message.field_count == MAX_HEADER_FIELDS:
         note(message, SIP_TOO_MANY_FIELDS, name)
-        return
-    kind = header_kind(data + name, name_end - name)
-    if kind == HEADER_OTHER and skip_token(data, name, name_end) != name_end:
-        note(message, SIP_BAD_HEADER_LINE, name)
         return
     field = &message.fields[message.field_count]
     field.name_start = name
@@ -209,6 +204,25 @@ cdef inline bint is_fold(uint8_t c) noexcept nogil:
     return c == c' ' or c == c'\t'
 
 
+cdef void add_unusual_field(SipMessage* message, uint32_t at, uint32_t stop, bint whole, bint folded) noexcept nogil:
+    """A line whose name is rare, in compact form, unknown, spaced from its colon, or no name at all."""
+    cdef const uint8_t* data = message.data
+    cdef uint32_t colon = find_colon(data, at, stop)
+    cdef uint32_t name_end = colon
+    cdef uint8_t kind
+    while name_end > at and is_fold(data[name_end - 1]):
+        name_end -= 1
+    if colon == stop or name_end == at:
+        if whole:       # a line that was cut says nothing
+            note(message, SIP_BAD_HEADER_LINE, at)
+        return
+    kind = header_kind(data + at, name_end - at)
+    if kind == HEADER_OTHER and skip_token(data, at, name_end) != name_end:
+        note(message, SIP_BAD_HEADER_LINE, at)
+        return
+    add_field(message, kind, at, name_end, colon + 1, stop, folded)
+
+
 cdef inline bint is_blank(const uint8_t* data, uint32_t at, uint32_t end) noexcept nogil:
     """Only CR before the LF: senders that turn LF into CRLF twice write CR CR LF."""
     while at < end and data[at] == c'\r':
@@ -222,7 +236,9 @@ cdef uint32_t read_fields(SipMessage* message, uint32_t at, uint32_t end, bint* 
     Lines end with CRLF or a bare LF. A line that begins with SP or HTAB continues the one before (RFC 3261 7.3.1).
     """
     cdef const uint8_t* data = message.data
-    cdef uint32_t stop, next_line, name_end, colon
+    cdef uint32_t stop, next_line
+    cdef uint32_t name_length = 0
+    cdef uint8_t kind
     cdef bint folded
     ended[0] = False
     while at < end:
@@ -236,14 +252,11 @@ cdef uint32_t read_fields(SipMessage* message, uint32_t at, uint32_t end, bint* 
             folded = True
             stop = find_byte(data, next_line, end, c'\n')
             next_line = stop + 1 if stop < end else end
-        colon = find_colon(data, at, stop)
-        name_end = colon
-        while name_end > at and is_fold(data[name_end - 1]):
-            name_end -= 1
-        if colon < stop and name_end > at:
-            add_field(message, at, name_end, colon + 1, stop, folded)
-        elif stop < end:       # a line that was cut says nothing
-            note(message, SIP_BAD_HEADER_LINE, at)
+        kind = usual_kind(data + at, &name_length) if end - at >= 16 else HEADER_OTHER
+        if kind != HEADER_OTHER and data[at + name_length] == c':':     # lower case makes a colon of 0x1a
+            add_field(message, kind, at, at + name_length, at + name_length + 1, stop, folded)
+        else:
+            add_unusual_field(message, at, stop, stop < end, folded)
         at = next_line
     return end
 

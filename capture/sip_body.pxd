@@ -33,7 +33,7 @@ cdef inline bint is_sdp_type(const uint8_t* data, Span type) noexcept nogil:
 
 
 cdef inline bint read_boundary(const uint8_t* data, Span type, Span* boundary) noexcept nogil:
-    if not find_parameter(data, type.start, type.start + type.length, b"boundary", 8, boundary):
+    if not find_parameter(data, type.start, type.start + type.length, b"boundary=", 9, boundary):
         return False
     if boundary.length >= 2 and data[boundary.start] == c'"':
         boundary.start += 1

@@ -23,6 +23,63 @@ cdef inline uint8_t compact_kind(uint8_t letter) noexcept nogil:
     return HEADER_OTHER
 
 
+cdef inline uint8_t usual_kind(const uint8_t* line, uint32_t* name_length) noexcept nogil:
+    """The kind of a line whose name is one of the usual ones and is followed by its colon, else HEADER_OTHER.
+
+    `line` has at least 16 bytes. Nine lines of ten end here, without a search for the colon.
+    """
+    cdef uint8_t first = line[0] | 0x20
+    if first == c'c':
+        if same_name(line, b"content-", 8):
+            if same_name(line + 8, b"length:", 7):
+                name_length[0] = 14
+                return HEADER_CONTENT_LENGTH
+            if same_name(line + 8, b"type:", 5):
+                name_length[0] = 12
+                return HEADER_CONTENT_TYPE
+        elif same_name(line, b"call-id:", 8):
+            name_length[0] = 7
+            return HEADER_CALL_ID
+        elif same_name(line, b"contact:", 8):
+            name_length[0] = 7
+            return HEADER_CONTACT
+        elif same_name(line, b"cseq:", 5):
+            name_length[0] = 4
+            return HEADER_CSEQ
+    elif first == c'v':
+        if same_name(line, b"via:", 4):
+            name_length[0] = 3
+            return HEADER_VIA
+    elif first == c'f':
+        if same_name(line, b"from:", 5):
+            name_length[0] = 4
+            return HEADER_FROM
+    elif first == c't':
+        if same_name(line, b"to:", 3):
+            name_length[0] = 2
+            return HEADER_TO
+    elif first == c'm':
+        if same_name(line, b"max-forwards:", 13):
+            name_length[0] = 12
+            return HEADER_MAX_FORWARDS
+    elif first == c'u':
+        if same_name(line, b"user-agent:", 11):
+            name_length[0] = 10
+            return HEADER_USER_AGENT
+    elif first == c'a':
+        if same_name(line, b"allow:", 6):
+            name_length[0] = 5
+            return HEADER_ALLOW
+    elif first == c's':
+        if same_name(line, b"supported:", 10):
+            name_length[0] = 9
+            return HEADER_SUPPORTED
+        if same_name(line, b"server:", 7):
+            name_length[0] = 6
+            return HEADER_SERVER
+    return HEADER_OTHER
+
+
 cdef inline uint8_t header_kind(const uint8_t* name, uint32_t length) noexcept nogil:
     """The SipHeader of a field name, which is a token. Case does not matter (RFC 3261 7.3.1)."""
     if length == 1:

@@ -43,13 +43,14 @@ cdef inline int64_t read_number(const uint8_t* data, uint32_t at, uint32_t end, 
     return <int64_t>value if at > start else NOT_A_NUMBER
 
 
-cdef inline bint find_parameter(const uint8_t* data, uint32_t at, uint32_t end, const char* name, uint32_t length,
+cdef inline bint find_parameter(const uint8_t* data, uint32_t at, uint32_t end, const char* name_is, uint32_t length,
                                 Span* value) noexcept nogil:
     """The value of the first parameter `;name=value` of one element of a comma-separated list (RFC 3261 7.3.1).
 
-    A quoted value is given with its quotation marks.
+    `name_is` is the name with its equals sign, `length` bytes long, at most 24. A quoted value is given with its
+    quotation marks.
     """
-    cdef uint32_t start, stop
+    cdef uint32_t start
     while True:
         at = find_parameter_stop(data, at, end)
         if at == end or data[at] == c',':
@@ -57,22 +58,36 @@ cdef inline bint find_parameter(const uint8_t* data, uint32_t at, uint32_t end, 
         if data[at] == c'"':
             at = skip_quoted(data, at, end)
             continue
-        start = skip_white(data, at + 1, end)
-        stop = skip_token(data, start, end)
-        at = stop
-        if stop - start != length or not same_name(data + start, name, length):
+        at += 1
+        # Almost all write the name right behind the semicolon and the sign right behind the name.
+        if end - at >= length and data[at + length - 1] == c'=' and same_name(data + at, name_is, length):
+            at += length
+        elif not skip_spaced_name(data, &at, end, name_is, length - 1):
             continue
-        at = skip_white(data, at, end)
-        if at == end or data[at] != c'=':
-            continue
-        at = skip_white(data, at + 1, end)
-        start = at
+        start = at = skip_white(data, at, end)
         if at < end and data[at] == c'"':
             at = skip_quoted(data, at, end)
         else:
             at = find_value_stop(data, at, end)
         value[0] = span(start, at)
         return True
+
+
+cdef inline bint skip_spaced_name(const uint8_t* data, uint32_t* at, uint32_t end, const char* name,
+                                  uint32_t length) noexcept nogil:
+    """Goes behind `name` and its equals sign with white space around them (RFC 3261 7.3.1), if they are here."""
+    cdef uint32_t start = skip_white(data, at[0], end)
+    cdef uint32_t stop
+    if start == end or data[start] | 0x20 != <uint8_t>name[0]:
+        return False
+    stop = skip_token(data, start, end)
+    if stop - start != length or not same_name(data + start, name, length):
+        return False
+    stop = skip_white(data, stop, end)
+    if stop == end or data[stop] != c'=':
+        return False
+    at[0] = stop + 1
+    return True
 
 
 cdef inline bint read_host_port(const uint8_t* data, uint32_t at, uint32_t end, SipUri* uri) noexcept nogil:
@@ -109,12 +124,12 @@ cdef inline bint read_sip_uri(const uint8_t* data, uint32_t at, uint32_t end, Si
 
 cdef inline bint read_uri(const uint8_t* data, uint32_t at, uint32_t end, SipUri* uri) noexcept nogil:
     cdef uint32_t colon, stop
-    if end - at > 4 and same_name(data + at, b"sip", 3) and data[at + 3] == c':':
-        colon = at + 3
-    else:
-        colon = skip_token(data, at, end)
-        if colon == end or colon == at or data[colon] != c':':
-            return False
+    if end - at > 4 and same_name(data + at, b"sip:", 4):
+        uri.scheme = span(at, at + 3)
+        return read_sip_uri(data, at + 4, end, uri)
+    colon = skip_token(data, at, end)
+    if colon == end or colon == at or data[colon] != c':':
+        return False
     uri.scheme = span(at, colon)
     if uri.scheme.length == 3 and same_name(data + at, b"tel", 3):
         stop = find_byte(data, colon + 1, end, c';')
@@ -145,7 +160,7 @@ cdef inline bint read_address(const uint8_t* data, uint32_t at, uint32_t end, Si
         # Without angle brackets a parameter belongs to the header field, not to the URI (RFC 3261 20.10).
         stop = find_value_stop(data, start, at)
     readable = read_uri(data, start, stop, uri)
-    find_parameter(data, at, end, b"tag", 3, tag)
+    find_parameter(data, at, end, b"tag=", 4, tag)
     return readable
 
 

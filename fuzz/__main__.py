@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from fuzz import seeds
-from fuzz.mutation import mutated
+from fuzz.mutation import mutated, mutated_frames
 from fuzz.targets import TARGETS
 
 FINDINGS = Path(os.environ.get("SIPWARDEN_FUZZ_FINDINGS", "fuzz/findings"))
@@ -19,11 +19,12 @@ FINDINGS = Path(os.environ.get("SIPWARDEN_FUZZ_FINDINGS", "fuzz/findings"))
 def run_target(name: str, seconds: float, random: Random) -> int:
     """How many inputs were tried. The one being tried lies in FINDINGS, for a sanitizer ends the process at once."""
     target, trial = TARGETS[name], FINDINGS / name
+    mutate = mutated_frames if name == "frames" else mutated
     corpus = seeds.of_target(name, FINDINGS.parent.parent)
     tried = 0
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        data = mutated(random.choice(corpus), random.choice(corpus), random)
+        data = mutate(random.choice(corpus), random.choice(corpus), random)
         trial.write_bytes(data)
         target(data)
         tried += 1

@@ -2,7 +2,7 @@
 
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 
 # Lengths and counts that have tripped readers before: signs, powers of two, and one beside them.
@@ -12,6 +12,8 @@ EDGES_TEXT = (b"0", b"-1", b"65536", b"2147483648", b"4294967296", b"18446744073
 MARKS = (b"\r\n", b"\r\n\r\n", b"\n", b"\r\n ", b'"', b"<", b">", b";", b",", b":", b"\x00", b"%", b"@", b"[", b"\xff")
 HEADER_BYTES = 80  # of a frame: Ethernet, tags, IP, tunnel and UDP lie there, where one byte changes the most
 MAX_BYTES = 65536
+PCAP_HEADER_BYTES = 24
+RECORD_HEADER_BYTES = 16
 
 
 def flip(data: bytearray, random: Random) -> None:
@@ -87,3 +89,24 @@ def mutated(seed: bytes, other: bytes, random: Random) -> bytes:
         if data:
             random.choice(MUTATORS)(data, random)
     return bytes(data[:MAX_BYTES])
+
+
+def pcap_records(pcap: bytes) -> Iterator[bytes]:
+    """The records of a sound little-endian pcap, their headers with them."""
+    at = PCAP_HEADER_BYTES
+    while at < len(pcap):
+        end = at + RECORD_HEADER_BYTES + int.from_bytes(pcap[at + 8 : at + 12], "little")
+        yield pcap[at:end]
+        at = end
+
+
+def mutated_frames(pcap: bytes, other: bytes, random: Random) -> bytes:
+    """A sound pcap with the time and most frames of `pcap`; the other frames are mutated, so that they get far."""
+    splices = list(pcap_records(other))
+    out = [pcap[:PCAP_HEADER_BYTES]]
+    for record in pcap_records(pcap):
+        data = record[RECORD_HEADER_BYTES:]
+        if random.random() < 0.4:
+            data = mutated(data, random.choice(splices)[RECORD_HEADER_BYTES:], random)
+        out.append(record[:8] + struct.pack("<II", len(data), len(data)) + data)
+    return b"".join(out)

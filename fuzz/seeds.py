@@ -7,12 +7,14 @@ from pathlib import Path
 
 from capture import sip
 from capture.file import CaptureFile
+from fuzz.mutation import PCAP_HEADER_BYTES, pcap_records
 
 SAMPLE = Path("simulator/samples/sample.pcap.gz")
 
 FILE_PACKETS = 200  # a file small enough that a mutation hits something
 UDP_PAYLOAD = 14 + 20 + 8  # of an Ethernet frame with IPv4 without options, as the simulator makes them
 MAX_FRAMES = 2000
+FRAMES = 40  # mutated each for itself: a screening costs more than its frames
 
 ODD_MESSAGES = (
     b"OPTIONS sip:user:pass@[2001:db8::9:1]:5060;transport=tcp SIP/2.0\r\n"
@@ -53,9 +55,9 @@ def of_target(target: str, root: Path) -> list[bytes]:
     sample = root / SAMPLE
     with CaptureFile(sample) as capture:
         frames = [data for _, _, data, _ in islice(capture, MAX_FRAMES)]
-    if target == "frame":
-        return frames
     plain = gzip.decompress(sample.read_bytes())
+    if target == "frames":
+        return pieces(plain, FRAMES)
     if target == "file":
         return [beginning(plain, FILE_PACKETS), beginning(plain, 5), gzip.compress(beginning(plain, 20)), PCAPNG]
     if target == "records":
@@ -66,7 +68,11 @@ def of_target(target: str, root: Path) -> list[bytes]:
 
 def beginning(pcap: bytes, packets: int) -> bytes:
     """The first packets of a little-endian pcap."""
-    end = 24
-    for _ in range(packets):
-        end += 16 + int.from_bytes(pcap[end + 8 : end + 12], "little")
-    return pcap[:end]
+    return pcap[:PCAP_HEADER_BYTES] + b"".join(islice(pcap_records(pcap), packets))
+
+
+def pieces(pcap: bytes, packets: int) -> list[bytes]:
+    """A little-endian pcap as many, each of `packets`."""
+    records = list(pcap_records(pcap))
+    parts = (records[at : at + packets] for at in range(0, len(records), packets))
+    return [pcap[:PCAP_HEADER_BYTES] + b"".join(part) for part in parts]

@@ -24,8 +24,11 @@ def messages(data: bytes, segment_bytes: int) -> list[bytes]:
 
 def frame(payload: bytes) -> bytes:
     """One unmasked text frame (RFC 6455 5.2)."""
-    return b"\x81\x7e" + len(payload).to_bytes(2, "big") + payload if len(payload) > 125 else (
-        b"\x81" + bytes([len(payload)]) + payload)
+    return (
+        b"\x81\x7e" + len(payload).to_bytes(2, "big") + payload
+        if len(payload) > 125
+        else (b"\x81" + bytes([len(payload)]) + payload)
+    )
 
 
 def tcp_segments(data: bytes) -> None:

@@ -1,11 +1,13 @@
 # cython: language_level=3
-"""What is remembered of one caller and of one source: fixed size, decayed, all zero when nothing is."""
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+"""What is remembered of one caller, one callee and one source: fixed size, decayed, all zero when nothing is."""
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 
 from capture.packet cimport Address
 from kernels.cadence cimport Cadence
-from kernels.decay cimport HALF_LIVES
+from kernels.decay cimport HALF_LIVES, decay_add, decay_counts
 from kernels.distinct cimport Distinct
+from kernels.entropy cimport Spread
+from kernels.heavy cimport Heavy
 
 cdef extern from *:
     """
@@ -31,7 +33,19 @@ cdef enum:                      # counters of a caller
     CALLER_SUM_LOCATED = 11         # both countries are known
     CALLER_SUM_INTERNATIONAL = 12   # of these, different ones
     CALLER_SUM_HIGH_COST = 13
-    CALLER_COUNTERS = 14
+    CALLER_SUM_REPLIES = 14         # to someone who had called the caller within the last day
+    CALLER_SUM_RETURNED = 15        # calls of the caller that were returned within a day
+    CALLER_COUNTERS = 16
+
+cdef enum:                      # counters of a callee: of the calls to it
+    CALLEE_SUM_CALLS = 0
+    CALLEE_SUM_SETTLED = 1
+    CALLEE_SUM_ANSWERED = 2
+    CALLEE_SUM_CANCELLED = 3
+    CALLEE_SUM_ONE_RING = 4         # of these, given up within ONE_RING_S
+    CALLEE_SUM_COMPLETED = 5
+    CALLEE_SUM_TALK_S = 6
+    CALLEE_COUNTERS = 7
 
 cdef enum:                      # counters of a source
     SOURCE_SUM_REQUESTS = 0         # INVITEs that began a call, and requests outside calls
@@ -47,9 +61,15 @@ cdef enum:                      # counters of a source
     SOURCE_SUM_SETTLED = 10
     SOURCE_SUM_ANSWERED = 11
     SOURCE_SUM_HIGH_COST = 12
-    SOURCE_COUNTERS = 13
+    SOURCE_SUM_CREDENTIALS = 13     # REGISTER requests that brought a password's digest
+    SOURCE_SUM_GUESSED = 14         # registrations that succeeded after GUESSES wrong passwords
+    SOURCE_COUNTERS = 15
 
-cdef struct CallerProfile:      # 408 bytes
+cdef enum:
+    PENDING_USERS = 8               # registrations with credentials whose answer is awaited
+    UINT32_MAX = 0xffffffff
+
+cdef struct CallerProfile:      # 496 bytes
     int64_t updated_ns          # to when the counts are decayed: the latest time seen
     int64_t first_ns            # of the calls
     int64_t last_ns
@@ -60,8 +80,20 @@ cdef struct CallerProfile:      # 408 bytes
     float counts[HALF_LIVES][CALLER_COUNTERS]
     Distinct callees_hour
     Distinct callees_day
+    Spread hours                # of the day, at which it calls
+    Spread ranges               # of numbers that it calls, spread over the bins by hash
 
-cdef struct SourceProfile:      # 592 bytes
+cdef struct CalleeProfile:      # 296 bytes
+    int64_t updated_ns
+    int64_t first_ns            # of the calls
+    int64_t last_ns
+    uint32_t calls              # since the slot was taken; stops at its largest value
+    uint32_t open_calls
+    float counts[HALF_LIVES][CALLEE_COUNTERS]
+    Distinct callers_hour
+    Distinct callers_day
+
+cdef struct SourceProfile:      # 968 bytes
     int64_t updated_ns
     int64_t first_ns            # of the requests
     int64_t last_ns
@@ -69,9 +101,56 @@ cdef struct SourceProfile:      # 592 bytes
     Address address
     uint32_t requests           # since the slot was taken; stops at its largest value
     uint32_t row_requests       # `requests` at the latest row
+    uint32_t open_calls
+    uint32_t pending[PENDING_USERS]     # a ring of low halves of user keys, 0 for none
+    uint32_t pending_next
     Cadence cadence             # between requests
     float counts[HALF_LIVES][SOURCE_COUNTERS]
     Distinct users_hour         # to be registered
     Distinct users_day
     Distinct callers_day
     Distinct callees_day
+    Distinct targets_day        # where its requests outside calls went
+    Heavy ranges                # called ranges, half-life 1 hour
+    Heavy failures              # wrong passwords by user, half-life 1 day
+
+
+cdef inline void note_caller(CallerProfile* profile, int64_t now_ns) noexcept nogil:
+    """Brings the counters to `now_ns`; so do the next two."""
+    decay_counts(&profile.counts[0][0], CALLER_COUNTERS, profile.updated_ns, now_ns)
+    profile.updated_ns = max(profile.updated_ns, now_ns)
+
+
+cdef inline void note_callee(CalleeProfile* profile, int64_t now_ns) noexcept nogil:
+    decay_counts(&profile.counts[0][0], CALLEE_COUNTERS, profile.updated_ns, now_ns)
+    profile.updated_ns = max(profile.updated_ns, now_ns)
+
+
+cdef inline void note_source(SourceProfile* profile, int64_t now_ns) noexcept nogil:
+    decay_counts(&profile.counts[0][0], SOURCE_COUNTERS, profile.updated_ns, now_ns)
+    profile.updated_ns = max(profile.updated_ns, now_ns)
+
+
+cdef inline void count_caller(CallerProfile* profile, int counter, float amount) noexcept nogil:
+    decay_add(&profile.counts[0][0], CALLER_COUNTERS, counter, amount)
+
+
+cdef inline void count_callee(CalleeProfile* profile, int counter, float amount) noexcept nogil:
+    decay_add(&profile.counts[0][0], CALLEE_COUNTERS, counter, amount)
+
+
+cdef inline void count_source(SourceProfile* profile, int counter) noexcept nogil:
+    decay_add(&profile.counts[0][0], SOURCE_COUNTERS, counter, 1.0)
+
+
+cdef inline uint32_t one_more(uint32_t count) noexcept nogil:
+    return count + 1 if count < UINT32_MAX else count
+
+
+cdef inline uint32_t one_less(uint32_t count) noexcept nogil:
+    return count - 1 if count else 0
+
+
+cdef inline bint is_not_found(uint16_t status_code) noexcept nogil:
+    """No such number or user: RFC 3261 21.4.5, 21.4.11, 21.4.22, 21.6.3."""
+    return status_code == 404 or status_code == 410 or status_code == 484 or status_code == 604

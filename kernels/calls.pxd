@@ -83,8 +83,8 @@ cdef struct Call:
     uint8_t phase                   # CallPhase
     uint8_t transport               # CallTransport
     uint8_t transaction_count
-    uint32_t transactions[CALL_TRANSACTIONS]      # hash of the top Via branch
-    uint16_t transaction_status[CALL_TRANSACTIONS] # final status, 0 while pending
+    uint32_t transactions[CALL_TRANSACTIONS]         # hash of the top Via branch
+    uint16_t transaction_status[CALL_TRANSACTIONS]   # final status, 0 while pending
     uint32_t dialogs[CALL_DIALOGS]                # hash of the tag of the side that was called
     uint8_t dialog_state[CALL_DIALOGS]            # DialogState, 0 for none
     # moments, ns since the epoch, 0 when not seen
@@ -93,6 +93,7 @@ cdef struct Call:
     int64_t invite_ns
     int64_t progress_ns             # first response other than 100 and challenges (RFC 6076 4.3)
     int64_t ringing_ns              # first 101..199
+    int64_t early_media_ns          # first 101..199 with a session description: audio before the answer
     int64_t answer_ns               # first 2xx to INVITE
     int64_t end_ns                  # BYE, CANCEL, or the final response that ended it
     uint32_t messages
@@ -100,9 +101,16 @@ cdef struct Call:
     uint64_t caller_key             # hash of the caller's number (E.164 digits when known, else as sent)
     uint64_t callee_key
     int32_t caller_profile          # slot in Profiles, NO_SLOT when none
+    int32_t callee_profile
     int32_t source_profile
     uint32_t caller_generation      # a slot that was evicted and reused has another generation
+    uint32_t callee_generation
     uint32_t source_generation
+    # what profiles made of it when it began
+    uint64_t range_hash             # of the block of numbers called, 0 for none
+    uint8_t price                   # PriceClass of the callee as the caller sees it
+    uint8_t abroad                  # Abroad of kernels/parties.pxd
+    uint8_t call_back               # CallBack of kernels/profiles.pxd
     Signalling signalling           # of the first INVITE; all zero while that was not seen
     Identity identity
     # the verdict so far
@@ -159,11 +167,14 @@ cdef class CallTable:
     cdef int32_t _add(self, const Packet* packet, const SipMessage* message, uint64_t key, uint8_t transport,
                       int64_t now_ns) noexcept nogil
     cdef void _describe(self, Call* call, const Packet* packet, const SipMessage* message) noexcept nogil
-    cdef void _request(self, int32_t slot, const Packet* packet, const SipMessage* message, int64_t now_ns) noexcept nogil
-    cdef void _invite(self, int32_t slot, const Packet* packet, const SipMessage* message, int64_t now_ns) noexcept nogil
+    cdef void _request(self, int32_t slot, const Packet* packet, const SipMessage* message,
+                       int64_t now_ns) noexcept nogil
+    cdef void _invite(self, int32_t slot, const Packet* packet, const SipMessage* message,
+                      int64_t now_ns) noexcept nogil
     cdef void _ack(self, int32_t slot, const SipMessage* message, int64_t time_ns, int64_t now_ns) noexcept nogil
     cdef void _response(self, int32_t slot, const SipMessage* message, int64_t time_ns, int64_t now_ns) noexcept nogil
-    cdef void _invite_response(self, int32_t slot, const SipMessage* message, int64_t time_ns, int64_t now_ns) noexcept nogil
+    cdef void _invite_response(self, int32_t slot, const SipMessage* message, int64_t time_ns,
+                               int64_t now_ns) noexcept nogil
     cdef void _answer(self, int32_t slot, int64_t time_ns, int64_t now_ns) noexcept nogil
     cdef void _fail(self, int32_t slot, uint16_t status, int64_t time_ns, int64_t now_ns) noexcept nogil
     cdef void _bye(self, int32_t slot, const SipMessage* message, int64_t time_ns, int64_t now_ns) noexcept nogil

@@ -27,13 +27,14 @@ Time comes with the packets. A call stands in the queue of its phase; a touch on
 the queue's head is looked at when its place is due and sent back when its deadline has moved.
 """
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from capture.hashing cimport hash_bytes
 from capture.index cimport (
-    NO_SLOT, Index, index_find, index_free, index_init, index_insert, index_key, index_remove,
+    NO_SLOT, index_find, index_free, index_init, index_insert, index_key, index_remove,
 )
+from capture.memory cimport table_calloc
 from capture.packet cimport Packet, address_hash
 from capture.sip cimport (
     HEADER_USER_AGENT, METHOD_ACK, METHOD_BYE, METHOD_CANCEL, METHOD_INVITE, METHOD_PRACK, SIP_REQUEST,
@@ -41,7 +42,7 @@ from capture.sip cimport (
 )
 from kernels.fingerprint cimport signalling_read
 from kernels.identity cimport identity_read
-from kernels.numbers cimport NumberPlan, Plan, e164_digits
+from kernels.numbers cimport Plan, e164_digits
 
 STATE_NAMES = ("trying", "ringing", "answered", "completed", "cancelled", "rejected", "failed", "expired")
 STAGE_NAMES = ("setup", "answer", "end")
@@ -93,15 +94,16 @@ cdef class CallTable:
     def __cinit__(self, uint32_t calls, uint32_t released, uint64_t secret, Plan plan):
         cdef uint32_t slots = calls + 1 + released
         cdef uint32_t i
-        self.calls = <Call*>calloc(slots, sizeof(Call))
+        cdef int phase
+        self.calls = <Call*>table_calloc(slots, sizeof(Call))
         self.free_slots = <int32_t*>malloc(slots * sizeof(int32_t))
         self.released = <int32_t*>malloc(released * sizeof(int32_t))
         if self.calls == NULL or self.free_slots == NULL or self.released == NULL or index_init(&self.index, calls + 1):
             raise MemoryError(f"no memory for a table of {calls} calls")
         for i in range(slots):
             self.free_slots[i] = <int32_t>(slots - 1 - i)
-        for i in range(PHASES):
-            self.head[i] = self.tail[i] = NO_SLOT
+        for phase in range(PHASES):
+            self.head[phase] = self.tail[phase] = NO_SLOT
         self.free_count = slots
         self.capacity = calls
         self.released_capacity = released
@@ -156,7 +158,7 @@ cdef class CallTable:
         call.transport = transport
         call.first_ns = packet.time_ns
         call.deadline_ns = now_ns + PATIENCE_NS[PHASE_SETUP]
-        call.caller_profile = call.source_profile = NO_SLOT
+        call.caller_profile = call.callee_profile = call.source_profile = NO_SLOT
         call.from_tag = span_hash(message, message.from_tag, self.secret)
         call.invite_cseq = message.cseq
         self._describe(call, packet, message)
@@ -240,7 +242,7 @@ cdef class CallTable:
             call.transaction_count = 0
             if call.state > CALL_ANSWERED and not call.seen & SEEN_2XX:
                 call.state = CALL_TRYING
-                call.progress_ns = call.ringing_ns = call.end_ns = 0
+                call.progress_ns = call.ringing_ns = call.early_media_ns = call.end_ns = 0
                 self._move(slot, PHASE_SETUP, now_ns)
         self._transaction(call, message, True)
 

@@ -37,15 +37,27 @@ cdef inline void decay_scale(float* counts, int n, float factor) noexcept nogil:
 
 
 cdef inline void decay_factors(int64_t from_ns, int64_t to_ns, float* factors) noexcept nogil:
-    """What is left of an event of `from_ns` at `to_ns`, for each half-life. All of it when time goes back."""
-    cdef double elapsed_s
+    """What is left of an event of `from_ns` at `to_ns`, for each half-life. All of it when time goes back.
+
+    A day has 24 hours and an hour 60 minutes: one power and twelve products give what three powers would, to 1e-13.
+    """
+    cdef double elapsed_s, day, hour, power
     if to_ns <= from_ns:
         factors[MINUTE] = factors[HOUR] = factors[DAY] = 1.0
         return
     elapsed_s = <double>(<uint64_t>to_ns - <uint64_t>from_ns) * 1e-9    # unsigned: no overflow at any pair
-    factors[MINUTE] = <float>exp2(-elapsed_s / HALF_LIFE_MINUTE_S)
-    factors[HOUR] = <float>exp2(-elapsed_s / HALF_LIFE_HOUR_S)
-    factors[DAY] = <float>exp2(-elapsed_s / HALF_LIFE_DAY_S)
+    day = exp2(-elapsed_s / HALF_LIFE_DAY_S)
+    power = day * day * day
+    power *= power
+    power *= power
+    hour = power * power                                # day^24
+    power = hour * hour
+    power = power * power * hour
+    power *= power * power
+    power *= power                                      # hour^30
+    factors[MINUTE] = <float>(power * power)
+    factors[HOUR] = <float>hour
+    factors[DAY] = <float>day
 
 
 cdef inline void decay_counts(float* counts, int n, int64_t from_ns, int64_t to_ns) noexcept nogil:

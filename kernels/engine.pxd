@@ -42,6 +42,8 @@ cdef class Engine:
     cdef SipMessage message
     cdef int32_t stream_slot        # a TCP direction with messages still to be taken, or NO_SLOT
 
+    cdef uint32_t block_packets
+    cdef uint64_t block_end         # the count of packets at which the block ends, whatever else
     cdef uint32_t rows_capacity
     cdef uint32_t call_rows_count
     cdef uint32_t source_rows_count
@@ -61,7 +63,7 @@ cdef class Engine:
     cdef uint64_t flagged
     cdef uint64_t watched
 
-    cdef int _run(self, RecordReader reader, uint64_t packets) noexcept nogil
+    cdef int _run(self, RecordReader reader) noexcept nogil
     cdef bint _full(self) noexcept nogil
     cdef bint _expire(self) noexcept nogil
     cdef void _packet(self) noexcept nogil

@@ -1,11 +1,11 @@
 # cython: language_level=3
 """The engine: one `nogil` pass that takes packets down to feature rows.
 
-`run` takes packets from a reader until its buffer is used up or a block is full. A block ends where the data
-says so: when the room for feature rows or for finished calls is used up, or after as many packets as the
-caller allows. Then the caller scores the rows, writes the verdicts back (`judge_calls`), reports the finished
-calls, calls `next_block`, and runs on. What a row holds depends only on the packets before it, and a call that
-is over keeps its slot until it was reported, outside the count of live calls. So every block size gives the
+`run` takes packets from a reader until its buffer is used up, and is called again, until a block is full. A block
+ends where the data says so: when the room for feature rows or for finished calls is used up, or after as many
+packets as the caller allows. Then the caller scores the rows, writes the verdicts back (`judge_calls`), reports the
+finished calls, calls `next_block`, and runs on. What a row holds depends only on the packets before it, and a call
+that is over keeps its slot until it was reported, outside the count of live calls. So every block size gives the
 same answers.
 """
 import numpy as np
@@ -17,12 +17,12 @@ from capture.decode cimport DECODED, Decoder
 from capture.goip cimport GOIP_KEEPALIVE, GOIP_NONE, goip_read
 from capture.hashing cimport hash_bytes
 from capture.index cimport NO_SLOT
-from capture.packet cimport PACKET_TRUNCATED, PROTOCOL_UDP, Address
+from capture.packet cimport PACKET_TRUNCATED, PROTOCOL_UDP, endpoint_hash
 from capture.records cimport RECORD_FOUND, RECORD_NEED_MORE, Record, RecordReader
 from capture.sdp cimport SdpSession, sdp_read
 from capture.sip cimport (
-    METHOD_ACK, METHOD_BYE, METHOD_CANCEL, METHOD_INVITE, SIP_MESSAGE, SIP_NEED_MORE, SIP_OTHER, SIP_REQUEST,
-    SipMessage, Span, sip_read_datagram, sip_sdp_body,
+    HEADER_AUTHORIZATION, HEADER_PROXY_AUTHORIZATION, METHOD_ACK, METHOD_BYE, METHOD_CANCEL, METHOD_INVITE, SIP_MESSAGE,
+    SIP_NEED_MORE, SIP_OTHER, SIP_REQUEST, SIP_RESPONSE, SipMessage, Span, sip_read_datagram, sip_sdp_body,
 )
 from capture.sip_text cimport same_name
 from capture.tcp cimport StreamTable
@@ -49,6 +49,16 @@ cdef enum:
 cdef int64_t FLUSH_NS = 1_000_000_000       # how often TCP streams are asked what they hold back
 
 
+cdef inline bint brings_credentials(const SipMessage* message) noexcept nogil:
+    """RFC 3261 22: to the user agent server, a registrar too, or to a proxy."""
+    return message.first[<int>HEADER_AUTHORIZATION] >= 0 or message.first[<int>HEADER_PROXY_AUTHORIZATION] >= 0
+
+
+cdef inline bint is_early(const SipMessage* message) noexcept nogil:
+    """A provisional response to INVITE: with a session description it opens early media (RFC 3960)."""
+    return message.kind == SIP_RESPONSE and message.method == METHOD_INVITE and 100 < message.status_code < 200
+
+
 cdef inline bint is_remote_busy(const SipMessage* message) noexcept nogil:
     """`480 Remote Busy`: RFC 3261 21.4.18 says Temporarily Unavailable, the GoIP firmware this."""
     return (
@@ -60,20 +70,22 @@ cdef inline bint is_remote_busy(const SipMessage* message) noexcept nogil:
 cdef class Engine:
     """All tables of the appliance and the pass over them.
 
-    Sizes are counts of entries; `region` is the home country (ISO 3166) or None; `secret` keys every hash.
+    Sizes are counts of entries, `block_packets` the most that a block takes; `region` is the home country (ISO 3166)
+    or None; `secret` keys every hash.
     """
 
-    def __cinit__(self, *, uint32_t calls, uint32_t callers, uint32_t sources, uint32_t streams,
-                  uint32_t tcp_connections, uint64_t tcp_bytes, uint64_t secret, region=None):
+    def __cinit__(self, *, uint32_t calls, uint32_t callers, uint32_t callees, uint32_t sources, uint32_t streams,
+                  uint32_t tcp_connections, uint64_t tcp_bytes, uint32_t block_packets, uint64_t secret, region=None):
         self.secret = secret
         self.plan = Plan(region)
         self.decoder = Decoder(secret)
         self.streams = StreamTable(tcp_connections, tcp_bytes, secret)
         self.calls = CallTable(calls, BLOCK_CALLS, secret, self.plan)
         self.media = MediaTable(streams, calls + 1 + BLOCK_CALLS, secret)
-        self.profiles = Profiles(callers, sources, secret)
+        self.profiles = Profiles(callers, sources, callees, secret)
         self.stream_slot = NO_SLOT
         self.rows_capacity = BLOCK_ROWS
+        self.block_packets = self.block_end = block_packets
         self.call_features = np.zeros((BLOCK_ROWS, len(CALL_FEATURES)), np.float32)
         self.source_features = np.zeros((BLOCK_ROWS, len(SOURCE_FEATURES)), np.float32)
         self.call_rows = self.call_features
@@ -89,16 +101,16 @@ cdef class Engine:
 
     # -- the pass -----------------------------------------------------------------------------------------
 
-    def run(self, RecordReader reader, uint64_t packets):
-        """Takes at most `packets` packets. NEED_MORE, BLOCK or END."""
+    def run(self, RecordReader reader):
+        """Takes packets until the buffer is used up (NEED_MORE), the block is full (BLOCK), or the file is no longer
+        readable (END). A block goes on over many buffers: large batches cost the model less."""
         with nogil:
-            status = self._run(reader, packets)
+            status = self._run(reader)
         return status
 
-    cdef int _run(self, RecordReader reader, uint64_t packets) noexcept nogil:
+    cdef int _run(self, RecordReader reader) noexcept nogil:
         cdef Record record
         cdef int status
-        cdef uint64_t last = self.packets + packets
         while True:
             if self._full():
                 return RUN_BLOCK
@@ -110,7 +122,7 @@ cdef class Engine:
             if self.clock_ns >= self.next_flush_ns:
                 self._flush(self.clock_ns)
                 continue
-            if self.packets == last:
+            if self.packets == self.block_end:
                 return RUN_BLOCK
             status = reader.next(&record)
             if status != RECORD_FOUND:
@@ -207,16 +219,18 @@ cdef class Engine:
         cdef uint64_t user
         if self.message.method in (METHOD_INVITE, METHOD_ACK, METHOD_BYE, METHOD_CANCEL):
             return
+        user = hash_bytes(
+            self.message.data + self.message.to_uri.user.start, self.message.to_uri.user.length, self.secret)
         if self.message.kind == SIP_REQUEST:
-            user = hash_bytes(
-                self.message.data + self.message.to_uri.user.start, self.message.to_uri.user.length, self.secret)
             slot = self.profiles.on_request(
-                &self.packet.source.address, self.message.method, user, self.packet.time_ns)
+                &self.packet.source.address, endpoint_hash(&self.packet.destination, self.secret), self.message.method,
+                user, brings_credentials(&self.message), self.packet.time_ns)
             if slot != NO_SLOT and self.profiles.source_is_due(slot):
                 self._source_row(slot, self.packet.time_ns)
         else:
             self.profiles.on_response(
-                &self.packet.destination.address, self.message.method, self.message.status_code, self.packet.time_ns)
+                &self.packet.destination.address, self.message.method, user, self.message.status_code,
+                self.packet.time_ns)
 
     cdef void _media_offered(self, int32_t slot) noexcept nogil:
         cdef SdpSession session
@@ -226,6 +240,8 @@ cdef class Engine:
             return
         if sdp_read(self.message.data + body.start, body.length, &session) <= 0:
             return
+        if is_early(&self.message) and self.calls.calls[slot].early_media_ns == 0:
+            self.calls.calls[slot].early_media_ns = self.packet.time_ns
         for i in range(session.media_count):
             self.media.expect(slot, &session.media[i], self.packet.time_ns)
 
@@ -236,6 +252,8 @@ cdef class Engine:
         if events & EVENT_SETUP:
             self.profiles.on_setup(call, now_ns)
             self._call_row(slot, STAGE_SETUP, now_ns)
+            if self.profiles.source_is_due(call.source_profile):
+                self._source_row(call.source_profile, now_ns)
         if events & EVENT_ANSWER:
             self.profiles.on_answer(call, now_ns)
             self._call_row(slot, STAGE_ANSWER, now_ns)
@@ -356,6 +374,7 @@ cdef class Engine:
         self.calls.free_released()
         self.call_rows_count = 0
         self.source_rows_count = 0
+        self.block_end = self.packets + self.block_packets
 
     @property
     def call_block(self):
@@ -400,7 +419,7 @@ cdef class Engine:
             "rtp_streams": self.media.rtp_streams,
             "flagged": self.flagged,
             "watched": self.watched,
-            "evicted": self.evicted + self.media.evicted + self.profiles.callers.evicted + self.profiles.sources.evicted
-            + self.streams.totals.evicted + self.decoder.fragments.counters.evicted,
+            "evicted": self.evicted + self.media.evicted + self.profiles.callers.evicted + self.profiles.callees.evicted
+            + self.profiles.sources.evicted + self.streams.totals.evicted + self.decoder.fragments.counters.evicted,
             "capture_span_s": (self.last_ns - self.first_ns) / 1e9,
         }

@@ -13,6 +13,7 @@ from capture.hashing cimport hash_bytes, hash_mix
 from capture.index cimport (
     NO_SLOT, index_find, index_free, index_init, index_insert, index_key, index_remove,
 )
+from capture.memory cimport table_calloc
 from capture.packet cimport Address, Endpoint, address_is_v4, endpoint_hash
 from capture.sdp cimport SDP_NAME_BYTES, SdpMedia
 
@@ -33,7 +34,7 @@ cdef class Expectations:
         self.capacity = entries
         self.calls = calls
         self.secret = secret
-        self.entries = <Expectation*>calloc(entries, sizeof(Expectation))
+        self.entries = <Expectation*>table_calloc(entries, sizeof(Expectation))
         self.formats = <Format*>calloc(FORMAT_KINDS, sizeof(Format))
         self.first_of_call = <int32_t*>malloc(calls * sizeof(int32_t))
         if (self.entries == NULL or self.formats == NULL or self.first_of_call == NULL

@@ -3,8 +3,14 @@
 phonenumbers is needed here and in the tests only; at run time the appliance reads the committed table.
 """
 
+import base64
+import struct
 import sys
+import textwrap
+import zlib
 from pathlib import Path
+
+from kernels.numbering_pattern import compile_pattern, first_digits
 
 TABLE = Path(__file__).with_name("numbering_table.py")
 HEADER = '''# ruff: noqa
@@ -14,6 +20,8 @@ HEADER = '''# ruff: noqa
 Source: the metadata of libphonenumber (Apache-2.0, Copyright The Libphonenumber Authors), as packaged by
 phonenumbers {version}.
 """
+import base64
+import zlib
 
 VERSION = "{version}"
 
@@ -37,6 +45,22 @@ def region_row(metadata) -> tuple:
     )
 
 
+def compiled(rows: list[tuple]) -> tuple[dict[tuple[str, bool], int], bytes]:
+    """Where the program of each pattern begins, and the steps of all, as numbers.pyx reads them.
+
+    Compiling the patterns takes forty milliseconds, which every start of the program would pay.
+    """
+    patterns = {(row[column], False): None for row in rows for column in (2, 3) if row[column]}
+    patterns |= {(row[5], True): None for row in rows}
+    starts: dict[tuple[str, bool], int] = {}
+    steps: list[bytes] = []
+    for pattern in patterns:
+        starts[pattern] = len(steps)
+        for operation, digits, target in compile_pattern(*pattern):
+            steps.append(struct.pack("<HHH", target + starts[pattern], digits, operation))
+    return starts, b"".join(steps)
+
+
 def table_source() -> str:
     """The text of kernels/numbering_table.py for the installed phonenumbers."""
     import phonenumbers  # noqa: PLC0415
@@ -49,14 +73,24 @@ def table_source() -> str:
         code: f"+{code}" if regions[0] == "001" else regions[0]
         for code, regions in sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items())
     }
+    rows = {region: region_row(metadata) for region, metadata in plans.items()}
+    starts, steps = compiled(list(rows.values()))
+    prefixes = {row[3] for row in rows.values()}
     return "".join(
         [
             HEADER.format(version=phonenumbers.__version__),
             "REGIONS = {\n",
-            *(f"    {region!r}: {region_row(metadata)!r},\n" for region, metadata in plans.items()),
+            *(f"    {region!r}: {row!r},\n" for region, row in rows.items()),
             "}\n\n# Country code: the region whose plan decides for all that share the code.\nCOUNTRIES = {\n",
             *(f"    {code}: {region!r},\n" for code, region in main.items()),
-            "}\n",
+            "}\n\n# (pattern, whether it must take the whole number): where its program begins in STEPS.\nSTARTS = {\n",
+            *(f"    {pattern!r}: {start},\n" for pattern, start in starts.items()),
+            "}\n\n# National prefix: the digits with which it can begin, one bit each.\nFIRST_DIGITS = {\n",
+            *(f"    {prefix!r}: {first_digits(prefix)},\n" for prefix in sorted(prefixes)),
+            "}\n\n# target, set and operation of each step, 16 bits each, little-endian.\n",
+            "STEPS = zlib.decompress(base64.b64decode(\n",
+            *(f'    "{line}"\n' for line in textwrap.wrap(base64.b64encode(zlib.compress(steps, 9)).decode(), 110)),
+            "))\n",
         ]
     )
 

@@ -5,6 +5,8 @@
 Source: the metadata of libphonenumber (Apache-2.0, Copyright The Libphonenumber Authors), as packaged by
 phonenumbers 9.0.43.
 """
+import base64
+import zlib
 
 VERSION = "9.0.43"
 
@@ -487,3 +489,537 @@ COUNTRIES = {
     996: 'KG',
     998: 'UZ',
 }
+
+# (pattern, whether it must take the whole number): where its program begins in STEPS.
+STARTS = {
+    ('00', False): 0,
+    ('0', False): 3,
+    ('011', False): 5,
+    ('([457]\\d{6})$|1', False): 9,
+    ('([2457]\\d{6})$|1', False): 23,
+    ('0?(?:(11|2(?:2(?:02?|[13]|2[13-79]|4[1-6]|5[2457]|6[124-8]|7[1-4]|8[13-6]|9[1267])|3(?:02?|1[467]|2[03-6]|3[13-8]|[49][2-6]|5[2-8]|[67])|4(?:7[3-578]|9)|6(?:[0136]|2[24-6]|4[6-8]?|5[15-8])|80|9(?:0[1-3]|[19]|2\\d|3[1-6]|4[02568]?|5[2-4]|6[2-46]|72?|8[23]?))|3(?:3(?:2[79]|6|8[2578])|4(?:0[0-24-9]|[12]|3[5-8]?|4[24-7]|5[4-68]?|6[02-9]|7[126]|8[2379]?|9[1-36-8])|5(?:1|2[1245]|3[237]?|4[1-46-9]|6[2-4]|7[1-6]|8[2-5]?)|6[24]|7(?:[069]|1[1568]|2[15]|3[145]|4[13]|5[14-8]|7[2-57]|8[126])|8(?:[01]|2[15-7]|3[2578]?|4[13-6]|5[4-8]?|6[1-357-9]|7[36-8]?|8[5-8]?|9[124])))15)?', False): 37,
+    ('([267]\\d{6})$|1', False): 340,
+    ('001[14-689]|14(?:1[14]|34|4[17]|[56]6|7[47]|88)0011', False): 354,
+    ('(183[12])|0', False): 389,
+    ('00|99(?:[01469]|5(?:[14]1|3[23]|5[59]|77|88|9[09]))', False): 399,
+    ('([2-9]\\d{6})$|1', False): 432,
+    ('00(?:1\\d)?', False): 446,
+    ('0(1\\d)?', False): 452,
+    ('00(?:1[245]|2[1-35]|31|4[13]|[56]5|99)', False): 459,
+    ('(?:0|90)(?:(1[245]|2[1-35]|31|4[13]|[56]5|99)(\\d{10,11}))?', False): 484,
+    ('([3-8]\\d{6})$|1', False): 527,
+    ('810', False): 541,
+    ('0|80?', False): 545,
+    ('1', False): 552,
+    ('([59]\\d{7})$|0', False): 554,
+    ('(?:0|1(?:1[0-69]|2[02-5]|5[13-58]|69|7[0167]|8[018]))0', False): 569,
+    ('00|1(?:[12]\\d|79)\\d\\d00', False): 597,
+    ('(1(?:[12]\\d|79)\\d\\d)|0', False): 613,
+    ('00(?:4(?:[14]4|56)|[579])', False): 628,
+    ('0([3579]|4(?:[14]4|56))?', False): 641,
+    ('(19(?:0[0-2468]|1[09]|20|66|77|99))', False): 656,
+    ('119', False): 683,
+    ('([2-7]\\d{6})$|1', False): 687,
+    ('0(?:0|52)', False): 701,
+    ('(10(?:01|[12]0|88))', False): 708,
+    ('0(11\\d{6}|60\\d{6}|61\\d{6}|6[256]\\d{6}|7[467]\\d{6})', False): 723,
+    ('0|180020', False): 775,
+    ('([25-9]\\d{5})$|0|180020', False): 785,
+    ('001', False): 806,
+    ('00(?:30|5[09]|[126-9]?)', False): 810,
+    ('06', False): 823,
+    ('00[89]', False): 826,
+    ('0(?:0|1(?:05|[2-9]))', False): 830,
+    ('([25-8]\\d{5})$|0|180020', False): 841,
+    ('00|1(?:0(?:01|[12]0)|100)', False): 862,
+    ('([0-24-8]\\d{5})$|0|180020', False): 880,
+    ('010', False): 901,
+    ('(000[2569]\\d{4,6})$|(?:(?:003768)0?)|0', False): 905,
+    ('000', False): 934,
+    ('00[14-9]', False): 938,
+    ('00|99', False): 942,
+    ('00(?:[125689]|3(?:[46]5|91)|7(?:00|27|3|55|6[126]))', False): 949,
+    ('0(8(?:[1-46-8]|5\\d\\d))?', False): 982,
+    ('8', False): 994,
+    ('([2-8]\\d{6})$|1', False): 996,
+    ('(1001)|0', False): 1010,
+    ('[08]', False): 1020,
+    ('(15(?:0[06]|1[12]|[35]5|4[04]|6[26]|77|88|99)\\d)', False): 1022,
+    ('([24-9]\\d{6})$|0', False): 1058,
+    ('([34]\\d{6})$|1', False): 1072,
+    ('0(?:0|[24-7]0|3[03])', False): 1086,
+    ('0(?:0|19)', False): 1097,
+    ('0[09]', False): 1104,
+    ('([0-258]\\d{4})$', False): 1107,
+    ('009', False): 1116,
+    ('0(?:0|161)', False): 1120,
+    ('00|19(?:1[124]|77|90)00', False): 1128,
+    ('00|140[1-3]', False): 1147,
+    ('01[12]', False): 1156,
+    ('0[01]', False): 1160,
+    ('010|0[0-2]', False): 1163,
+    ('0[0-3]\\d', False): 1171,
+    ('00|10(?:22|66|88|99)', False): 1175,
+    ('([89]\\d{5})$', False): 1196,
+    ('(5\\d{6})$|1', False): 1206,
+    ('([2-479]\\d{6})$|1', False): 1220,
+    ('00|16', False): 1234,
+    ('00[1-9]', False): 1241,
+    ('([2-46-8]\\d{6})$|1', False): 1245,
+    ('0(?:0[25-79]|19)', False): 1259,
+    ('00[056]', False): 1267,
+    ('00[057]', False): 1271,
+    ('0(?:0|1[3-9]\\d)', False): 1275,
+    ('([2-578]\\d{6})$|1', False): 1283,
+    ('(?:[01589]\\d|[2-467])\\d{4}', True): 1297,
+    ('(?:1|6\\d)\\d{7}|[135-9]\\d{5}', True): 1308,
+    ('(?:[4-7]\\d|9[0-689])\\d{7}|800\\d{2,9}|[2-4679]\\d{7}', True): 1330,
+    ('[2-7]\\d{8}', True): 1376,
+    ('(?:268|[58]\\d\\d|900)\\d{7}', True): 1387,
+    ('(?:264|[58]\\d\\d|900)\\d{7}', True): 1409,
+    ('(?:700\\d\\d|900)\\d{3}|8\\d{5,7}|(?:[2-5]|6\\d)\\d{7}', True): 1431,
+    ('(?:[1-489]\\d|55|60|77)\\d{6}', True): 1472,
+    ('[29]\\d{8}', True): 1494,
+    ('(?:11|[89]\\d\\d)\\d{8}|[2368]\\d{9}', True): 1505,
+    ('(?:[58]\\d\\d|684|900)\\d{7}', True): 1534,
+    ('1\\d{3,12}|2\\d{6,12}|43(?:(?:0\\d|5[02-9])\\d{3,9}|2\\d{4,5}|[3467]\\d{4}|8\\d{4,6}|9\\d{4,7})|5\\d{4,12}|8\\d{7,12}|9\\d{8,12}|(?:[367]\\d|4[0-24-9])\\d{4,11}', True): 1556,
+    ('1(?:[0-79]\\d{7}(?:\\d(?:\\d{2})?)?|8[0-24-9]\\d{7})|[2-478]\\d{8}|1\\d{4,7}', True): 1754,
+    ('(?:[25-79]\\d\\d|800)\\d{4}', True): 1805,
+    ('2\\d{4,9}|35\\d{4,5}|(?:60\\d\\d|800)\\d{4,6}|7\\d{5,11}|(?:[14]\\d|3[0-46-9]|50)\\d{4,8}', True): 1819,
+    ('365\\d{6}|(?:[124579]\\d|60|88)\\d{7}', True): 1909,
+    ('6\\d{8}|(?:[35689]\\d|49|70)\\d{6}', True): 1939,
+    ('(?:246|[58]\\d\\d|900)\\d{7}', True): 1968,
+    ('[1-469]\\d{9}|8[0-79]\\d{7,8}|[2-79]\\d{8}|[2-9]\\d{7}|[3-9]\\d{6}|[57-9]\\d{5}', True): 1990,
+    ('4\\d{8}|[1-9]\\d{7}', True): 2053,
+    ('[024-7]\\d{7}', True): 2074,
+    ('00800\\d{7}|[2-7]\\d{6,7}|[89]\\d{6,8}|2\\d{5}', True): 2084,
+    ('[136-9]\\d{7}', True): 2130,
+    ('(?:[267]\\d|31)\\d{6}', True): 2140,
+    ('01\\d{8}', True): 2154,
+    ('7090\\d{5}|(?:[56]9|[89]\\d)\\d{7}', True): 2166,
+    ('(?:441|[58]\\d\\d|900)\\d{7}', True): 2192,
+    ('[2-578]\\d{6}', True): 2214,
+    ('(?:[2-7]\\d\\d|8001)\\d{5}', True): 2223,
+    ('(?:[34]1|7\\d)\\d{5}', True): 2239,
+    ('[1-467]\\d{9,10}|55[0-46-9]\\d{8}|[34]\\d{7}|55\\d{7,8}|(?:5[0-46-9]|[89]\\d)\\d{7,9}', True): 2252,
+    ('(?:242|[58]\\d\\d|900)\\d{7}', True): 2321,
+    ('[178]\\d{7}|[2-8]\\d{6}', True): 2343,
+    ('90\\d{5}|(?:0800|[2-6]|(?:7|800)\\d)\\d{6}', True): 2362,
+    ('(?:[12]\\d|33|44|902)\\d{7}|8(?:0[0-79]\\d{5,7}|[1-7]\\d{9})|8(?:1[0-489]|[5-79]\\d)\\d{7}|8[1-79]\\d{6,7}|8[0-79]\\d{5}|8\\d{5}', True): 2395,
+    ('(?:0800\\d|[2-8])\\d{6}', True): 2490,
+    ('[2-9]\\d{9}|3\\d{6}', True): 2506,
+    ('1(?:[0-79]\\d{8}(?:\\d{2})?|8[0-24-9]\\d{7})|[148]\\d{8}|1\\d{5,7}', True): 2527,
+    ('(?:(?:[189]|5\\d)\\d|2)\\d{7}|[1-68]\\d{6}', True): 2576,
+    ('8776\\d{4}|(?:[27]\\d|61)\\d{6}', True): 2603,
+    ('222\\d{6}|(?:0\\d|80)\\d{7}', True): 2627,
+    ('8\\d{11}|[2-9]\\d{8}', True): 2653,
+    ('[02]\\d{9}', True): 2678,
+    ('[2-578]\\d{4}', True): 2690,
+    ('12300\\d{6}|6\\d{9,10}|[2-9]\\d{8}', True): 2697,
+    ('[26]\\d{8}|88\\d{6,7}', True): 2735,
+    ('(?:(?:1[03-689]|2\\d)\\d\\d|6)\\d{8}|1\\d{10}|[126]\\d{6}(?:\\d(?:\\d{2})?)?|86\\d{5,6}|(?:[3-579]\\d|8[0-57-9])\\d{5,9}', True): 2758,
+    ('(?:46|60\\d\\d)\\d{6}|(?:1\\d|[39])\\d{9}', True): 2838,
+    ('(?:8\\d|90)\\d{8}|(?:[24-8]\\d{3}|3005)\\d{4}', True): 2870,
+    ('(?:[2-7]|8\\d\\d)\\d{7}|[2-47]\\d{6}|[34]\\d{5}', True): 2902,
+    ('(?:[2-59]\\d\\d|800)\\d{4}', True): 2934,
+    ('(?:[34]1|60|(?:7|9\\d)\\d)\\d{5}', True): 2948,
+    ('(?:[279]\\d|[58]0)\\d{6}', True): 2969,
+    ('(?:[2-578]\\d|60)\\d{7}|9\\d{8,11}', True): 2983,
+    ('[2579]\\d{5,14}|49(?:[34]0|69|8\\d)\\d\\d?|49(?:37|49|60|7[089]|9\\d)\\d{1,3}|49(?:2[024-9]|3[2-689]|7[1-7])\\d{1,8}|(?:1|[368]\\d|4[0-8])\\d{3,13}|49(?:[015]\\d|2[13]|31|[46][1-8])\\d{1,9}', True): 3015,
+    ('(?:2\\d|77)\\d{6}', True): 3183,
+    ('[2-9]\\d{7}', True): 3197,
+    ('(?:[58]\\d\\d|767|900)\\d{7}', True): 3207,
+    ('(?:[58]\\d\\d|900)\\d{7}', True): 3229,
+    ('(?:[1-4]|[5-79]\\d|80)\\d{7}', True): 3246,
+    ('1\\d{9,10}|(?:[2-7]|9\\d)\\d{7}', True): 3264,
+    ('8\\d{9}|[4578]\\d{7}|(?:[3-8]\\d|90)\\d{5}', True): 3292,
+    ('[189]\\d{8,9}|[24-6]\\d{8}|[135]\\d{7}', True): 3327,
+    ('[5-8]\\d{8}', True): 3361,
+    ('[178]\\d{6}', True): 3372,
+    ('400\\d{6}|(?:51|[6-9]\\d)\\d{7}', True): 3381,
+    ('(?:11|[2-57-9]\\d)\\d{7}', True): 3407,
+    ('[1-35689]\\d{4}|7\\d{10,11}|(?:[124-7]\\d|3[0-46-9])\\d{8}|[1-9]\\d{5,8}', True): 3422,
+    ('45\\d{5}|(?:0800\\d|[235-9])\\d{6}', True): 3474,
+    ('[2-7]\\d{4}', True): 3499,
+    ('(?:[39]\\d\\d|820)\\d{4}', True): 3506,
+    ('[2-9]\\d{5}', True): 3520,
+    ('[1-9]\\d{8}', True): 3528,
+    ('(?:[067]\\d|11)\\d{6}|[2-7]\\d{6}', True): 3539,
+    ('[1-357-9]\\d{9}|[18]\\d{8}|8\\d{6}', True): 3562,
+    ('(?:473|[58]\\d\\d|900)\\d{7}', True): 3594,
+    ('(?:[3-57]\\d\\d|800)\\d{6}', True): 3616,
+    ('(?:694\\d|7093)\\d{5}|(?:59|[89]\\d)\\d{7}', True): 3632,
+    ('(?:1481|[357-9]\\d{3})\\d{6}|8\\d{6}(?:\\d{2})?', True): 3664,
+    ('[235]\\d{8}|800\\d{5,6}', True): 3694,
+    ('(?:[25]\\d|60)\\d{6}', True): 3717,
+    ('(?:19|[2-689]\\d|70)\\d{4}', True): 3731,
+    ('[48]\\d{8}|[2-9]\\d{6}', True): 3747,
+    ('722\\d{6}|(?:3|6\\d)\\d{7}', True): 3767,
+    ('222\\d{6}|(?:3\\d|55|[89]0)\\d{7}', True): 3792,
+    ('5005000\\d{3}|8\\d{9,11}|(?:[269]\\d|70)\\d{8}', True): 3822,
+    ('80\\d{6}|(?:1\\d{3}|[2-7])\\d{7}', True): 3866,
+    ('(?:[58]\\d\\d|671|900)\\d{7}', True): 3892,
+    ('[49]\\d{8}|4\\d{6}', True): 3914,
+    ('(?:[2-8]\\d{3}|9008)\\d{3}', True): 3934,
+    ('8[0-46-9]\\d{6,7}|9\\d{4,7}|(?:[2-7]|9\\d{3})\\d{7}', True): 3949,
+    ('8\\d{10}|[237-9]\\d{7}', True): 3990,
+    ('[2-69]\\d{8}|80\\d{5,7}|[1-79]\\d{7}|6\\d{6}', True): 4013,
+    ('[2-589]\\d{7}', True): 4056,
+    ('[235-7]\\d{8}|[1-9]\\d{7}', True): 4066,
+    ('00[1-9]\\d{9,14}|(?:[1-36]|8\\d{5})\\d{6}|00\\d{9}|[1-9]\\d{8,10}|[2-9]\\d{7}', True): 4087,
+    ('(?:1\\d|[2569])\\d{6,8}|4\\d{6,9}|7\\d{8}|8\\d{8,9}', True): 4166,
+    ('1\\d{6}(?:\\d{3,5})?|[57]\\d{8}|[1-489]\\d{7}', True): 4222,
+    ('1624\\d{6}|(?:[3578]\\d|90)\\d{8}', True): 4260,
+    ('(?:000800|[2-9]\\d\\d)\\d{7}|1\\d{7,12}', True): 4288,
+    ('3\\d{6}', True): 4328,
+    ('(?:1|7\\d\\d)\\d{7}|[2-6]\\d{7,8}', True): 4337,
+    ('[1-9]\\d{9}|(?:[1-8]\\d\\d|9)\\d{3,4}', True): 4364,
+    ('(?:38\\d|[4-9])\\d{6}', True): 4389,
+    ('0\\d{5,11}|1\\d{8,10}|3(?:[0-8]\\d{7,10}|9\\d{7,8})|(?:43|55|70)\\d{8}|8\\d{5}(?:\\d{2,4})?', True): 4403,
+    ('1534\\d{6}|(?:[3578]\\d|90)\\d{8}', True): 4502,
+    ('(?:[58]\\d\\d|658|900)\\d{7}', True): 4530,
+    ('(?:(?:[2689]|7\\d)\\d|32|427|53)\\d{6}', True): 4552,
+    ('00[1-9]\\d{6,14}|[25-9]\\d{9}|(?:00|[1-9]\\d\\d)\\d{6}', True): 4579,
+    ('(?:[17]\\d\\d|900)\\d{6}|(?:2|80)0\\d{6,7}|[4-6]\\d{6,8}', True): 4633,
+    ('8\\d{9}|[235-9]\\d{8}', True): 4678,
+    ('1\\d{9}|[1-9]\\d{7,8}', True): 4701,
+    ('(?:[37]\\d|6[0-79])\\d{6}|(?:[2-48]\\d|50)\\d{3}', True): 4725,
+    ('[3478]\\d{6}', True): 4750,
+    ('85\\d{6}|(?:19\\d|[2-7])\\d{7}', True): 4759,
+    ('00[1-9]\\d{8,11}|(?:[12]|5\\d{3})\\d{7}|[13-6]\\d{9}|(?:[1-6]\\d|80)\\d{7}|[3-6]\\d{4,5}|(?:00|7)0\\d{8}', True): 4784,
+    ('18\\d{5}|(?:[2569]\\d|41)\\d{6}', True): 4871,
+    ('(?:345|[58]\\d\\d|900)\\d{7}', True): 4894,
+    ('8\\d{13}|[78]\\d{9}', True): 4916,
+    ('(?:2\\d|3)\\d{8}|(?:[235-8]\\d|41)\\d{6}', True): 4944,
+    ('[27-9]\\d{7}|[13-9]\\d{6}', True): 4973,
+    ('(?:[58]\\d\\d|758|900)\\d{7}', True): 4992,
+    ('[68]\\d{8}|(?:[2378]\\d|90)\\d{5}', True): 5014,
+    ('(?:[2457]\\d|33|88)\\d{7}|(?:2\\d|[4-6])\\d{6}', True): 5038,
+    ('(?:[256]\\d\\d|800)\\d{5}', True): 5070,
+    ('(?:[3469]\\d|52|[78]0)\\d{6}', True): 5085,
+    ('35[013-9]\\d{4,8}|6\\d{8}|35\\d{2,4}|(?:[2457-9]\\d|3[0-46-9])\\d{2,9}', True): 5103,
+    ('(?:[268]\\d|78|90)\\d{6}', True): 5165,
+    ('[2-9]\\d{8}', True): 5183,
+    ('(?:[3489]|[67]\\d)\\d{7}', True): 5194,
+    ('(?:[235-7]\\d|[89]0)\\d{6}', True): 5208,
+    ('(?:20|[3-79]\\d)\\d{6}|80\\d{6,7}', True): 5222,
+    ('[23]\\d{8}', True): 5248,
+    ('329\\d{4}|(?:[256]\\d|45)\\d{5}', True): 5259,
+    ('[2-578]\\d{7}', True): 5281,
+    ('[24-9]\\d{7}', True): 5291,
+    ('1\\d{5,7}|95\\d{6}|(?:[4-7]|9[0-46-9])\\d{6,8}|(?:2|8\\d)\\d{5,8}', True): 5301,
+    ('[12]\\d{7,9}|[5-9]\\d{7}', True): 5358,
+    ('0800\\d{3}|(?:28|[68]\\d)\\d{6}', True): 5382,
+    ('[58]\\d{9}|(?:67|90)0\\d{7}', True): 5405,
+    ('7091\\d{5}|(?:[56]9|[89]\\d)\\d{7}', True): 5433,
+    ('(?:[2-4]\\d\\d|800)\\d{5}', True): 5459,
+    ('(?:[58]\\d\\d|664|900)\\d{7}', True): 5474,
+    ('3550\\d{4}|(?:[2579]\\d\\d|800)\\d{5}', True): 5496,
+    ('(?:[57]|8\\d\\d)\\d{7}|[2-468]\\d{6}', True): 5521,
+    ('(?:800|9[0-57-9]\\d)\\d{7}|[34679]\\d{6}', True): 5545,
+    ('(?:[1289]\\d|31|77)\\d{7}|1\\d{6}', True): 5571,
+    ('[2-9]\\d{9}', True): 5599,
+    ('1\\d{8,9}|(?:3\\d|[4-9])\\d{7}', True): 5611,
+    ('(?:2|8\\d)\\d{7}', True): 5638,
+    ('[68]\\d{7,8}', True): 5652,
+    ('(?:050|[2-57-9]\\d\\d)\\d{3}', True): 5664,
+    ('[027-9]\\d{7}', True): 5677,
+    ('[13]\\d{5}', True): 5687,
+    ('(?:20|9\\d)\\d{8}|[78]\\d{9,13}', True): 5695,
+    ('(?:1800|[25-8]\\d{3})\\d{4}', True): 5731,
+    ('(?:[124-7]\\d\\d|3(?:[02-9]\\d|1[0-8]))\\d{6}|8\\d{6,9}|9\\d{6,10}|1\\d{4,5}', True): 5747,
+    ('(?:0|[2-9]\\d{3})\\d{4}', True): 5808,
+    ('(?:1\\d|9)\\d{9}|[1-9]\\d{7}', True): 5821,
+    ('(?:222|444|(?:55|8\\d)\\d|666|777|999)\\d{4}', True): 5847,
+    ('(?:[4-7]|888\\d)\\d{3}', True): 5885,
+    ('[1289]\\d{9}|50\\d{5}(?:\\d{2,3})?|[27-9]\\d{7,8}|(?:[34]\\d|6[0-35-9])\\d{6}|8\\d{4,6}', True): 5897,
+    ('(?:1505|[279]\\d{3}|500)\\d{4}|800\\d{5,6}', True): 5960,
+    ('(?:00800|8\\d{3})\\d{6}|[68]\\d{7}|[1-57-9]\\d{6}', True): 5993,
+    ('(?:[14-8]|9\\d)\\d{7}', True): 6031,
+    ('4\\d{5}(?:\\d{2})?|8\\d{7,8}', True): 6045,
+    ('(?:180|[78]\\d{3})\\d{4}|(?:[2-589]\\d|64)\\d{5}', True): 6068,
+    ('(?:[2-7]|9\\d)\\d{8}|2\\d{5}|(?:1800|8)\\d{7,9}', True): 6096,
+    ('122\\d{6}|[24-8]\\d{10,11}|9(?:[013-9]\\d{8,10}|2(?:[01]\\d\\d|2(?:[06-8]\\d|1[01]))\\d{7})|(?:[2-8]\\d{3}|92(?:[0-7]\\d|8[1-9]))\\d{6}|[24-9]\\d{8}|[89]\\d{7}', True): 6139,
+    ('(?:6|8\\d\\d)\\d{7}|[1-9]\\d{6}(?:\\d{2})?|[26]\\d{5}', True): 6246,
+    ('[78]\\d{8}|[2-9]\\d{5}', True): 6281,
+    ('(?:[589]\\d\\d|787)\\d{7}', True): 6300,
+    ('[2489]2\\d{6}|(?:1\\d|5)\\d{8}', True): 6317,
+    ('1693\\d{5}|(?:[26-9]\\d|30)\\d{7}', True): 6342,
+    ('(?:[24-8]\\d\\d|345|900)\\d{4}', True): 6368,
+    ('[36-8]\\d{5,8}|4\\d{6,8}|59\\d{6}|9\\d{5,10}|(?:2\\d|5[0-8])\\d{6,7}', True): 6387,
+    ('800\\d{4}|(?:2|800)\\d{6}|(?:0080|[3-7])\\d{7}', True): 6458,
+    ('709\\d{6}|(?:26|[689]\\d)\\d{7}', True): 6497,
+    ('(?:[2378]\\d|90)\\d{7}|[23]\\d{5}', True): 6523,
+    ('38[02-9]\\d{6,9}|6\\d{7,9}|90\\d{4,8}|38\\d{5,6}|(?:7\\d\\d|800)\\d{3,9}|(?:[12]\\d|3[0-79])\\d{5,10}', True): 6546,
+    ('8\\d{13}|[347-9]\\d{9}', True): 6652,
+    ('(?:06|[27]\\d\\d|[89]00)\\d{6}', True): 6680,
+    ('(?:[15]\\d|800|92)\\d{7}', True): 6700,
+    ('[6-9]\\d{6}|[1-6]\\d{4}', True): 6720,
+    ('(?:[2489]\\d|64)\\d{5}', True): 6736,
+    ('[19]\\d{8}', True): 6749,
+    ('(?:[26]\\d\\d|9)\\d{9}|[1-9]\\d{8}|[1-689]\\d{7}|[1-4689]\\d{6}|2\\d{5}', True): 6760,
+    ('(?:(?:1\\d|8)\\d\\d|7000)\\d{7}|[3689]\\d{7}', True): 6815,
+    ('(?:[2569]\\d|8)\\d{3}', True): 6847,
+    ('[1-7]\\d{7}|8\\d{4,7}|90\\d{4,6}', True): 6857,
+    ('0\\d{4}|(?:[489]\\d|79)\\d{6}', True): 6892,
+    ('[2-689]\\d{8}|[2-59]\\d{6}|[2-5]\\d{5}', True): 6913,
+    ('(?:[237-9]\\d|66)\\d{6}', True): 6941,
+    ('(?:0549|[5-7]\\d)\\d{6}', True): 6955,
+    ('(?:[378]\\d|93)\\d{7}', True): 6971,
+    ('[346-9]\\d{8}|[12679]\\d{7}|[1-5]\\d{6}|[1348]\\d{5}', True): 6986,
+    ('(?:[2-5]|[6-9]\\d)\\d{5}', True): 7024,
+    ('(?:22|9\\d)\\d{5}', True): 7036,
+    ('[25-7]\\d{7}|(?:80\\d|900)\\d{4}(?:\\d{4})?', True): 7049,
+    ('7215\\d{6}|(?:[58]\\d\\d|900)\\d{7}', True): 7078,
+    ('[1-359]\\d{8}|[1-5]\\d{7}', True): 7107,
+    ('0800\\d{4}|(?:[237]\\d|900)\\d{6}', True): 7128,
+    ('8\\d{3}', True): 7153,
+    ('(?:[58]\\d\\d|649|900)\\d{7}', True): 7159,
+    ('(?:22|[3689]\\d|77)\\d{6}', True): 7181,
+    ('[279]\\d{7}', True): 7199,
+    ('(?:001800|[2-57]|[689]\\d)\\d{7}|1\\d{7,9}', True): 7209,
+    ('(?:[0-57-9]\\d|66)\\d{7}', True): 7245,
+    ('[2-47]\\d{3,6}', True): 7260,
+    ('7\\d{7}|(?:[2-47]\\d|[89]0)\\d{5}', True): 7272,
+    ('[1-7]\\d{7}', True): 7295,
+    ('[2-57-9]\\d{7}', True): 7305,
+    ('(?:0800|(?:[5-8]\\d\\d|999)\\d)\\d{3}|[2-8]\\d{4}', True): 7315,
+    ('4\\d{6}|8\\d{11,12}|(?:[2-58]\\d\\d|900)\\d{7}', True): 7342,
+    ('(?:2|7\\d\\d|90)\\d{4}', True): 7384,
+    ('[2-689]\\d{8}|7\\d{9,10}|[2-8]\\d{7}|2\\d{6}', True): 7400,
+    ('(?:[25-8]\\d|41|90)\\d{7}', True): 7444,
+    ('[89]\\d{9}|[3-9]\\d{8}', True): 7463,
+    ('800\\d{6}|(?:[29]0|[347]\\d)\\d{7}', True): 7486,
+    ('0004\\d{2,9}|[1249]\\d{7}|2\\d{3,4}|(?:[49]\\d|80)\\d{5}', True): 7512,
+    ('(?:20|33|[5-9]\\d)\\d{7}', True): 7565,
+    ('0\\d{5,10}|3[0-8]\\d{7,10}|55\\d{8}|8\\d{5}(?:\\d{2,4})?|(?:1\\d|39)\\d{7,8}', True): 7584,
+    ('(?:[58]\\d\\d|784|900)\\d{7}', True): 7663,
+    ('[68]00\\d{7}|(?:[24]\\d|[59]0)\\d{8}', True): 7685,
+    ('(?:284|[58]\\d\\d|900)\\d{7}', True): 7713,
+    ('[58]\\d{9}|(?:34|90)0\\d{7}', True): 7735,
+    ('[12]\\d{9}|[135-9]\\d{8}|[16]\\d{6,7}|7\\d{6}', True): 7763,
+    ('[57-9]\\d{6}|(?:[238]\\d|48)\\d{3}', True): 7806,
+    ('(?:40|72|8\\d{4})\\d{4}|[89]\\d{5}', True): 7826,
+    ('(?:[2-6]|8\\d{5})\\d{4}|[78]\\d{6}|[68]\\d{5}', True): 7853,
+    ('2\\d{7,8}|3\\d{7,11}|(?:4\\d\\d|[89]00)\\d{5}', True): 7885,
+    ('(?:1|7\\d)\\d{7}|[1-7]\\d{6}', True): 7930,
+    ('(?:639\\d|7093)\\d{5}|(?:26|80|9\\d)\\d{7}', True): 7953,
+    ('[1-79]\\d{8}|8\\d{4,9}', True): 7989,
+    ('800\\d{6}|(?:21|[579]\\d|63)\\d{7}', True): 8017,
+    ('8\\d{6}(?:\\d{3})?|[235-8]\\d{8}', True): 8047,
+    ('(?:00|[1-9]\\d)\\d{6}', True): 8071,
+    ('[1-9]\\d{7}', True): 8085,
+    ('7\\d{11}|[235-7]\\d{8}', True): 8095,
+    ('10\\d{10}', True): 8120,
+    ('6\\d{9}|[0-36-9]\\d{8}', True): 8134,
+    ('[13]\\d{6}(?:\\d{2,5})?|[19]\\d{7}|(?:[25]\\d\\d|4)\\d{7}(?:\\d{2})?', True): 8157,
+    ('(?:[1-4]\\d|51)\\d{6,10}', True): 8203,
+    ('\\d{11}', True): 8225,
+    ('[1359]\\d{8}', True): 8238,
+}
+
+# National prefix: the digits with which it can begin, one bit each.
+FIRST_DIGITS = {
+    '': 0,
+    '(000[2569]\\d{4,6})$|(?:(?:003768)0?)|0': 1,
+    '(1(?:[12]\\d|79)\\d\\d)|0': 3,
+    '(10(?:01|[12]0|88))': 2,
+    '(1001)|0': 3,
+    '(15(?:0[06]|1[12]|[35]5|4[04]|6[26]|77|88|99)\\d)': 2,
+    '(183[12])|0': 3,
+    '(19(?:0[0-2468]|1[09]|20|66|77|99))': 2,
+    '(5\\d{6})$|1': 34,
+    '(?:0|90)(?:(1[245]|2[1-35]|31|4[13]|[56]5|99)(\\d{10,11}))?': 513,
+    '([0-24-8]\\d{5})$|0|180020': 503,
+    '([0-258]\\d{4})$': 295,
+    '([2-46-8]\\d{6})$|1': 478,
+    '([2-479]\\d{6})$|1': 670,
+    '([2-578]\\d{6})$|1': 446,
+    '([2-7]\\d{6})$|1': 254,
+    '([2-8]\\d{6})$|1': 510,
+    '([2-9]\\d{6})$|1': 1022,
+    '([24-9]\\d{6})$|0': 1013,
+    '([2457]\\d{6})$|1': 182,
+    '([25-8]\\d{5})$|0|180020': 487,
+    '([25-9]\\d{5})$|0|180020': 999,
+    '([267]\\d{6})$|1': 198,
+    '([3-8]\\d{6})$|1': 506,
+    '([34]\\d{6})$|1': 26,
+    '([457]\\d{6})$|1': 178,
+    '([59]\\d{7})$|0': 545,
+    '([89]\\d{5})$': 768,
+    '0': 1,
+    '0(11\\d{6}|60\\d{6}|61\\d{6}|6[256]\\d{6}|7[467]\\d{6})': 1,
+    '0(1\\d)?': 1,
+    '0(8(?:[1-46-8]|5\\d\\d))?': 1,
+    '0([3579]|4(?:[14]4|56))?': 1,
+    '06': 1,
+    '0?(?:(11|2(?:2(?:02?|[13]|2[13-79]|4[1-6]|5[2457]|6[124-8]|7[1-4]|8[13-6]|9[1267])|3(?:02?|1[467]|2[03-6]|3[13-8]|[49][2-6]|5[2-8]|[67])|4(?:7[3-578]|9)|6(?:[0136]|2[24-6]|4[6-8]?|5[15-8])|80|9(?:0[1-3]|[19]|2\\d|3[1-6]|4[02568]?|5[2-4]|6[2-46]|72?|8[23]?))|3(?:3(?:2[79]|6|8[2578])|4(?:0[0-24-9]|[12]|3[5-8]?|4[24-7]|5[4-68]?|6[02-9]|7[126]|8[2379]?|9[1-36-8])|5(?:1|2[1245]|3[237]?|4[1-46-9]|6[2-4]|7[1-6]|8[2-5]?)|6[24]|7(?:[069]|1[1568]|2[15]|3[145]|4[13]|5[14-8]|7[2-57]|8[126])|8(?:[01]|2[15-7]|3[2578]?|4[13-6]|5[4-8]?|6[1-357-9]|7[36-8]?|8[5-8]?|9[124])))15)?': 15,
+    '0|180020': 3,
+    '0|80?': 257,
+    '1': 2,
+    '8': 256,
+    '[08]': 257,
+}
+
+# target, set and operation of each step, 16 bits each, little-endian.
+STEPS = zlib.decompress(base64.b64decode(
+    "eNq9nQuYFNW1tquqe2Z67j33+0zjJSqoIQoSFHFMOARMVBA1nogEEQiGoBwRDgrBhkAIAQUhgjFywBvoUWBCQPyNFxQyoCCinBCiImgmCQEC3i"
+    "Eyzvx7vburupqe7q4ePWd4nu/ZrL3Wt7699q5d1d3V1YZhqn9GBOXPR9tHO4N2hmG5UP7KjCb1v2zV8itsUvZso92XGoVRMNMoJ1M2nNlwnmqs"
+    "U/+rgLNCtU2FEpUKhbMCztPgrICzAs4zVMsyTmcUQ8wC2sJ/jmpJWzw1DjIldp3qE7tfWa52tS9w8fR02YeQsbeRgyXHsVzs8jnd+Nyy7ZcaQe"
+    "xB7NMc/38zQthD2Nc59oFGI/ZG7J+Ztv1yI4w9jL3e8R+sJpIxmmK/07EriyWWZmX5HZb/MAIwBJTletfofuBSPh7PH8bUaqdjvylmjHc49h+5"
+    "mNXYTds+1ghajB0lUx3/W2PG3ur4n25sdNTe4arbf8aM/RnlP9k1Ru3/S1fdphnfpf1d1Z5D74wY5bc79tmuLD83NlLJjabdayt837Sz3BNTbd"
+    "NRq5UsclX1dKPA6V1sWNTBctQ+EKNHVrW2/1dMJac5DI+4dD5sjELDKEfVyph61jpRT8aspaGOvclVzzUuJc5YYM7DnuccKVrVSy6Fv48ZRViN"
+    "biMML7jybnRxnm48atpsB1wj2hJTt2OqGn8n6lV1hIs907Atr7uy7zD2U4f9pt27K+ZY+8SJ2uOqz5+M8USNd6LeianSF072/TGrrr/D9lfXGm"
+    "gx5jGz8yy71z7udjgjzTSj2f/pOrIy6P0wpoYXOPbPXCP91JhHe57T+3nMSN/12fa2mLHUOv6W6R7LNMeuR5Fh9qG3jzPXOaabp9Sxd3XxFJqX"
+    "MvZL1XjPorfEdO8bI0zbXmG6x3iKYdtrTPdqP8+xN5ju0eU49lNN9zr/yOE/I2Z0zzn+9qrr71rDYjnX9OHvc+znxSh837H3cim8wHyUeY+u4Y"
+    "tidN7pRDW6dF5ifkDUB05Uv5jarvbZ9oGuUQwwtxK11Ym6woyuusvN6Mp3xsWqK4dTzo/2LIQiFsMYbm5WtqtNORterdrqfGfKzpMKhU0w07iR"
+    "XFeblqHthjHGlCNXZtp00AJvU7Ez8bctUqVbWCG2pVhhGJ/bqPMIM+B4avskKqwtI8wZjv1Oczj24dgbHfs0ajjCDGNf4NhHmFI3G+PVapQR3Y"
+    "3CWVRpFvZZRM1C2ywzU1tUTe6BeRY8s4hdRDXmY9G4Bp/5psyOxvvNIZb4DLGivTJHS1U1xF5MrOXEPkRl5pN9vpnn2B9jjelYhQ7bE1RgPhXQ"
+    "qO2rWD/zGYvGWG2mVqj+njNbfZbRRAWaVNtU2O4BpSZNrJPnYW5iFE1wvkA1NG6iwi/Q+wKxL+Czmd5X6d1M9s34bMZnM/yb8dyGp8Y38N+G5z"
+    "azh8K/kP2PHNHbTD/2cx37n6nnNuqpo7R9LyttGyttm5nj2N9jpW1jpW2j2tq+jbo5qP7+zuy3oOof+LTQqy0F1jQ170dQ20LeFtSq/yrPj1Db"
+    "gtoW1Gr7Z6htQa2O0vbPUduC2hbUansbaltQ24JabbeVRFDVtoWqdg7zrXaf5VhkXlqoQI11XGkstIS/ULXVOcISn1QoDIKZRi1qCy0ZqVgMo8"
+    "6StVqHpc4yQbGfZkm1u2A5g6gueJ7hsnfB80xiz6Tdywqp/3VFYVdLjpquaPCGorMrOr9Jxq5k6QpzH/L2xjKE3t7klXOkFWn3tu6y7N5/s/zY"
+    "/dgvdqIGWiHsIewXmrb9cqsReyN2w+EZbIWxh7FvcmWXavS2fKCpo9Tfv6PzGiwaR+J/DQqHWZn0ZtIrox4e6Q1jkbzabmOU5xr4b2O8o6jwKD"
+    "h/AucoOEcRdQuco+AcBae22yh1nhDxMbWP+rudtsa7LFn/t1uy/qdaxbSL6RXLNGJvp4a3U7FwxLLcEouwTYdnvvWM0jgdtbOtx2k/rnruwX86"
+    "bPPgnw6/tti9ISyNoGieDvMC2BYw9gWMbgk1X0DGBdb31Yw8AcNvqJXtKTuwti9jbSxgbegobX+ENbCAjBq1fSVrYAH11KjtOruDSuECFD5JRh"
+    "ul90nsv7daFc8a9K9RbXWOYEZSoTCv4bh4jrxrYF4D5/Pof4kK6PYmfJ6nes8zxufx3EzezcRuxnMbUbqt7W8Q+zorajMrSvdq+2bWvINyvoB5"
+    "Fz674N9HzXfBZqOMIjlm+IT/H9R/F5W3Ob3GfhwTm17eL2JiR6YVu4v1sMva6TFqF3XbRd1yfFL/LJ+MNAhblk+UZ/mkwtpuo9/VlthaX4vyLf"
+    "JJzYtU21TYnhQlr2CmcTq5GsheBKe2FJG9iOzabqPf1ZbsX6NtowWKvSsWjd19cm7t6gs4lgvI0sMXwh7Sdsu2X+Br9om9Wc4FsPUiqpevERTL"
+    "hVhsNHyg+uuL5VuMSLcHwNkXbd9x2fuS1+6Vq6++MFztk/P/QOo50CfXFAOpW2KUeg6knjfA9n2yDCSLtgwk+0Dqqe02+l1tyT6C2GFYNN4Kwz"
+    "AYfuLqvTnGU3rHRjwzO4x1cw4j1xTfMTXS8Yx0vGqbCmVEiVFGOp6RzoR5GhrGw6kt48k1npFqu41+V1uyz6I9C3+7LfYH4JyDqjnYY3GkJSh6"
+    "4nGJT66X4ttzUD4H5Y+h89FIFjdzAAyDjaCM4hGXp461/UXtCtqxKPb/pm3jRz5Bsa+FbTV2jevgXC1vHURR/a2nV+OzvtFqLOsVmsYf8d/EMb"
+    "UezRt9g2gPwl9W9cv4rIdtPRX+Y8Qio9uKBje/7t3u82P3Yw879tddubRlF0euzqXR5m/E0h+UUeyG/z2fvCbazZzupqp7fe9ieVe19xO7G57d"
+    "zJeNMmu74XmfqPdpf+BrVbEtsLX45F3NFvxTIdfPrIEPydhCZVrg/NwnZ6uP4PwI+0cot1FbhOEEsbZdYtXeoTS00m6DoQ3/NkaU4Zdqt+Hf5r"
+    "tUYYOf9+f9FnbtmenY8/1nYj/TYdD2In8QexB7kWMv8zdib8Tez7FX+cPYw9jDjr3OL3PRRj01ansbq8VGqVgb421jXOf6P1FKT/HL6E5RbVNh"
+    "uwcUBsFM4+tkOcUvdRCLupL3VyqF3eHsrtrqTEFUKhTO7nBeDGd3v2Vou9r/4f8WNdftAfj093+CRd6rdNv7+gNYskFhGEjv5TDo9pV4DiTLQL"
+    "/UZyCeg+hVaAmKZQhjGeI/Q15NoLYjFP1D0D+EqKHw2Cj8Q7EPxzISJbr9I5QMR8lwfyOo2+L/EzzH4KnxTvzH4DMG5ttYdbZF3sWajM8kVssY"
+    "fxh72LHrKDenjZLxLjJOwaLxZ0RNgX+KP+jYp/gLQImaiWUmPjP9maDYf4H9F34fyBU+/HOxz8VftxeSxbZngbwvhGWRvxCUai/C/ht4ltCr8U"
+    "kYlsCpLQ/5/fj4sfgdn8c4vpZQbY3a/gTH0RK/HEEabU5eidio/p5iVShUep5CVWKUtfEUa+MpYl/2y077NAxP+2U3eBrPVCg8T8OzCVVPM9Kn"
+    "4dzpf1BdF2+Gc7Nqq2t4olIh1/lwvgHnZjg3w7mbCr9JJTXuwedNfN6kbm/i+Wd6bZR98c/Y/+F/R9VzL6r2qrY6R5A3FYqqvag6SMa9ZNwL5y"
+    "GyfIA23T7kb1Hj/QjPQ3geYqYO4f8xPjbeCIr9GBYbHwLFfgJLO/y6bWUI8wmYT/iP+wTbQfEvzHhOjdGXIWP0qbapUHpToYxRMNMIwu/LEH4f"
+    "HxiXZZwq1/8K1TU5/uX4FGW8Y9iWjlDYimDomvEtpT+UITtDLcynwFCbIbNWi7937B6JPejBn3ei0HBpxgdqTfbK+EBpOE+hqVB8esN2XobM0X"
+    "kZd/lsuxccRuy1GXKcKgZT7KYRxajnNRlyrfjVtodFlL9jpaP5PGpyHjUZniHvDAzHng4Kw3AYxmfInjY2Q3azsczmWOowGW0TM0Km9IZMsUus"
+    "Rt07lpqPpVY2Rn1SoWgYi4afo2E6GqajYXoG7+2QZS4apqNhOrEade90NEwnu41Rn1QoGqajYUVGWK2uZRlyjluSIWe3JbDZyOsF8GHyLiFvIh"
+    "+NL+C5ltW1hKrG+7jxt6yN+LbmWZ/RB23yyeCGiIZGIxVnRyijXsKoN2fUqywbFarXCPTugHlrhpxTNmbI2USjtm/PaMTOp8mMWts3UjEb232p"
+    "UTRsRMPuDL+q5G7s6aAw7IbhowxLjeJv7E7vsTtp/Afa3suQs+p7RHUOWyM83zM7zyNq30OtL1PWcxvruY1ejbmZkiWQybU6FW5jzbRxLOjeNl"
+    "ZdG5W3McqQCkVDGxrOzpRalWZKlUozpdeN3TJl7f3ftPcwrksz/ejxd6gnHhtdDF+mrbPPyAySPUh27snJ7CLX9pkmdtNR9V38SzNDWL7oUNsP"
+    "XPxfpj2dXCM9VOamuKixmXuI2pMkSntOypTdqTRTVloiz4ku/olxuVSslSyL27/jtp6FX2eG0BxKovl+V9T/RlsrWeWhJvH4lIsn3bbOu1FV0k"
+    "pRz0T4oovNS1tn3Jy5lZpvdWreHJlTfSwcS5JxTwzbV9NWY1d7lKBhfMoe9RZ71KHMdkva7aoyb+HpBQ/CHN/W+AkjfYtZfouRemfOzZJYI+tB"
+    "UzgfNNOJdTPo0SX2iWpO1H6Lir1FxYqzWlSV8rPk9Ut+Fp8Og2Xkys+SkeZnyW5mY9QnFoVTUJ0psmT/qcmS/aeG3njshp7OtSeg7YKsAFkCZA"
+    "klydUzLnZgVqOahYuzGmFoJNY8iaERzxoqYPeaSbIMcGUZEJfxhqwwucJJGDQOdcV+mbbOe2NWMXmLnbw/wj4qpnr7HLtdyWQjnRCTJXW7hrVR"
+    "w9oIk3cieSdS+YlknIhncrwXhTOznraE4WnLtv8S+y+YTZtT9Gv7RGbQxtRZbBTNE9H8XzAvgnkRvd5xNRoezhrjE4Yxjv1x7CuygjAHYZY9XN"
+    "sXsU4WMQpvuUTtItSu5+hr4uhrgrkJ5c/D/GyWXEk2ZcmVZBOxGnVvExqayGtj1CcVioYmNLyZNUzNUbNCdXagN130BUTPviw5qzYzd8qeFtu7"
+    "rEA328GsVlS1Wp3V80lWK5ytnYj9Ius4scfTimrOWu7BXyrfTOWDAVlRGQGZ94wAnyN7xkoyZgTafOnFSnZBw6gOfKryVmP3hhJbTex5AblyPi"
+    "0gq85GmfdYi0R5wUGM5eJAK5ytHmP7BGTNuBkuCxhYDI95B7oYBsaxnRbwe1DCNyOoyVWBV5XlKuzeUGKvInZ4QO4XHRqQO0WH0jsCDUMDASyW"
+    "Y0+FwjkUzh8zCz8m9sf0poPC82N4pgfkbDgpILvcJDgnBWTnsdvinwjvYRSzAsNhGO7EzsY+iZlKztARirZJaLuPI2gBR5CNMt6l8D8QkP1zQU"
+    "D2zwXEatS9C1CygFHYGPVJhaJhARpWBORd3BXYU6FErSBqHat9Dat9Db0an0HbGo6mNaiy0TrJsyMU/jXwbwrIJ2svBuQztReJ/QPMLzKPL+Kf"
+    "CoXtRdjeCryr2LYrNBVKb7r4Z44v3S7MFiV/D4TgDMGpcV8nmDXbh4x3O+NNN7atAyVeGb6IG5eV7WaTEfmxb2e1pz86N3+0vZ3Z2c7slGfLVU"
+    "RRNnfmZAdBadeTtyZbjoKibDkKirJ55x/UvUXZchQUZXM/TwSjPqmQTxD4gtk3smeoLGcoNBVKrxf8JhrOyG71HCUZzyDjt7Pl1fSF6L8Q5Rfi"
+    "kwj/nVwDs+XMZfvLUWa3uZsUn+9lT8VnqmO5MjuMRY6dq7DExybPHosyigsZxYTsejWK4dlyl9312fJJ6PX4jCXLyOwAdt6zArV9THYQexB70L"
+    "FfTzWuR8/1rAHN5gWfgeHubLmKu57RzaBWNlu7lYphOuszvj0voq0tLT3x2pa6tC3KttBmwSn3r90XybLf6iz/Ey5+pdYjz+OukWqetTE8qev2"
+    "jD13ZuqMsnKuZ+W8xOw8y+w8S6zd1ij+L8P8LMeXtqRC4X8W/t3Zcv38arZcP79Kb7q4l+yvsm69RUn2V8n+L+Z3H/N7NFveHdpHJffh6R2PMD"
+    "tuy3FU7aNi+7KPpcVWkCOx/pxiUziLzfT1aAY9rlSeUeXu9j6qtI8qnZIjd1xW5ZyisCxHPiUJKjSNCrIEc+QcFMyRKI3VEbv/JHtyPCsSNc30"
+    "GsXn1DmisGeOHAvdcqTa3XJk/7SxEeT9oji8lIy9c2YaEjvT8bwIux1rJWGIRdHTDT1X5Mi58ttUIBbFMzleT/arckwYTCfqauzfZoxuuzcUbd"
+    "9G21hqdQM8N9D7ZfB2VN2Q09opBu5lRdWkHPme+iTs6SPX6vDMyJHr5BnYO0LxnIHn4hw59ucwv3OYnTk53JlJbW3krs6kuIoKPJrTCFujx6h4"
+    "fISjz805h6qmzyZjnMMYn83pJ9f/OXK33hp6veNmNKxhndjoJUpGYVt4pYCSt3P6KyVv5MgVyHYq30zlm3PukM+LydXMLDQT68Y3I72NHfYmx9"
+    "JcvpsckzE9hni2zxhLc05/j2yfUpP4tpvTzOV9LersZaRGbpRHM2TkyjdfmnOesWyfrFxdN835oofRuTlTt5uZ32bm92u5cm9wTa5cMZbnyrVi"
+    "ea6MogENul2ea4LcO+QZe8DQNdeC2XIYukWYA1b6nDbyFItc0d8/V97VuYhZuCBXKnYBPheTRVnkWwPo13bveDUM38v9BOZPzI58BkWy8K3kSB"
+    "aNoaQZRf8F6B+VK/cq/yBXXu9fmyuv92+A81rGci3+6eLtMNyS+yCcDxrpRF2bW+nBX/Rfi/4puX3U6p2UK9+6m0SvxmmwTWIUk6iJjVGfWORc"
+    "AOcvcuXV+kyUzGTlLIRtXm4j9kbspmOfnxvGLlcO92KZybzPhNkb8p0Fsi/NnalG9GuFpkLpXQbnr3PlNfKvyavtqVA4fw3n08zyU7lyd9/KXD"
+    "nTrcRnNcwrGdFKmLXdC/4hEisj9R5lx8pukLy9Ev0r0f9e7qOqJlsUmgqlNxHuh+H/pj0ujzvt2bu2sHdtoRoHWD9bWD9bqOoRanWY9bOFamtP"
+    "bd/CKnWP4sO4LPl5J2f5V24ASwCLrL0sPL+I06PtZp47u+n4Z+SFsYe13WfbdaxbVV5eVJW7rRV2jVNYmufH4sfyqVzh41mZ51Y+1bHbGtoMO+"
+    "NZrixfVVur/V7eD9SxcG6ehRI5xntgPy9vgCmWAc6M9Iho0+NqNztadd918f9ftsfFaJOaX5V3KiM61anhUHyujZkL+Z64tv8gZi4sx74ld5Ce"
+    "C2e842LyfvXtLRzvWzjeJ6D21jxRe2sen6Ki6ta8MJawY0+FwiloGD/Nk6vin2L3hhL7U2Ln5cm7lLPzZAeeTa/GX6HqXo6g2aiandcISlv3zs"
+    "7jM4U804hilCEViobZaHgYDUvRsJRejY+RZSlZlsJvY9QnFUqWpWT5bV69fP8rT54rtQHm9Xn7LbHIO1er8df21Xmya60ml7Z7Q8m1mlw7OPo2"
+    "5smq20hvuvga60e330LVG3mtcMqVzC4sG6lM+vzcI4rOA3lydfcO432H3nTxC32myGuCp8lMP/azvOPEHndij2N/h9G9wyykYpMRvcOI8vLl3Z"
+    "j2PHk3pp1e75ib306stBvyeapP/u2GWORpWumyaYb2vK5pxspY2hlLl3x5+k2XfLGng8IgaBhn58vnAmdjT4USdTZRjflyvuuZL3tvz3zThdwp"
+    "lBQvZ9T98kMwhIiSo6A/9p75G33eeGJRtPVE25B8ObKuhFPjNTBfmf+cTyztaaIwXwnzqPxb1OwPU2gqbO8QF5Dr9nzZFYfly06YyNMLTmC9uZ"
+    "ln5rcp5jvyP4P/M4d/Cr3D8gNY9nUi14IIQ5sHT7eqjtvDqNsw6vYbVstCVstCZnwhPonwCZQ8nG8SxWuNfNl/7LbpMDyC58L8w75UnDaKqoWo"
+    "ejJf9sknsXeE4vkknhvyA+ossDZfXjWvpVfjs2Rfi7a1+XK+Xos2t08sCudaODfmyxl5I/bEyD6M/1bmZSv2dFAYtsLwXv4mVc89+S/JUxQUqn"
+    "MEPm8xil0cKTbyDISkeCAS1erRfxdKdqHks/zVap0czJfvWB+kN10MFHBVX2CZwmOZnWU4yNx5i+JbbOgvLJD1nFMg6zmnIAzKcVcBZ2mBXKvk"
+    "FMi1Sk6BxGrUvTkFcs7KKTCNKEZ9UqFoEDSM0wueke+FKTQVSq/GM8kSKpBxheC3MeqTGIU/BP+lBRsVf68Ced3UvUCu67qjvDuj7o7/ReTqTg"
+    "W6k8X2CTg+ifAKYv+tIAR/yIn9ToTT8KVi6AhFf3f0jyj4b7XGvl8g54JBBTzpFOWDqIy2XE+uQQWPy7tJMKSLP4kwaE4v/rJDxtpF8yA031Fw"
+    "tlJ7i0JTIc8I8ow/Q8ktKLmFubAxeZTosS2i5BaUzCk4TZ7/ptBUKL1z4Z/FSpgFs7anQuGcBecS5mIRlV/EXC+F8zcFU+WuzgJ5LbyIKG1fxL"
+    "paRC5t7wi5YxP+1QVBddw9olCdF+j1juvJ+EhBq+coyfsIeV8ukHP9BtRuKPC7kNcLSXEHef9QEICB16FYNlBnLwyxKKo2oOrtAnkVuRMlsSie"
+    "yfEwGvahaieqtP2v2P/CMbuTY1ajtu/kmN3JfHnJYqNo3onmz2E+AucReGyMt2jkc2QXVhayxxbKa5YjHAvxPl4wu1COi/i25i8o7CdPsSvoZ9"
+    "n+QexHWAOJtKVCqcMR6nAa+qsLRX91obBVF/IZcVI8Dw1dC+Uoqy60Oozqhk91YatHThu5v7RQtPUulLNbj0I5u/WgV+OlMPctlPNFj0JZvT0K"
+    "wyDPf6O3R6Ec9T0YkY1RhlQoGnqg4ZpCeaLyZYXyROXL6PWOQ1GiYg2vUZL3MvKOLJR3kocVyj0bw+h14xiYhzHGYYzORqND/2EwD4P5DmZ8HJ"
+    "7jCuXqfRw+yXEyK1O3f0X2nxfKnVfj0JAoapYrKlFbs80plPcTxrFa7saSnNkbyqjHMepHGPViRr2Y3s7hk2hbXDgvzVhRshglzxROVXVbpdBU"
+    "yKfJnnE32f/AWFYxllXMe/KozVQ7vq3ZXi9sQ0+blb6SVRx93qKkAquowJ7CPvKNMOzeUGL3EPvPwsNqnbyv0FQovd7xUzS/X9jmSy9Wsr9P9s"
+    "KgvE48Rs1tFLZjeKaLBUGZi861+wW59g5eoVZCSfAKVF2h9FRhP8ba6JwqN+os53Qw6s6z9Qm2MYrO1O0iVwUuiqvGscLWNDllZo8xs98PjlZH"
+    "wXeDckbrH+Q9oqD4fA/m/kF52pi2JMdrURXfngrP6GAQ/qDhjW2UiyFRWzP/RzAMc9gjsxunRsYoayb92KgSxaDqKWgY86nkNCo5jd7keA88ye"
+    "3u9sNofiC4nCzLPWZxo2aYFqz3pRcrY5zGGJsY46OM8dFgI+gHg6D4J8cX0LAu+LgpPI+btv1p7I8G5Qz4aND0yBaLovNRdP5P8AtVt1c4ijfC"
+    "Fosy727LdrJvDPKuEWzp4t8iDHzikEYUnzJ0qr2R8W5kvAeC8jriAPZUKFEHiDKKZqj6fMqcfojy44ziQ46pD/FPF3OKNMNUI70oGZdt4Tl1KK"
+    "wskp0zr0h2zryi9k7gqeipK2oz4TFje+vpzSuSVddRbDvZtUVUCRpG1yKe2F/EbwoU8fx/fLrBdnrRBz7bkgp5Eimc3ymStXp+kazG8+lNhP1R"
+    "9eXbv0LttUUWea2UeePxGhfbNXHME6jS+VRpTFG7Sa+ZDv+PXJyJ2reR63xm0DvzbXFqZxfJbw9NLgqiOUg1RPk0eqcWhbCHsIcc+/lFYSxmJ6"
+    "r3K1u5mdozqjbeEtsrK+p8VtTDzOxiZnYxmhczosWMbjH+ybEJhSuKZK9eXCR7tbY/jn0xNV/M2L2wxSKvDtC5oUhe864tkte8a+nV+CJZniuS"
+    "17xri+Rcs5ZRrKViunctGtaiwcYoQyrk8wI07CzaLN8wKuqncKtC09gB/1bmdyv+Gt/G/j+s7a3Uc2uRnAG1/c+sn61UWNs1w9sRthCWwEmciZ"
+    "HPF1DYxv7wF8Zoo+yKf8EzOX7BCvnfa1cU875QcQuWFo+q4lHzFBSfPNIi7N7HG4tSw79Qw7OKZ6gr3oZiOetVFcsvfVQVi4/GU8hSVSwrqqrY"
+    "NKIY9UmE/YjtXexXK/mcYj/8MvtftznN9Dm/WSwVdvNXFY/3rMcdG20rJaoagoZxVbG8pu6Ptv70povXo6p/8WFfZxi4ckbJzcWyU91QLDvVDf"
+    "SmixNQckNxW5pRUhnbwp3/6PlZsTw95s7iX8izGhSaCrnyJ8vE4kZtsWx7cpxH1OziWlPYak3bPifCxpMlWBUdMfCEB1TdU3y/ir0HeyqUqHuI"
+    "eohZXsIsLyHXEnyS42q0rWBeljAvSzgudO9KepcUt3pks5Hns6FqE8d4E6O2UeauCU/v+DIzmLydUcJnqcVfk7vRijPJK9833MYomqhJunndqP"
+    "n3Fd8J853Gl+M5UjxNnvBcPA22aQ7b3yJqZR7tiqXHfKx4MpyTk8R+Fle3E3Ez1RpREjbSV2IjT+FgJQRLZI1llfDM/xKe+V/CNwUSYC2qSktG"
+    "WhIl71Foezn2rJIgPJotGY+NokTQME4tkXN6fYmcnevhqS+RtdEN5jNL5CpFWUyx89oB1L31JXJ01JeYRhSjPqlQNNSjoV+JHK09qEMPer8qvA"
+    "KdPUrCX4KZzwjQ+cMS+eW+a0rkTDeoRM50g/C5liyDqKG2eMexxN5UctgUzsOmbR8V4eTzZWbWGyef/KL2P0tmynvvCk2F7R5xGnnHlXzuOYr3"
+    "3sk4i9USZrWE6dV4N5y/LJF3rsIlcgSFWWNhZlz3hllLYVaRjVGGVCgawmh4qESeH7VYobreptc7PoWSx0rmwTDPYViJfTEKF6MtFRvX+eh5qU"
+    "S+I/C7Evk91tUl8mukq/H5f3Bu4OhbzcrRqO2rqYyNnJs84HZi/8D6XM361PbmCOd4wysb95Sif1fJSMW2o0R+G2UHvRp3w7kDhTuoiY1Rn45Q"
+    "mHfA/F7JdWo326vQVCi9f4fzryXyqnMvK2Qvo9D2vRzFe8mi/VOh5NpLLqNU6nyUCh+F+WjJCZ9ge4fYXiJnBO/tbqWiMLe0kSyNRmLmRKgZyj"
+    "rQGfUpLY1mdLd1bFXpOizrHP8a7DbbvriMboavpn2Umh+l5t8o7SevCxSaCqW3F3p6lso+cE6p7APnlMr60XbVtsRiGrZ/KpRcgoZxSam8h3kJ"
+    "9nRQGC6B4fLSSjWKyxSaxpXouaxUfjP3MjzTQT7bhXNoqXyGdV2pfIZ1Hb3DYL6uVO5quI6RansqFM7r4Ly9VJ6UNbZUjvHRpXJ0jIZnHMyjS4"
+    "9bYpEoLzgtEiWzoHm8RcmM2xbRNhpt4VL5FcUw9nSQ3RuGX7H+55bKip3L6OayKubiGY/L0H9/6UiiRhq2/QHsc0uDWEJGYgYbRcNcNDxUKt/n"
+    "egi7N5TYh4h9slR+KeNJ7N6QO0KJfalUrgnXl8q5fj29iXAj9Y9vH2bU20rl8/r11G09Y0/O5o59p1Seyv566Qcokaeyv4HdZtvn88b2tkvV23"
+    "EK97F61zO/79n8pledbraO2+up6nqq2ioPYDWOyONfFXJXjAc8AVt821/Gq5XS/b502I6g5wh6CsvklUVmmRxrmWUyarutUfzdWEPGkjI/UX4n"
+    "qgx7Zlmj2VFUYhQlgoZxVplcrdWVydVaHb3pYi80nFMmZ726Mjnr1ZXJrv517HVlsmbqGJeN3vlFZx06+5XxO4ww94anN8y9y/jlR/wT4WCUDC"
+    "gbDsNwJ/Yy7KrtS8XQEYq23mi7rqxWMQ8pk9+DHkKvxuvhH8JMDUGzjVGfjpDfiIH5R8zOCGZnBL0ab4X5J9R8BDW3UfY63TuCMY4go41RhlQo"
+    "GkagYUaZ7MaTy2Q3nlwWcqEJcr9QHM5Hw+wy+Ybp5DL5hqm795f0TqYyNk8yNhtF1WRULS9bripzX5l8InxvmXwifD+c98J5L/7p4soIw1DPDK"
+    "LnXvQ8WybfWF9TJq9hn0DDE4xI41qYn2BGniiT7/4/AYN3fCnCsMfyGiXankDb7rJ75L39skyFmxSaCrkOh3M787uJ+d3E0aTtmzjWbGz3ecO9"
+    "kVjLcxS/VoPOfWVy/bYPe/rIE3LgOV4m59BDaDhEr3c8Vib7vG77y2UsrdTnEPXR9i8Y46GyD3zp8YvCQyjMLmcnL5edPJcsmeWcBcrZn9NAdv"
+    "JyXtyUy1mgFLsXrC/nGd0RC8/ohuf0cjk3hcq5t788BEr7THSGyuW7TiGiEiN3+8N2Trn8yt852L0h1/PE9iqXb9T2wp4Yxb8X/leW+9Vu04/a"
+    "XkJtL0F5f5RfUi5H3yVEpYs3RhjktWdnGaTa3tuXMK5LGNfN5bKebyqX9XwT6+QmxqVxHNpuKm/Bzm8HeELhvwn+2eV886tcvvk1oVy++TUBH4"
+    "1h+CeU84lwudxbMqH8i7heS0eZsbGJcDVRi8tlt5zAiLxE3Ud9krc188pyufqdwIx7YV7hYvDSXh076gRjjPpPoNoTqPbvOL6amLsN8DSV8yvw"
+    "eHpD3kOG7bVyS430ZVbI8+h5Hp9NMD9PBbQlXfxjhKEtzVh+oR5t73Ak/okj0Y3HYH6vPEhvEHsUde/Bcrny+Vt5CJ8QvYIH6P0Ta+ZPZNSoo4"
+    "6WN+LfiH8Ude8n5WF6w9ijeMzmtMyTMMofizLGPzFGo0JeJX1RLq+S/BU8KQJtschZowMUni/gKauQs3N2hZydsyvaO4H9yX5qhVQsu0JqlV1h"
+    "GqmiTqloJ2/HFs359YqZWGampefcOJ6LK66Te/grKlFY6Wi7gN7sikYsR9Mab3aFVDixj1uDe6RSeUHDuKFihTqCrqyQI2hAhRxBA6jeAKqn29"
+    "eR65oKeYbMgAp5hswAeNyofWJjNZ7sqfFHEX/R78XfjpJR2BYZxQBGMbXCVMfLf1TI3nIzPDYKv9sykby2XXjSxbth+HmFvMd+c0WjmX7szRUv"
+    "eM4oY7yZMS6s+EhlnK/QNH4Fz/wKOU7n45kOCud8OB+vkF1oaYXsPEvpTYQrqbzbshYNS6lk8tjYKDcPz4hAyaYKeZrus6zDdazDdTCvY9ZeIN"
+    "e6ijAWifWCO4jaUtHHJ5x9HPsrEbZGsgSN1Gyicx0691XIe4//UyHf4NhZIZ+D74ZtJ3OxE/908V8w/L2Cb5ZV8G0yD/7/pFY7qdVOarWTWmk8"
+    "Yqsy01MisxPf3kkFdlKBzErJe4K8J1BrI+8UJcWRlbzDXynPHztRIc8f8xKVCEsrRaGb+aJKufI5wVx8rfIEvSc6wXy6i9ndvpAserxnV/qog+"
+    "+ksZ/v8vlG5UuM9CXz5F5dPZ+Rjio9xsGV8pTab1W2wtzaYQ0vi2SROmglAyrbUdtuxPnA0JaWhqGVn1CTTzpR25F23jRjZQWeYAVOrJS998eV"
+    "crUzulKO4nFwjq7kPfxK3pNPE2fDML1S7joeXdnmMSrM2ojnGV0pT7lMxcCnBpW8518ZViOaUyn72xx6veMDZJxT2erBn6dxkvGhypBS/qBCU2"
+    "G7g4/C9mClXBk+SD3tdrvPK0qWB8myobJUvoGl0FQo63AVPslxMxp+zz6zqtJyop7Dvqoy5JEnFvlOFqregLkZ5mbWT3OlHCnNlQHafF6cAN9F"
+    "wx8r5a7RZoW2/U/YbQYzJU8s8uxKtP2VvXF/peyN++nV+E/4D1bKuzH7ybK/MghKNXTvfkaxn+w2RhliUTLuJ6NZtVVl/Lhyq8r4Mb2J0KiS1Z"
+    "68/c0q7uSskuuKj1GYnFNjvoshP46tsioEWwg2GaMXTh3btUrOCF6iznLlTbetc51b5Uen3xl1d+y28nbTq/Io88fM1MfM1Ler5B2DC6t4Dn8V"
+    "T+CPIOemOPwh2QdXyb2p30HbhVWi7TLs3nniOb9fxW8KxMRG2a6L8B/3yGkjvxFQxa+6V8lr1RurZOe5Ec4bq2QGb8QzOd5B9vGM90bGe2OVHO"
+    "O3YVdtnzeeWBRtN6Ltl1Xz1OyEq+QOmSlVcofMFHxmwD8FnVPQrO1ecEEkNs9DlCiZgpJHqmQ3WFglu8FC6r+wSt6bWohncnyYNZa8/TmqflvV"
+    "SJZGwxuzxiYXT1Mc50sclQup1UJqlYhnoyvWS1vzb++gMsnUbotj+GuVnJHfZB0uZB26/f+Ij82s9Xc8ihYX85dpa1X/qMpET6aT61BEiR5pu5"
+    "VqpJ/HcKbXXsjaW8jay6uWvaiVCrTS+1VheTWfO1Td/yV4RGcrOmurZaeqrJbZqayWNXwa/F2qZ2KfiZ1nUIC6t7LawKKjzJN8EqPkFTSM7tWn"
+    "KP6zFapXCvT2grkndTu7Wup2Nswada+yW2LxO1HekCfIkXdg9UY1X43V8rS3RnqT4xXkbayW+40Tewp/I/xXV8sV3aBquaIbRO+1MAyitoOquV"
+    "cTe2Lk/kzYbqi21HhvwJ4Ocsc+DHdUyzNDbqmWZ8uPqZar7jH4aLwVbWOoqtvuHZfCMLNaXheMqW7rNMM91dNgmNaJ2CXVw4gdllbUGFZRKn+p"
+    "5Bgqub5a3oF5olqe/fVYtVwhL6uWK+RleK6AcxnrVls0rorYw3iacRj1TI7PR3gG+NKJWob+ZejfVC13hr9YLXeGv0jvZjhfRLO2xCK/9kXsrm"
+    "r5DOiVanlK8Cv0esGD8O/niH6FLIk891XLLpq8rdleYa2+QvUS53VHRduvMKJXGNHH7HuH4TlMbzy2k/FYddAnnkHH/i/sh5nTw+hJxBCLkv0w"
+    "2fNq5NlTZo08e8qsaU8La2p4j6hGnsFu1sgz2L1HKX8jtb/oFDSMLjVyLVdXI084qaP3VHjqariTJ4LtvtTIvTpwfqNGKt+tRirfrYbvEdQEQb"
+    "6pCn+3mv1YuHfUE/J7LvBfUvMLtd4uUmgq5BlBcF4E/0U1ciWg7d5QmC+C+ZqaPXL/p0L1GoFe73gLGn5Y0yxPEFKYfuyYmr6GxPY10om6rKba"
+    "TO3P/aiMcYJaIZYxnnUyEYbxNXKuHI9nKhSe8fCEa+T1xdQa2WM1zoBtKrMwFf9UKGxTYVtU0yK/2KLQVMh7NR7wUTLeXyP7z5wa2X/msOp072"
+    "/onYMe224aydj4zZeEGXnvCLVra+SqeEWN7A8rGPuKGgsMgZwvkuJLaNtQI59yqigztvdZelegfAWabUzNbCO/O4naHTXnqjW5SaGpkE+HPeNu"
+    "lGxiTaYTy109ZH+f3WAP+vcwR3ZbI8/8icOj5P1bzTxi5zme/8C+h8p44YlFniyEqg9R8iH2WOQJDPi0MjvHmJ1j9Gr017LT1sqrwmPskMfY34"
+    "6hSvfq9jG02RhlSIU8qQYNRbVylOXXyhrTWAF/We0An9jlaiG/lm8QY8+vDeOpsd2XGvld+FrJ1VArn2w2YPeGEttA7CW1cmfIebUy12fVynht"
+    "tECpttveC7U9a5/D/znHclatvDtxFvze8buRWJ3Le5Qc7/HtsxjXWYxrcO2Lyn55rdyzdzm9Q8h1ea3Mu43tPq8ozJfDPLRWfsNlKHY3jkZJ8v"
+    "ZQeIbCc1ut7EVjmPEx9HrBnzKKSbUPEvugEzsZ+5haA0/TAyfXzyi5q1auHu/C7g0l9i5i59TKfWVzsHtDdmNiV9a+pyrzAGtvEZoXsd7stuAj"
+    "jGtZ7X5TfPbTy3M+wYfpVVGWeRJGfdz4VMS/1UzsswiFi1C4oVbeDV5dK7vEanqT4274t9TKeW01Y/ESlRybWT9u/u21feDvcxL/6/SupgKrqZ"
+    "6N3jPy3THG/jY72B72rvdh3s+K3cOK3YO/Rt27h7x7yOjujUV2cvg/rpUr7QO1cqV9gF7vWFzHTl4neg6gJ10GjUZdOxqinLl18unkAVZIunoO"
+    "UCtvUTzRiDpU1rWojKV1ch9gaR13eMJWWydrr7RO1l5pneyQ2l5ax6/J1JmG7e8NuVO0TjKeXyf3PJ9RJ3vFGfSmi31Qckbd8U4x8LvAKBlYJ0"
+    "dK3zo5UvoyIhvFMzlei4bL6+Te0b4K7dgrsfetu98jTyyKtr5ou6VO9qXr4IzFIMi9Q+A4VtFX257LKCbXlVtiKbdiMyZHHRuu86Pfb3Tkc1dc"
+    "rpl1QXIFnVw/x34ds2OPPXl2vulG9e4l+91kv5vYJbDdVxfAHsAecOx318m3cu6GJx2UjHeTcS3ztZxcy+lNhL9l7J1r/xO1mxjFcvQru5kqox"
+    "tfdrElaussr9eFyBIiS8hIJ4ub512OsuXMY3L/vS4N8Za9cQrfr7NQaDnaWrDblZGdKh217uwys8uZ2U/q5Hr+aJ1czx+lV2Mruf7FWeBonZwF"
+    "jjLGoxyhuvcoGo6yKmyMMqRCvg+LhqJ6uXMjo17umsuoFx4bee6EB2yo5/q/vtQQnlIntgJ7Rn3ISp/TRtEpaBhfq5fjrku9HHdd6qUaXeqlGu"
+    "eSpVu9VLJLfQg7v/wC6l7lb4nFNKIY9UmF/IIMGr5Nll5k6UVvujgYPd+pl6OsV72spV6MYiD2XujshUIbvfPzvQN0/rBePpMaUi+fSQ2hN12c"
+    "ip4f1x/0Cc/BTjNMrP8WSr7lUcnt9e1kjDIMqQ97HgXfU6MCs+uXy7M6FZoK21PiAnLNrc8zJSrPtO13Y5/GHE1j1XXEwDM5yftY/QJ5wk89vw"
+    "JD1ELmcTk8v6nns0tGtJCVrO0LYV4Im3d80o714M+nhCh8rn6qUvjb+qlyJ0+9PBlyAzyr0LAK/3RxGwx/qJfPZ1fVh810olax86Ty504h9P+Z"
+    "feA1qvcavV5wD+tKt4+T9xDH4Gscg955Drp4vLR1rg9YD6+xHtxsH9P7GjP4GuvExuRKpBqvUY1Agzw/ra1ezlaf18vZymgQzs9ZY5/j7x0LI7"
+    "FtnmNFyecoOaVBfkWlskHegypqkHchihoCoOxpRQ08Lwj+ooYwdtPVqz3FJxGeT+zXGvzw+/GXLGdj79ogVwKKzbSZz47kimZPB2VcgobR2CDP"
+    "J+/ZIM8n70mvd7wSDT1RldhHVkvn2j3R2ROdQ6nAYHINpgI2ct5JiuPQOZzaDqa2gxtkLY3GPrJhuSX25Zbtr+2Dqf9g5s5LFhtF82A0T0XzrW"
+    "i+ld7kOIWxx9tnoefWhsMeeWKR345Ez9wGudKeTd003g3z7Ab5lHk2/t6Q33OE8z5i78PuDSX2PmJXNcj5YhnHyzJ6vww+zViWNRzuFBuf6qLq"
+    "GdbGM9TnGXo7i8L5DJxvsm80s6Ka6U0X32Z0zQ2v+zrDwN2eKDnakCPP+WmQb3rupTc5HmFNJrIkameHuMJvkO/K7W2QOy685HLHtjWchs7TTt"
+    "LZTh32NgSN9DhPHsVearKXmhSG5NdCc0Pya6G5IXZINOSGQlgsx54cG8jivZ0bEg2ChtEFy5dDruRhOzfUVdX8XOzpoDCcC8P/B2BjddE="
+))

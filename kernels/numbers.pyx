@@ -16,8 +16,7 @@ from libc.stdint cimport int8_t, int16_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc
 from libc.string cimport memcpy, memmove
 
-from kernels import numbering_pattern
-from kernels.numbering_table import COUNTRIES, REGIONS
+from kernels.numbering_table import COUNTRIES, FIRST_DIGITS, REGIONS, STARTS, STEPS
 
 cdef enum:
     MAX_DIGITS = 24             # 15 of E.164, and a prefix and a carrier's code before them
@@ -25,6 +24,7 @@ cdef enum:
     MAX_TRANSFORM_DIGITS = 4    # of what is put before a number that lacks its area code
     COUNTRY_CODES = 1000        # three digits at most (E.164 6.2.1)
     NO_PROGRAM = -1
+    STEP_BYTES = 6              # of one step in the table
     # The matcher gives up beyond these; tests/test_numbers.py holds the whole table far below them.
     MAX_PENDING = 48
     MAX_STEPS = 2000
@@ -88,46 +88,41 @@ cdef CountryRules* rules_of_code[COUNTRY_CODES]
 cdef dict row_of_region = {}
 
 
+cdef inline uint16_t little16(const uint8_t* p) noexcept nogil:
+    return <uint16_t>(p[0] | p[1] << 8)
+
+
 def _load():
     """Fills the tables above from kernels/numbering_table.py, once, at import."""
     global programs, rules_of_rows
-    cdef Step* step
-    cdef int offset = 0
-    patterns = {(row[column], False) for row in REGIONS.values() for column in (2, 3)}
-    patterns |= {(row[5], True) for row in REGIONS.values()}
-    compiled = {pattern: numbering_pattern.compile_pattern(*pattern) for pattern in patterns}
-    programs = <Step*>calloc(sum(map(len, compiled.values())), sizeof(Step))
+    cdef const uint8_t[::1] steps = STEPS
+    cdef Py_ssize_t i
+    programs = <Step*>calloc(len(steps) // STEP_BYTES, sizeof(Step))
     rules_of_rows = <CountryRules*>calloc(len(REGIONS), sizeof(CountryRules))
     if programs == NULL or rules_of_rows == NULL:
         raise MemoryError("no memory for the numbering plans")
-    starts = {("", False): NO_PROGRAM}
-    step = programs
-    for pattern, program in compiled.items():
-        starts.setdefault(pattern, offset)
-        for operation, digits, target in program:
-            step.operation = operation
-            step.set = digits
-            step.target = target + offset
-            step += 1
-        offset += len(program)
+    for i in range(len(steps) // STEP_BYTES):
+        programs[i].target = little16(&steps[STEP_BYTES * i])
+        programs[i].set = little16(&steps[STEP_BYTES * i + 2])
+        programs[i].operation = <uint8_t>little16(&steps[STEP_BYTES * i + 4])
     for at, (region, row) in enumerate(REGIONS.items()):
-        _fill_rules(rules_of_rows + <int>at, row, starts)
+        _fill_rules(rules_of_rows + <int>at, row)
         row_of_region[region] = at
     for code, region in COUNTRIES.items():
         rules_of_code[<int>code] = rules_of_rows + <int>row_of_region[region]
 
 
-cdef _fill_rules(CountryRules* rules, row, starts):
+cdef _fill_rules(CountryRules* rules, row):
     code, lengths, international, prefix, transform, national = row
     rules.code = code
     rules.code_digits = len(str(code))
     rules.longest = max(lengths)
     for length in lengths:
         rules.lengths |= <uint32_t>1 << <int>length
-    rules.international = starts[international, False]
-    rules.prefix = starts[prefix, False]
-    rules.prefix_first = numbering_pattern.first_digits(prefix)
-    rules.national = starts[national, True]
+    rules.international = STARTS.get((international, False), NO_PROGRAM)
+    rules.prefix = STARTS.get((prefix, False), NO_PROGRAM)
+    rules.prefix_first = FIRST_DIGITS[prefix]
+    rules.national = STARTS[national, True]
     if transform:
         literal, _, group = transform.partition("\\")
         if len(literal) > MAX_TRANSFORM_DIGITS or not group.isdigit():

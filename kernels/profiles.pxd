@@ -1,36 +1,50 @@
 # cython: language_level=3
-"""What is remembered of every caller and every source: tables of bounded size, and the events that fill them."""
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint64_t
+"""What is remembered of every caller, callee and source: tables of bounded size, and the events that fill them."""
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from capture.packet cimport Address
-from kernels.behaviour cimport CallerProfile, SourceProfile
+from kernels.behaviour cimport CalleeProfile, CallerProfile, SourceProfile
 from kernels.calls cimport Call
+from kernels.heavy cimport Heavy
+from kernels.pairs cimport PairTable
 from kernels.signalling cimport Style
 from kernels.slots cimport SlotTable
 
+cdef enum CallBack:             # whether a call goes to someone who had called the caller within the last day
+    CALL_BACK_NONE = 0
+    CALL_BACK_ANSWERED = 1      # and whose latest call to him was answered
+    CALL_BACK_MISSED = 2        # and was not
+
 cdef class Profiles:
     cdef SlotTable callers
+    cdef SlotTable callees
     cdef SlotTable sources
     cdef CallerProfile* caller_profiles
+    cdef CalleeProfile* callee_profiles
     cdef SourceProfile* source_profiles
     cdef Style* styles                  # of sources, by the same slots
     cdef Style no_style                 # never written to
     cdef uint64_t gateway_signs         # seen so far
     cdef CallerProfile no_caller        # never written to: what a row says of a caller that is not known
+    cdef CalleeProfile no_callee
     cdef SourceProfile no_source
+    cdef PairTable pairs                # who called whom
+    cdef Heavy* ranges                  # called ranges, half-life 1 hour: each is in one of RANGE_TABLES tables
     cdef uint64_t secret
 
-    # The call's first INVITE: finds or makes the profiles, notes the attempt, sets call.*_profile and
-    # call.*_generation. A caller who withholds the number has no profile.
+    # The call's first INVITE: finds or makes the profiles, notes the attempt, and sets call.*_profile and
+    # call.*_generation, and where it goes: call.range_hash, price, abroad and call_back. A caller who withholds the
+    # number has no profile, and nor has an empty callee.
     cdef void on_setup(self, Call* call, int64_t now_ns) noexcept nogil
     cdef void on_answer(self, Call* call, int64_t now_ns) noexcept nogil
     # The call reached its end state (call.state, times and status_code are set).
     cdef void on_end(self, Call* call, int64_t now_ns) noexcept nogil
-    # A request outside calls (REGISTER, OPTIONS, ...): the slot of the source's profile.
-    cdef int32_t on_request(self, const Address* source, uint8_t method, uint64_t user_key,
-                            int64_t now_ns) noexcept nogil
+    # A request outside calls (REGISTER, OPTIONS, ...): the slot of the source's profile. `target_key`: hash of where it
+    # went; `credentials`: it brought some (RFC 3261 22).
+    cdef int32_t on_request(self, const Address* source, uint64_t target_key, uint8_t method, uint64_t user_key,
+                            bint credentials, int64_t now_ns) noexcept nogil
     # The response to it; `source` is who had asked. Responses to INVITE are left to on_end.
-    cdef void on_response(self, const Address* source, uint8_t method, uint16_t status_code,
+    cdef void on_response(self, const Address* source, uint8_t method, uint64_t user_key, uint16_t status_code,
                           int64_t now_ns) noexcept nogil
     # An address has shown a GatewaySign of kernels/signalling.pxd.
     cdef void on_gateway_sign(self, const Address* source, uint8_t sign, int64_t now_ns) noexcept nogil
@@ -41,8 +55,11 @@ cdef class Profiles:
     cdef bint source_is_due(self, int32_t slot) noexcept nogil
     # The profile that a call points to, or NULL when there is none or it went to another.
     cdef CallerProfile* caller_of(self, const Call* call) noexcept nogil
+    cdef CalleeProfile* callee_of(self, const Call* call) noexcept nogil
     cdef SourceProfile* source_of(self, const Call* call) noexcept nogil
 
+    cdef void _reciprocity(self, Call* call, CallerProfile* caller, int64_t now_ns) noexcept nogil
     cdef void _style_row(self, const Call* call, int64_t now_ns, float* row) noexcept nogil
     cdef CallerProfile* _take_caller(self, uint64_t key, int64_t now_ns, int32_t* slot) noexcept nogil
+    cdef CalleeProfile* _take_callee(self, uint64_t key, int64_t now_ns, int32_t* slot) noexcept nogil
     cdef SourceProfile* _take_source(self, const Address* address, int64_t now_ns, int32_t* slot) noexcept nogil

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""What calls and requests do to the profiles of callers and sources, and the tables that hold them.
+"""What calls and requests do to the profiles of callers, callees and sources, and the tables that hold them.
 
 Every amount is counted at three half-lives, so that each ratio can be read over an hour and over a day. A call is
 counted when it begins, its outcome when that is known: an answer at once, a failure at the end. A profile that was
@@ -7,27 +7,44 @@ given up for another one in between is missed without harm: slots carry a genera
 """
 import ipaddress
 
+from libc.math cimport NAN
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport free
 from libc.string cimport memset
 
+from capture.hashing cimport hash_mix
 from capture.index cimport NO_SLOT
+from capture.memory cimport table_calloc
 from capture.packet cimport Address, address_hash, address_is_v4
 from capture.sip cimport METHOD_INVITE, METHOD_OPTIONS, METHOD_REGISTER
 from kernels.behaviour cimport *
 from kernels.cadence cimport cadence_add
-from kernels.calls cimport CALL_CANCELLED, CALL_COMPLETED, CALL_FAILED, CALL_REJECTED, Call
-from kernels.decay cimport decay_add, decay_counts
+from kernels.callee cimport callee_answer, callee_attempt, callee_end, callee_features
+from kernels.calls cimport CALL_CANCELLED, CALL_COMPLETED, Call
+from kernels.decay cimport HALF_LIFE_HOUR_S
 from kernels.destination cimport PRICE_ORDINARY, Destination, destination_of, price_between
 from kernels.distinct cimport distinct_add, distinct_advance
-from kernels.parties cimport dialled_number, is_anonymous, is_successor
+from kernels.entropy cimport SPREAD_BINS, hour_of_day, spread_add
+from kernels.features cimport RANGE_CALLS_HOUR
+from kernels.heavy cimport Heavy, heavy_add, heavy_count, heavy_key
+from kernels.pairs cimport (
+    PAIR_ANSWERED, PAIR_RETURNED, PairEntry, pair_key, pair_set, pairs_find, pairs_free, pairs_init, pairs_note,
+    pairs_prefetch,
+)
+from kernels.parties cimport (
+    ABROAD_NO, ABROAD_NOT_KNOWN, ABROAD_YES, dialled_number, is_anonymous, is_successor, is_unanswered, range_of,
+)
+from kernels.registrations cimport registration_answered, registration_asked, registration_features
 from kernels.rows cimport (
-    MOST_SECONDS, call_features, call_source_features, caller_features, clipped, seconds_between, source_features,
+    MOST_EVENTS, MOST_SECONDS, call_features, call_source_features, caller_features, clipped, seconds_between,
+    source_features,
 )
 from kernels.signalling cimport (
     Style, style_attempt, style_call_features, style_sign, style_source_features,
 )
-from kernels.slots cimport slots_earn, slots_find, slots_free, slots_holds, slots_init, slots_take
+from kernels.slots cimport (
+    prefetch_all, slots_earn, slots_find, slots_free, slots_holds, slots_init, slots_prefetch, slots_take,
+)
 
 cdef extern from *:
     """
@@ -41,57 +58,40 @@ cdef extern from *:
 
 cdef enum:
     MAX_PROFILES = 1 << 24      # of each kind: 10 GiB of sources, more than a box has
-    UINT32_MAX = 0xffffffff
+    PAIRS_PER_CALLER = 4        # those called within a day, on average over all callers
+    RANGE_TABLES = 1024         # of HEAVY_ENTRIES ranges each
     FIRST_ROW_REQUESTS = 4      # a source is first looked at then,
     MAX_ROW_REQUESTS = 64       # again after a quarter more, and at the latest after so many
 
 
-cdef struct Route:              # where a call goes, read once
-    bint located                # both countries are known
-    bint international
-    bint high_cost
-
-
-cdef void route_of(const Call* call, Route* route) noexcept nogil:
+cdef void read_route(Call* call, uint64_t number, uint64_t secret) noexcept nogil:
+    """Where a call goes: read once, since all its rows say it."""
     cdef Destination home, destination
+    cdef uint64_t block = range_of(number)
     destination_of(call.caller_e164, &home)
     destination_of(call.callee_e164, &destination)
-    route.located = home.country != 0 and destination.country != 0
-    route.international = route.located and home.country != destination.country
-    route.high_cost = price_between(&home, &destination) != PRICE_ORDINARY
+    call.range_hash = hash_mix(block, secret) if block else 0
+    call.price = price_between(&home, &destination)
+    call.abroad = ABROAD_NOT_KNOWN
+    if home.country and destination.country:
+        call.abroad = ABROAD_YES if home.country != destination.country else ABROAD_NO
 
 
-cdef inline uint32_t one_more(uint32_t count) noexcept nogil:
-    return count + 1 if count < UINT32_MAX else count
+cdef inline uint64_t callee_key(const Call* call, uint64_t secret) noexcept nogil:
+    """A name is only a name where the call goes: two exchanges may each have an extension 100."""
+    if call.callee_e164[0]:
+        return call.callee_key
+    return hash_mix(call.callee_key, address_hash(&call.destination.address, secret))
 
 
-cdef inline bint is_not_found(uint16_t status_code) noexcept nogil:
-    """No such number or user: RFC 3261 21.4.5, 21.4.11, 21.4.22, 21.6.3."""
-    return status_code == 404 or status_code == 410 or status_code == 484 or status_code == 604
+cdef inline uint64_t range_table(uint64_t range_hash) noexcept nogil:
+    """Which of the tables a range is in: by the half of its hash that is not its key there."""
+    return (range_hash >> 32) % RANGE_TABLES
 
 
 # -- what an event does to a profile --------------------------------------------------------------------------
 
-cdef void note_caller(CallerProfile* profile, int64_t now_ns) noexcept nogil:
-    decay_counts(&profile.counts[0][0], CALLER_COUNTERS, profile.updated_ns, now_ns)
-    profile.updated_ns = max(profile.updated_ns, now_ns)
-
-
-cdef void note_source(SourceProfile* profile, int64_t now_ns) noexcept nogil:
-    decay_counts(&profile.counts[0][0], SOURCE_COUNTERS, profile.updated_ns, now_ns)
-    profile.updated_ns = max(profile.updated_ns, now_ns)
-
-
-cdef inline void count_caller(CallerProfile* profile, int counter, float amount) noexcept nogil:
-    decay_add(&profile.counts[0][0], CALLER_COUNTERS, counter, amount)
-
-
-cdef inline void count_source(SourceProfile* profile, int counter) noexcept nogil:
-    decay_add(&profile.counts[0][0], SOURCE_COUNTERS, counter, 1.0)
-
-
-cdef void caller_attempt(CallerProfile* profile, const Call* call, const Route* route, int64_t now_ns) noexcept nogil:
-    cdef uint64_t number = dialled_number(call)
+cdef void caller_attempt(CallerProfile* profile, const Call* call, uint64_t number, int64_t now_ns) noexcept nogil:
     note_caller(profile, now_ns)
     if profile.calls and now_ns >= profile.last_ns:
         cadence_add(&profile.cadence, seconds_between(profile.last_ns, now_ns))
@@ -103,23 +103,25 @@ cdef void caller_attempt(CallerProfile* profile, const Call* call, const Route* 
     if is_successor(number, profile.last_number):
         count_caller(profile, CALLER_SUM_SUCCESSORS, 1.0)
     profile.last_number = number
+    spread_add(&profile.hours, hour_of_day(now_ns))
+    if call.range_hash:
+        spread_add(&profile.ranges, <int>(call.range_hash % SPREAD_BINS))
     distinct_advance(&profile.callees_hour, now_ns, WINDOW_HOUR_NS)
     distinct_add(&profile.callees_hour, call.callee_key)
     distinct_advance(&profile.callees_day, now_ns, WINDOW_DAY_NS)
     distinct_add(&profile.callees_day, call.callee_key)
-    if route.located:
+    if call.abroad != ABROAD_NOT_KNOWN:
         count_caller(profile, CALLER_SUM_LOCATED, 1.0)
-    if route.international:
+    if call.abroad == ABROAD_YES:
         count_caller(profile, CALLER_SUM_INTERNATIONAL, 1.0)
-    if route.high_cost:
+    if call.price != PRICE_ORDINARY:
         count_caller(profile, CALLER_SUM_HIGH_COST, 1.0)
 
 
 cdef void caller_end(CallerProfile* profile, const Call* call, int64_t now_ns) noexcept nogil:
     cdef double lasted_s
     note_caller(profile, now_ns)
-    if profile.open_calls:
-        profile.open_calls -= 1
+    profile.open_calls = one_less(profile.open_calls)
     if call.answer_ns:
         if call.state == CALL_COMPLETED:
             lasted_s = seconds_between(call.answer_ns, call.end_ns)
@@ -141,11 +143,6 @@ cdef void caller_end(CallerProfile* profile, const Call* call, int64_t now_ns) n
         count_caller(profile, CALLER_SUM_NOT_FOUND, 1.0)
 
 
-cdef inline bint is_unanswered(const Call* call) noexcept nogil:
-    """Its outcome is known, and it is not an answer. A call that expired or was evicted says nothing."""
-    return call.state == CALL_CANCELLED or call.state == CALL_REJECTED or call.state == CALL_FAILED
-
-
 cdef void source_request(SourceProfile* profile, int64_t now_ns) noexcept nogil:
     note_source(profile, now_ns)
     if profile.requests and now_ns >= profile.last_ns:
@@ -156,14 +153,17 @@ cdef void source_request(SourceProfile* profile, int64_t now_ns) noexcept nogil:
     count_source(profile, SOURCE_SUM_REQUESTS)
 
 
-cdef void source_attempt(SourceProfile* profile, const Call* call, const Route* route, int64_t now_ns) noexcept nogil:
+cdef void source_attempt(SourceProfile* profile, const Call* call, int64_t now_ns) noexcept nogil:
     source_request(profile, now_ns)
+    profile.open_calls = one_more(profile.open_calls)
     count_source(profile, SOURCE_SUM_INVITES)
+    if call.range_hash:
+        heavy_add(&profile.ranges, heavy_key(call.range_hash), now_ns, HALF_LIFE_HOUR_S)
     distinct_advance(&profile.callers_day, now_ns, WINDOW_DAY_NS)
     distinct_add(&profile.callers_day, call.caller_key)
     distinct_advance(&profile.callees_day, now_ns, WINDOW_DAY_NS)
     distinct_add(&profile.callees_day, call.callee_key)
-    if route.high_cost:
+    if call.price != PRICE_ORDINARY:
         count_source(profile, SOURCE_SUM_HIGH_COST)
 
 
@@ -187,93 +187,152 @@ cdef object address_text(const Address* address):
 # -- the tables -----------------------------------------------------------------------------------------------
 
 cdef class Profiles:
-    """Profiles(callers=131072, sources=16384, secret=0): everything that is remembered of behaviour.
+    """Profiles(callers=131072, sources=16384, callees=131072, secret=0): everything that is remembered of behaviour.
 
-    callers, sources: how many of each are kept at most, 1..2^24; with the index, memory is about 480 and 840 bytes for
-    each that was ever in use. secret: keys the hash of addresses.
+    callers, sources, callees: how many of each are kept at most, 1..2^24; with the index, memory is about 570, 1220 and
+    370 bytes for each that was ever in use, and 32 to 64 bytes for each caller for the pairs of who called whom.
+    secret: keys the hash of addresses.
     Raises ValueError on an impossible size, MemoryError when memory is refused.
     """
 
-    def __cinit__(self, uint32_t callers=131072, uint32_t sources=16384, uint64_t secret=0):
-        if not (1 <= callers <= MAX_PROFILES and 1 <= sources <= MAX_PROFILES):
-            raise ValueError(f"callers, sources: expected 1..{MAX_PROFILES}, got {callers} and {sources}")
+    def __cinit__(self, uint32_t callers=131072, uint32_t sources=16384, uint32_t callees=131072, uint64_t secret=0):
+        sizes = (callers, sources, callees)
+        if not all(1 <= size <= MAX_PROFILES for size in sizes):
+            raise ValueError(f"callers, sources, callees: expected 1..{MAX_PROFILES}, got {sizes}")
         self.secret = secret
-        self.caller_profiles = <CallerProfile*>calloc(callers, sizeof(CallerProfile))
-        self.source_profiles = <SourceProfile*>calloc(sources, sizeof(SourceProfile))
-        self.styles = <Style*>calloc(sources, sizeof(Style))
-        if slots_init(&self.callers, callers) != 0 or slots_init(&self.sources, sources) != 0:
+        self.callee_profiles = <CalleeProfile*>table_calloc(callees, sizeof(CalleeProfile))
+        self.ranges = <Heavy*>table_calloc(RANGE_TABLES, sizeof(Heavy))
+        self.caller_profiles = <CallerProfile*>table_calloc(callers, sizeof(CallerProfile))
+        self.source_profiles = <SourceProfile*>table_calloc(sources, sizeof(SourceProfile))
+        self.styles = <Style*>table_calloc(sources, sizeof(Style))
+        if (slots_init(&self.callers, callers) != 0 or slots_init(&self.sources, sources) != 0
+                or slots_init(&self.callees, callees) != 0):
             raise MemoryError("profiles: no memory for the index")
-        if self.caller_profiles == NULL or self.source_profiles == NULL or self.styles == NULL:
-            raise MemoryError(f"profiles: no memory for {callers} callers and {sources} sources")
+        if pairs_init(&self.pairs, PAIRS_PER_CALLER * <uint64_t>callers) != 0 or self.ranges == NULL:
+            raise MemoryError("profiles: no memory for pairs and ranges")
+        if (self.caller_profiles == NULL or self.callee_profiles == NULL or self.source_profiles == NULL
+                or self.styles == NULL):
+            raise MemoryError(f"profiles: no memory for {callers} callers, {sources} sources, {callees} callees")
 
     def __dealloc__(self):
         slots_free(&self.callers)
+        slots_free(&self.callees)
         slots_free(&self.sources)
+        pairs_free(&self.pairs)
+        free(self.ranges)
         free(self.caller_profiles)
+        free(self.callee_profiles)
         free(self.source_profiles)
         free(self.styles)
 
     # -- events -----------------------------------------------------------------------------------------------
 
     cdef void on_setup(self, Call* call, int64_t now_ns) noexcept nogil:
-        cdef SourceProfile* source = self._take_source(&call.source.address, now_ns, &call.source_profile)
-        cdef CallerProfile* caller
-        cdef Route route
-        route_of(call, &route)
+        cdef uint64_t number = dialled_number(call)
+        cdef uint64_t called = callee_key(call, self.secret)
+        cdef SourceProfile* source
+        cdef CallerProfile* caller = NULL
+        cdef CalleeProfile* callee = NULL
+        slots_prefetch(&self.callers, call.caller_key)
+        slots_prefetch(&self.callees, called)
+        pairs_prefetch(&self.pairs, pair_key(call.callee_key, call.caller_key))
+        pairs_prefetch(&self.pairs, pair_key(call.caller_key, call.callee_key))
+        read_route(call, number, self.secret)
+        call.caller_profile = call.callee_profile = NO_SLOT
+        call.caller_generation = call.callee_generation = 0
+        call.call_back = CALL_BACK_NONE
+        if call.callee_length:
+            callee = self._take_callee(called, now_ns, &call.callee_profile)
+            call.callee_generation = self.callees.generations[call.callee_profile]
+        if not is_anonymous(call):
+            caller = self._take_caller(call.caller_key, now_ns, &call.caller_profile)
+            call.caller_generation = self.callers.generations[call.caller_profile]
+        source = self._take_source(&call.source.address, now_ns, &call.source_profile)
         call.source_generation = self.sources.generations[call.source_profile]
-        source_attempt(source, call, &route, now_ns)
+        source_attempt(source, call, now_ns)
         style_attempt(&self.styles[call.source_profile], call, now_ns)
         self.gateway_signs += call.signalling.acrypt
         slots_earn(&self.sources, call.source_profile, source.requests)
-        call.caller_profile = NO_SLOT
-        call.caller_generation = 0
-        if is_anonymous(call):
-            return
-        caller = self._take_caller(call.caller_key, now_ns, &call.caller_profile)
-        call.caller_generation = self.callers.generations[call.caller_profile]
-        caller_attempt(caller, call, &route, now_ns)
-        slots_earn(&self.callers, call.caller_profile, caller.calls)
+        if call.range_hash:
+            heavy_add(&self.ranges[range_table(call.range_hash)], heavy_key(call.range_hash), now_ns, HALF_LIFE_HOUR_S)
+        if callee != NULL:
+            callee_attempt(callee, call, now_ns)
+            slots_earn(&self.callees, call.callee_profile, callee.calls)
+        if caller != NULL:
+            caller_attempt(caller, call, number, now_ns)
+            slots_earn(&self.callers, call.caller_profile, caller.calls)
+            if callee != NULL and call.callee_key != call.caller_key:
+                self._reciprocity(call, caller, now_ns)
+
+    cdef void _reciprocity(self, Call* call, CallerProfile* caller, int64_t now_ns) noexcept nogil:
+        """Whether the call returns one, which is then credited to both; and notes it, to be returned itself."""
+        cdef PairEntry* earlier = pairs_find(&self.pairs, pair_key(call.callee_key, call.caller_key), now_ns)
+        cdef int32_t slot
+        if earlier != NULL:
+            call.call_back = CALL_BACK_ANSWERED if earlier.state & PAIR_ANSWERED else CALL_BACK_MISSED
+            count_caller(caller, CALLER_SUM_REPLIES, 1.0)
+            if not earlier.state & PAIR_RETURNED:
+                pair_set(earlier, PAIR_RETURNED)
+                slot = slots_find(&self.callers, call.callee_key)
+                if slot != NO_SLOT:
+                    note_caller(&self.caller_profiles[slot], now_ns)
+                    count_caller(&self.caller_profiles[slot], CALLER_SUM_RETURNED, 1.0)
+        pairs_note(&self.pairs, pair_key(call.caller_key, call.callee_key), now_ns)
 
     cdef void on_answer(self, Call* call, int64_t now_ns) noexcept nogil:
         cdef CallerProfile* caller = self.caller_of(call)
+        cdef CalleeProfile* callee = self.callee_of(call)
+        cdef uint64_t called = pair_key(call.caller_key, call.callee_key)
+        cdef PairEntry* pair
+        pairs_prefetch(&self.pairs, called)
         cdef SourceProfile* source = self.source_of(call)
         if caller != NULL:
             note_caller(caller, now_ns)
             count_caller(caller, CALLER_SUM_SETTLED, 1.0)
             count_caller(caller, CALLER_SUM_ANSWERED, 1.0)
+        if callee != NULL:
+            callee_answer(callee, now_ns)
         if source != NULL:
             note_source(source, now_ns)
             source_response(source, 200)
             count_source(source, SOURCE_SUM_SETTLED)
             count_source(source, SOURCE_SUM_ANSWERED)
+        if caller != NULL:
+            pair = pairs_find(&self.pairs, called, now_ns)
+            if pair != NULL:
+                pair_set(pair, PAIR_ANSWERED)
 
     cdef void on_end(self, Call* call, int64_t now_ns) noexcept nogil:
         cdef CallerProfile* caller = self.caller_of(call)
+        cdef CalleeProfile* callee = self.callee_of(call)
         cdef SourceProfile* source = self.source_of(call)
         if caller != NULL:
             caller_end(caller, call, now_ns)
-        if source != NULL and call.answer_ns == 0 and is_unanswered(call):
+        if callee != NULL:
+            callee_end(callee, call, now_ns)
+        if source == NULL:
+            return
+        source.open_calls = one_less(source.open_calls)
+        if call.answer_ns == 0 and is_unanswered(call):
             note_source(source, now_ns)
             source_response(source, 0 if call.state == CALL_CANCELLED else call.status_code)
             count_source(source, SOURCE_SUM_SETTLED)
 
-    cdef int32_t on_request(self, const Address* source, uint8_t method, uint64_t user_key,
-                            int64_t now_ns) noexcept nogil:
+    cdef int32_t on_request(self, const Address* source, uint64_t target_key, uint8_t method, uint64_t user_key,
+                            bint credentials, int64_t now_ns) noexcept nogil:
         cdef int32_t slot
         cdef SourceProfile* profile = self._take_source(source, now_ns, &slot)
         source_request(profile, now_ns)
         slots_earn(&self.sources, slot, profile.requests)
+        distinct_advance(&profile.targets_day, now_ns, WINDOW_DAY_NS)
+        distinct_add(&profile.targets_day, target_key)
         if method == METHOD_REGISTER:
-            count_source(profile, SOURCE_SUM_REGISTERS)
-            distinct_advance(&profile.users_hour, now_ns, WINDOW_HOUR_NS)
-            distinct_add(&profile.users_hour, user_key)
-            distinct_advance(&profile.users_day, now_ns, WINDOW_DAY_NS)
-            distinct_add(&profile.users_day, user_key)
+            registration_asked(profile, user_key, credentials, now_ns)
         elif method == METHOD_OPTIONS:
             count_source(profile, SOURCE_SUM_OPTIONS)
         return slot
 
-    cdef void on_response(self, const Address* source, uint8_t method, uint16_t status_code,
+    cdef void on_response(self, const Address* source, uint8_t method, uint64_t user_key, uint16_t status_code,
                           int64_t now_ns) noexcept nogil:
         cdef int32_t slot = slots_find(&self.sources, address_hash(source, self.secret))
         cdef SourceProfile* profile
@@ -283,9 +342,7 @@ cdef class Profiles:
         note_source(profile, now_ns)
         source_response(profile, status_code)
         if method == METHOD_REGISTER:
-            count_source(profile, SOURCE_SUM_REGISTER_RESPONSES)
-            if status_code < 300:
-                count_source(profile, SOURCE_SUM_REGISTERED)
+            registration_answered(profile, user_key, status_code, now_ns)
 
     cdef void on_gateway_sign(self, const Address* source, uint8_t sign, int64_t now_ns) noexcept nogil:
         cdef int32_t slot
@@ -297,10 +354,17 @@ cdef class Profiles:
 
     cdef void call_row(self, const Call* call, int stage, int64_t now_ns, float* row) noexcept nogil:
         cdef const CallerProfile* caller = self.caller_of(call)
+        cdef const CalleeProfile* callee = self.callee_of(call)
         cdef const SourceProfile* source = self.source_of(call)
         caller_features(caller if caller != NULL else &self.no_caller, now_ns, row)
         call_source_features(source if source != NULL else &self.no_source, now_ns, row)
+        callee_features(callee if callee != NULL else &self.no_callee, now_ns, row)
         call_features(call, stage, now_ns, row)
+        row[RANGE_CALLS_HOUR] = NAN
+        if call.range_hash:
+            row[RANGE_CALLS_HOUR] = clipped(heavy_count(
+                &self.ranges[range_table(call.range_hash)], heavy_key(call.range_hash), now_ns, HALF_LIFE_HOUR_S),
+                MOST_EVENTS)
         self._style_row(call, now_ns, row)
 
     cdef void _style_row(self, const Call* call, int64_t now_ns, float* row) noexcept nogil:
@@ -318,6 +382,7 @@ cdef class Profiles:
     cdef void source_row(self, int32_t slot, int64_t now_ns, float* row) noexcept nogil:
         cdef SourceProfile* profile = &self.source_profiles[slot]
         source_features(profile, now_ns, row)
+        registration_features(profile, now_ns, row)
         style_source_features(&self.styles[slot], now_ns, row)
         profile.row_requests = profile.requests
         profile.row_ns = profile.last_ns
@@ -338,6 +403,11 @@ cdef class Profiles:
             return NULL
         return &self.caller_profiles[call.caller_profile]
 
+    cdef CalleeProfile* callee_of(self, const Call* call) noexcept nogil:
+        if not slots_holds(&self.callees, call.callee_profile, call.callee_generation):
+            return NULL
+        return &self.callee_profiles[call.callee_profile]
+
     cdef SourceProfile* source_of(self, const Call* call) noexcept nogil:
         if not slots_holds(&self.sources, call.source_profile, call.source_generation):
             return NULL
@@ -347,10 +417,25 @@ cdef class Profiles:
         cdef CallerProfile* profile
         slot[0] = slots_find(&self.callers, key)
         if slot[0] != NO_SLOT:
-            return &self.caller_profiles[slot[0]]
+            profile = &self.caller_profiles[slot[0]]
+            prefetch_all(profile, sizeof(CallerProfile))
+            return profile
         slot[0] = slots_take(&self.callers, key)
         profile = &self.caller_profiles[slot[0]]
         memset(profile, 0, sizeof(CallerProfile))
+        profile.updated_ns = profile.first_ns = profile.last_ns = now_ns
+        return profile
+
+    cdef CalleeProfile* _take_callee(self, uint64_t key, int64_t now_ns, int32_t* slot) noexcept nogil:
+        cdef CalleeProfile* profile
+        slot[0] = slots_find(&self.callees, key)
+        if slot[0] != NO_SLOT:
+            profile = &self.callee_profiles[slot[0]]
+            prefetch_all(profile, sizeof(CalleeProfile))
+            return profile
+        slot[0] = slots_take(&self.callees, key)
+        profile = &self.callee_profiles[slot[0]]
+        memset(profile, 0, sizeof(CalleeProfile))
         profile.updated_ns = profile.first_ns = profile.last_ns = now_ns
         return profile
 
@@ -376,8 +461,10 @@ cdef class Profiles:
         """How many profiles are in use, and how many were given up for others."""
         return {
             "callers": self.callers.used,
+            "callees": self.callees.used,
             "sources": self.sources.used,
             "evicted_callers": self.callers.evicted,
+            "evicted_callees": self.callees.evicted,
             "evicted_sources": self.sources.evicted,
         }
 
@@ -406,4 +493,8 @@ cdef class Profiles:
         }
 
 
-PROFILE_BYTES = {"caller": sizeof(CallerProfile), "source": sizeof(SourceProfile)}
+PROFILE_BYTES = {
+    "caller": sizeof(CallerProfile),
+    "callee": sizeof(CalleeProfile),
+    "source": sizeof(SourceProfile),
+}

@@ -4,10 +4,20 @@ Tests hold the compiled kernels to these. Shapes, units and NaN rules are those 
 nothing here is used when screening.
 """
 
+from collections import Counter
+
 import numpy as np
 
 from kernels import reference_signalling
 from kernels.feature import MOST_EVIDENCE, MOST_SECONDS
+from kernels.reference_behaviour import (
+    Passwords,
+    Reciprocity,
+    call_source_row,
+    callee_end,
+    callee_row,
+    habit_row,
+)
 from kernels.schema import CALL_FEATURES, SOURCE_FEATURES
 
 HALF_LIVES_S = np.array([60.0, 3600.0, 86400.0])
@@ -202,8 +212,9 @@ def call_part(call, stage, price, countries):
     }
     if stage >= 1:
         row["post_dial_delay_s"] = (call["progress_ns"] - call["invite_ns"]) * 1e-9 if call["progress_ns"] else np.nan
-        if call["ringing_ns"]:
-            row["ring_s"] = ((call["answer_ns"] or call["end_ns"]) - call["ringing_ns"]) * 1e-9
+        for name, since in (("ring_s", "ringing_ns"), ("early_media_s", "early_media_ns")):
+            if call[since]:
+                row[name] = ((call["answer_ns"] or call["end_ns"]) - call[since]) * 1e-9
     if stage == 2:
         row["cancelled"] = float(call["state"] == CANCELLED)
         if call["answer_ns"]:
@@ -225,13 +236,25 @@ def caller_end(history, call):
             history.note(end, cancelled=1, cancel_ring_s=(end - (call["ringing_ns"] or call["invite_ns"])) * 1e-9)
 
 
+def caller_attempt(history, call, price, countries):
+    """What a new call adds to its caller."""
+    now, number = call["invite_ns"], int(call["callee_e164"])
+    step = abs(number - history.numbers[-1]) if history.numbers else 0
+    history.numbers.append(number)
+    history.times.append(now)
+    history.keys.append((now, "callees", call["callee_key"]))
+    abroad = countries[0] != countries[1]
+    history.note(now, calls=1, located=1, international=abroad, high_cost=price > 0, successors=1 <= step <= 10)
+
+
 def call_rows(calls, prices, countries):
     """Rows [n, 3, features] of calls with E.164 numbers; see replay_calls in kernels/replay.pyx.
 
     prices: [n], the price class of each callee as its caller sees it. countries: [n, 2], of caller and callee.
     No caller is anonymous, no number was evicted.
     """
-    callers, sources, open_calls = {}, {}, {}
+    callers, callees, sources, ranges = {}, {}, {}, History()
+    open_calls, pairs, call_back = Counter(), Reciprocity(), {}
     rows = np.full((len(calls), 3, len(CALL_FEATURES)), np.nan)
     stages = ("invite_ns", "answer_ns", "end_ns")
     events = sorted(
@@ -239,32 +262,42 @@ def call_rows(calls, prices, countries):
     )
     for now, stage, i in events:
         call = {name: calls[name][i].item() for name in calls.dtype.names if name != "source"}
-        key = call["caller_key"]
-        caller = callers.setdefault(key, History())
-        source = sources.setdefault(calls["source"][i].tobytes(), History())
+        caller_key, callee_key, address = call["caller_key"], call["callee_key"], calls["source"][i].tobytes()
+        caller = callers.setdefault(caller_key, History())
+        callee = callees.setdefault(callee_key, History())
+        source = sources.setdefault(address, History())
+        parties = (("caller", caller_key), ("callee", callee_key), ("source", address))
+        block = int(call["callee_e164"]) // 10000
         if stage == 0:
-            number = int(call["callee_e164"])
-            step = abs(number - caller.numbers[-1]) if caller.numbers else 0
-            abroad = countries[i][0] != countries[i][1]
-            caller.numbers.append(number)
-            caller.times.append(now)
-            caller.keys.append((now, "callees", call["callee_key"]))
-            caller.note(
-                now, calls=1, located=1, international=abroad, high_cost=prices[i] > 0, successors=1 <= step <= 10
-            )
-            source.keys.append((now, "callers", key))
+            caller_attempt(caller, call, prices[i], countries[i])
+            source.times.append(now)
+            source.keys.append((now, "callers", caller_key))
             source.note(now, calls=1)
+            callee.times.append(now)
+            callee.keys.append((now, "callers", caller_key))
+            callee.note(now, calls=1)
+            source.events.append((now, block, 1.0))
+            ranges.events.append((now, block, 1.0))
+            call_back[i] = pairs.call(caller_key, callee_key, now, callers)
+            open_calls.update(parties)
             reference_signalling.note_countries(source, now, countries[i])
-            open_calls[key] = open_calls.get(key, 0) + 1
         elif stage == 1:
             caller.note(now, settled=1, answered=1)
+            callee.note(now, settled=1, answered=1)
+            pairs.answer(caller_key, callee_key, now)
         else:
             caller_end(caller, call)
-            open_calls[key] = max(0, open_calls[key] - 1)
-        row = caller_row(caller, open_calls[key], now) | call_part(call, stage, prices[i], countries[i])
+            callee_end(callee, call)
+            open_calls = +(open_calls - Counter(parties))
+        row = caller_row(caller, open_calls["caller", caller_key], now) | habit_row(caller, now)
+        row |= callee_row(callee, open_calls["callee", callee_key], now)
+        row |= call_source_row(source, open_calls["source", address], now)
+        row |= call_part(call, stage, prices[i], countries[i])
         row |= reference_signalling.call_row(source, now, countries[i])
         row["source_calls_hour"] = source.sum("calls", now, 3600.0)
         row["source_callers_ratio"] = source.distinct_ratio("callers", now)
+        row["range_calls_hour"] = ranges.sum(block, now, 3600.0)
+        row["call_back"] = call_back.get(i, 0)
         rows[i, stage] = [row.get(feature.name, np.nan) for feature in CALL_FEATURES]
     return rows
 
@@ -300,25 +333,30 @@ def source_row(history, now):
 
 def source_rows(requests):
     """Rows [n, features] of requests outside calls; see replay_requests in kernels/replay.pyx."""
-    sources = {}
+    sources, passwords = {}, {}
     rows = np.full((len(requests), len(SOURCE_FEATURES)), np.nan)
     events = [(int(r["time_ns"]), 2 * i) for i, r in enumerate(requests)]
     events += [(int(r["response_ns"]), 2 * i + 1) for i, r in enumerate(requests) if r["status_code"]]
     for now, event in sorted(events):
         request = requests[event // 2]
-        status, method = int(request["status_code"]), int(request["method"])
+        status, method, user = int(request["status_code"]), int(request["method"]), int(request["user_key"])
         source = sources.setdefault(request["source"].tobytes(), History())
+        asked = passwords.setdefault(request["source"].tobytes(), Passwords())
         if event % 2 == 0:
             source.times.append(now)
+            source.keys.append((now, "targets", int(request["target_key"])))
             source.note(now, requests=1, registers=method == REGISTER, options=method == OPTIONS)
             if method == REGISTER:
-                source.keys.append((now, "users", int(request["user_key"])))
+                source.keys.append((now, "users", user))
+                source.note(now, credentials=request["credentials"])
+                asked.ask(user, request["credentials"])
         elif status >= 200 and method != INVITE:
             source.note(now, responses=1, challenged=status in (401, 407), forbidden=status == 403)
             source.note(now, not_found=status in NOT_FOUND)
             if method == REGISTER:
                 source.note(now, register_responses=1, registered=status < 300)
+                asked.answer(source, user, status, now)
         if event % 2 == 1 or status == 0:
-            row = source_row(source, now)
+            row = source_row(source, now) | asked.row(source, now)
             rows[event // 2] = [row[feature.name] for feature in SOURCE_FEATURES]
     return rows

@@ -18,15 +18,16 @@ from kernels.profiles cimport Profiles
 # `source` is an address of 16 bytes (IPv4 mapped, RFC 4291 2.5.5.2); `caller` and `callee` are user parts as sent.
 CALL = np.dtype([
     ("caller_key", np.uint64), ("callee_key", np.uint64),
-    ("invite_ns", np.int64), ("progress_ns", np.int64), ("ringing_ns", np.int64), ("answer_ns", np.int64),
-    ("end_ns", np.int64), ("status_code", np.uint16), ("state", np.uint8), ("source", np.uint8, 16),
-    ("caller_e164", "S15"), ("callee_e164", "S15"), ("caller", "S32"), ("callee", "S32"),
+    ("invite_ns", np.int64), ("progress_ns", np.int64), ("ringing_ns", np.int64), ("early_media_ns", np.int64),
+    ("answer_ns", np.int64), ("end_ns", np.int64), ("status_code", np.uint16), ("state", np.uint8),
+    ("source", np.uint8, 16), ("caller_e164", "S15"), ("callee_e164", "S15"), ("caller", "S32"), ("callee", "S32"),
 ])
 
-# A request outside calls and its final response (status_code 0: none was seen). `method` is a SipMethod.
+# A request outside calls and its final response (status_code 0: none was seen). `method` is a SipMethod, `target_key` a
+# hash of where it went, `credentials` 1 when it brought some.
 REQUEST = np.dtype([
-    ("user_key", np.uint64), ("time_ns", np.int64), ("response_ns", np.int64), ("status_code", np.uint16),
-    ("method", np.uint8), ("source", np.uint8, 16),
+    ("user_key", np.uint64), ("target_key", np.uint64), ("time_ns", np.int64), ("response_ns", np.int64),
+    ("status_code", np.uint16), ("method", np.uint8), ("credentials", np.uint8), ("source", np.uint8, 16),
 ])
 
 cdef packed struct CallRecord:      # as CALL
@@ -35,6 +36,7 @@ cdef packed struct CallRecord:      # as CALL
     int64_t invite_ns
     int64_t progress_ns
     int64_t ringing_ns
+    int64_t early_media_ns
     int64_t answer_ns
     int64_t end_ns
     uint16_t status_code
@@ -47,17 +49,25 @@ cdef packed struct CallRecord:      # as CALL
 
 cdef packed struct RequestRecord:   # as REQUEST
     uint64_t user_key
+    uint64_t target_key
     int64_t time_ns
     int64_t response_ns
     uint16_t status_code
     uint8_t method
+    uint8_t credentials
     uint8_t[16] source
 
 cdef struct Link:                   # what a call keeps of its profiles between events
     int32_t caller_profile
+    int32_t callee_profile
     int32_t source_profile
     uint32_t caller_generation
+    uint32_t callee_generation
     uint32_t source_generation
+    uint64_t range_hash
+    uint8_t price
+    uint8_t abroad
+    uint8_t call_back
 
 
 cdef uint8_t copy_text(char* to, const char* text, int most) noexcept nogil:
@@ -80,12 +90,19 @@ cdef void fill(Call* call, const CallRecord* record, const Link* link, int stage
     call.caller_length = copy_text(call.caller, record.caller, 32)
     call.callee_length = copy_text(call.callee, record.callee, 32)
     call.caller_profile = link.caller_profile
+    call.callee_profile = link.callee_profile
     call.source_profile = link.source_profile
     call.caller_generation = link.caller_generation
+    call.callee_generation = link.callee_generation
     call.source_generation = link.source_generation
+    call.range_hash = link.range_hash
+    call.price = link.price
+    call.abroad = link.abroad
+    call.call_back = link.call_back
     if stage >= STAGE_ANSWER:
         call.progress_ns = record.progress_ns
         call.ringing_ns = record.ringing_ns
+        call.early_media_ns = record.early_media_ns
         call.answer_ns = record.answer_ns
     if stage == STAGE_END:
         call.end_ns = record.end_ns
@@ -109,9 +126,15 @@ cdef void play_calls(Profiles profiles, const uint8_t[:, ::1] records, const int
             now_ns = record.invite_ns
             profiles.on_setup(&call, now_ns)
             links[i].caller_profile = call.caller_profile
+            links[i].callee_profile = call.callee_profile
             links[i].source_profile = call.source_profile
             links[i].caller_generation = call.caller_generation
+            links[i].callee_generation = call.callee_generation
             links[i].source_generation = call.source_generation
+            links[i].range_hash = call.range_hash
+            links[i].price = call.price
+            links[i].abroad = call.abroad
+            links[i].call_back = call.call_back
         elif stage == STAGE_ANSWER:
             now_ns = record.answer_ns
             profiles.on_answer(&call, now_ns)
@@ -157,11 +180,13 @@ cdef void play_requests(Profiles profiles, const uint8_t[:, ::1] records, const 
         memcpy(&record, &records[i, 0], sizeof(RequestRecord))
         memcpy(&source, record.source, sizeof(Address))
         if order[event] % 2 == 0:
-            slots[i] = profiles.on_request(&source, record.method, record.user_key, record.time_ns)
+            slots[i] = profiles.on_request(
+                &source, record.target_key, record.method, record.user_key, record.credentials != 0, record.time_ns)
             if profiles.source_is_due(slots[i]) if only_due else record.status_code == 0:
                 profiles.source_row(slots[i], record.time_ns, &rows[i, 0])
         else:
-            profiles.on_response(&source, record.method, record.status_code, record.response_ns)
+            profiles.on_response(
+                &source, record.method, record.user_key, record.status_code, record.response_ns)
             if not only_due:
                 profiles.source_row(slots[i], record.response_ns, &rows[i, 0])
 

@@ -12,61 +12,43 @@ from libc.stdint cimport int64_t
 from kernels.behaviour cimport *
 from kernels.cadence cimport cadence_burstiness, cadence_cv, cadence_mean
 from kernels.calls cimport CALL_CANCELLED, STAGE_END, STAGE_SETUP, Call
-from kernels.decay cimport DAY, HALF_LIVES, HOUR, MINUTE, decay_factors
-from kernels.destination cimport Destination, destination_of, price_between
+from kernels.decay cimport DAY, HALF_LIFE_HOUR_S, HALF_LIVES, HOUR, MINUTE, decay_factors
 from kernels.distinct cimport distinct_count, distinct_seen
+from kernels.entropy cimport spread_entropy
 from kernels.features cimport *
-from kernels.parties cimport is_anonymous
+from kernels.heavy cimport heavy_left, heavy_most
+from kernels.parties cimport ABROAD_NOT_KNOWN, ABROAD_YES, is_anonymous
 
 cdef extern from *:
     """
-    /* Counts are clipped there. */
-    #define SW_MOST_EVENTS 1e6
-    /* Priors: events, shares of events, seconds. */
-    #define SW_PRIOR_WEIGHT 2.0f
+    /* Priors: shares of events, seconds. */
     #define SW_USUAL_ANSWER_RATIO 0.6f
     #define SW_USUAL_SHORT_RATIO 0.1f
     #define SW_USUAL_CANCEL_RATIO 0.15f
     #define SW_USUAL_BUSY_RATIO 0.05f
     #define SW_USUAL_NOT_FOUND_RATIO 0.02f
     #define SW_USUAL_INTERNATIONAL_RATIO 0.05f
-    #define SW_USUAL_DISTINCT_RATIO 0.5f
     #define SW_USUAL_METHOD_RATIO 0.3f
     #define SW_USUAL_REGISTERED_RATIO 0.5f
     #define SW_USUAL_CHALLENGED_RATIO 0.3f
+    #define SW_USUAL_REPLY_RATIO 0.1f
+    #define SW_USUAL_TOP_RANGE_RATIO 0.2f
     #define SW_USUAL_CANCEL_RING_S 20.0f
     #define SW_USUAL_DURATION_S 90.0f
     """
-    const double MOST_EVENTS "SW_MOST_EVENTS"
-    const float PRIOR_WEIGHT "SW_PRIOR_WEIGHT"
     const float USUAL_ANSWER_RATIO "SW_USUAL_ANSWER_RATIO"
     const float USUAL_SHORT_RATIO "SW_USUAL_SHORT_RATIO"
     const float USUAL_CANCEL_RATIO "SW_USUAL_CANCEL_RATIO"
     const float USUAL_BUSY_RATIO "SW_USUAL_BUSY_RATIO"
     const float USUAL_NOT_FOUND_RATIO "SW_USUAL_NOT_FOUND_RATIO"
     const float USUAL_INTERNATIONAL_RATIO "SW_USUAL_INTERNATIONAL_RATIO"
-    const float USUAL_DISTINCT_RATIO "SW_USUAL_DISTINCT_RATIO"
     const float USUAL_METHOD_RATIO "SW_USUAL_METHOD_RATIO"
     const float USUAL_REGISTERED_RATIO "SW_USUAL_REGISTERED_RATIO"
     const float USUAL_CHALLENGED_RATIO "SW_USUAL_CHALLENGED_RATIO"
+    const float USUAL_REPLY_RATIO "SW_USUAL_REPLY_RATIO"
+    const float USUAL_TOP_RANGE_RATIO "SW_USUAL_TOP_RANGE_RATIO"
     const float USUAL_CANCEL_RING_S "SW_USUAL_CANCEL_RING_S"
     const float USUAL_DURATION_S "SW_USUAL_DURATION_S"
-
-cdef enum:
-    MAX_EVIDENCE = 32           # calls or requests; more is no news, and would tell how long one was watched
-
-
-cdef inline float shrunk(float part, float whole, float usual) noexcept nogil:
-    return (part + PRIOR_WEIGHT * usual) / (whole + PRIOR_WEIGHT)
-
-
-cdef inline float share(const float* counts, int part, int whole, float left, float usual) noexcept nogil:
-    """Of two counters of one half-life, of which `left` is left since they were up to date."""
-    return shrunk(counts[part] * left, counts[whole] * left, usual)
-
-
-cdef inline float distinct_ratio(double different, double seen) noexcept nogil:
-    return shrunk(<float>min(different, seen), <float>seen, USUAL_DISTINCT_RATIO)
 
 
 cdef void caller_features(const CallerProfile* profile, int64_t now_ns, float* row) noexcept nogil:
@@ -105,6 +87,12 @@ cdef void caller_features(const CallerProfile* profile, int64_t now_ns, float* r
         days, CALLER_SUM_INTERNATIONAL, CALLER_SUM_LOCATED, day, USUAL_INTERNATIONAL_RATIO)
     row[CALLER_HIGH_COST_HOUR] = clipped(hours[CALLER_SUM_HIGH_COST] * hour, MOST_EVENTS)
     row[CALLER_HIGH_COST_RATIO] = share(days, CALLER_SUM_HIGH_COST, CALLER_SUM_CALLS, day, 0.0)
+    row[CALLER_REPLY_RATIO] = share(days, CALLER_SUM_REPLIES, CALLER_SUM_CALLS, day, USUAL_REPLY_RATIO)
+    # A call has faded some when it is returned: the share of what is left can come to more than all.
+    row[CALLER_CALLED_BACK_RATIO] = clipped(
+        share(days, CALLER_SUM_RETURNED, CALLER_SUM_CALLS, day, USUAL_REPLY_RATIO), 1.0)
+    row[CALLER_HOUR_ENTROPY] = <float>spread_entropy(&profile.hours)
+    row[CALLER_RANGE_ENTROPY] = <float>spread_entropy(&profile.ranges)
 
 
 cdef void call_source_features(const SourceProfile* profile, int64_t now_ns, float* row) noexcept nogil:
@@ -114,26 +102,31 @@ cdef void call_source_features(const SourceProfile* profile, int64_t now_ns, flo
     row[SOURCE_CALLERS_RATIO] = distinct_ratio(
         distinct_count(&profile.callers_day, now_ns, WINDOW_DAY_NS),
         distinct_seen(&profile.callers_day, now_ns, WINDOW_DAY_NS))
+    row[SOURCE_CONCURRENCY] = clipped(profile.open_calls, MOST_EVENTS)
+    row[SOURCE_SEEN] = clipped(profile.requests, MAX_EVIDENCE)
+    row[SOURCE_REGISTRATIONS_DAY] = clipped(profile.counts[DAY][SOURCE_SUM_REGISTERED] * left[DAY], MOST_EVENTS)
+    row[SOURCE_TOP_RANGE_RATIO] = shrunk(
+        heavy_most(&profile.ranges, now_ns, HALF_LIFE_HOUR_S),
+        profile.ranges.total * heavy_left(&profile.ranges, now_ns, HALF_LIFE_HOUR_S), USUAL_TOP_RANGE_RATIO)
 
 
 cdef void call_features(const Call* call, int stage, int64_t now_ns, float* row) noexcept nogil:
-    cdef Destination home, destination
-    cdef int64_t ring_end_ns
-    destination_of(call.caller_e164, &home)
-    destination_of(call.callee_e164, &destination)
-    row[CALLEE_PRICE_CLASS] = price_between(&home, &destination) if call.callee_e164[0] else NAN
-    row[CALL_INTERNATIONAL] = home.country != destination.country if home.country and destination.country else NAN
+    cdef int64_t waited_until_ns = call.answer_ns if call.answer_ns else call.end_ns if call.end_ns else now_ns
+    row[CALLEE_PRICE_CLASS] = call.price if call.callee_e164[0] else NAN
+    row[CALL_INTERNATIONAL] = NAN if call.abroad == ABROAD_NOT_KNOWN else call.abroad == ABROAD_YES
     row[CALLER_PLAUSIBLE] = call.caller_e164[0] != 0
     row[CALLEE_PLAUSIBLE] = call.callee_e164[0] != 0
     row[CALLER_ANONYMOUS] = is_anonymous(call)
-    row[POST_DIAL_DELAY_S] = row[RING_S] = row[DURATION_S] = row[CANCELLED] = NAN
+    row[CALL_BACK] = call.call_back
+    row[POST_DIAL_DELAY_S] = row[RING_S] = row[DURATION_S] = row[CANCELLED] = row[EARLY_MEDIA_S] = NAN
     if stage == STAGE_SETUP:
         return
     if call.invite_ns and call.progress_ns:
         row[POST_DIAL_DELAY_S] = clipped(seconds_between(call.invite_ns, call.progress_ns), MOST_SECONDS)
     if call.ringing_ns:
-        ring_end_ns = call.answer_ns if call.answer_ns else call.end_ns if call.end_ns else now_ns
-        row[RING_S] = clipped(seconds_between(call.ringing_ns, ring_end_ns), MOST_SECONDS)
+        row[RING_S] = clipped(seconds_between(call.ringing_ns, waited_until_ns), MOST_SECONDS)
+    if call.early_media_ns:
+        row[EARLY_MEDIA_S] = clipped(seconds_between(call.early_media_ns, waited_until_ns), MOST_SECONDS)
     if stage == STAGE_END:
         row[CANCELLED] = call.state == CALL_CANCELLED
         if call.answer_ns and call.end_ns:

@@ -12,6 +12,7 @@ import hashlib
 import math
 
 from kernels.feature import ANSWER, END, MOST_CV, MOST_EVIDENCE, NAN, PRICE_CLASSES, YES_NO, Feature, feature
+from kernels.schema_behaviour import BEHAVIOUR_CALL_FEATURES, BEHAVIOUR_SOURCE_FEATURES
 from kernels.schema_signalling import SIGNALLING_CALL_FEATURES, SIGNALLING_SOURCE_FEATURES
 
 CALL_FEATURES = (
@@ -283,6 +284,7 @@ CALL_FEATURES = (
         unseen=NAN,
         words=YES_NO,
     ),
+    *BEHAVIOUR_CALL_FEATURES,
     *SIGNALLING_CALL_FEATURES,
 )
 
@@ -460,6 +462,7 @@ SOURCE_FEATURES = (
         group="source",
         unseen=NAN,
     ),
+    *BEHAVIOUR_SOURCE_FEATURES,
     *SIGNALLING_SOURCE_FEATURES,
 )
 

@@ -14,12 +14,18 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from capture.index cimport NO_SLOT, Index, index_find, index_free, index_init, index_insert, index_key, index_remove
+from capture.index cimport (
+    NO_SLOT, Index, index_find, index_free, index_home, index_init, index_insert, index_key, index_remove,
+)
+
+cdef extern from *:
+    void prefetch "__builtin_prefetch"(const void* address) noexcept nogil
 
 cdef enum:
     EARNING_EVENTS = 4
     MAX_LIVES = 15
     SEARCH_STEPS = 64
+    CACHE_LINE = 64
 
 cdef struct SlotTable:
     Index index
@@ -50,6 +56,18 @@ cdef inline void slots_free(SlotTable* table) noexcept nogil:
     free(table.generations)
     free(table.lives)
     memset(table, 0, sizeof(SlotTable))
+
+
+cdef inline void slots_prefetch(const SlotTable* table, uint64_t key) noexcept nogil:
+    """Has memory bring the place of a key while there is other work to do."""
+    prefetch(&table.index.entries[index_home(&table.index, index_key(key))])
+
+
+cdef inline void prefetch_all(const void* data, size_t size) noexcept nogil:
+    """The same of all cache lines of a profile."""
+    cdef size_t i
+    for i in range((size + CACHE_LINE - 1) // CACHE_LINE):
+        prefetch(<const char*>data + i * CACHE_LINE)
 
 
 cdef inline int32_t slots_find(const SlotTable* table, uint64_t key) noexcept nogil:

@@ -1,6 +1,25 @@
 """The fraud types a finding may name. The position of a type is its bit in a `types` mask."""
 
-FRAUD_TYPES = (
+from typing import Literal
+
+FraudType = Literal[
+    "goip_gateway",
+    "wangiri",
+    "robocall",
+    "vishing",
+    "irsf",
+    "toll_fraud",
+    "registration_scan",
+    "password_guessing",
+    "options_scan",
+    "tdos",
+    "caller_spoofing",
+    "flash_call",
+    "call_pumping",
+    "false_answer",
+]
+
+FRAUD_TYPES: tuple[FraudType, ...] = (
     "goip_gateway",  # a SIM box passes international calls off as local ones
     "wangiri",  # one ring, then the victim calls back a premium number
     "robocall",  # recorded messages to many
@@ -17,9 +36,9 @@ FRAUD_TYPES = (
     "false_answer",  # answered, and billed, before the callee answers
 )
 
-BIT_OF = {name: 1 << position for position, name in enumerate(FRAUD_TYPES)}
+BIT_OF: dict[str, int] = {name: 1 << position for position, name in enumerate(FRAUD_TYPES)}
 
 
-def names_of(types: int) -> list[str]:
+def names_of(types: int) -> list[FraudType]:
     """The fraud types in a mask, in the order of FRAUD_TYPES."""
     return [name for name in FRAUD_TYPES if types & BIT_OF[name]]

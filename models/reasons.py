@@ -27,14 +27,14 @@ def explain(scorer: Scorer, rows: np.ndarray) -> list[list[Reason]]:
     falls = log_odds[:, :1] - log_odds[:, 1:]
     probability = 1 / (1 + np.exp(-log_odds))
     effects = probability[:, :1] - probability[:, 1:]
-    return [reasons_of(scorer, *one) for one in zip(rows.tolist(), falls, effects.tolist(), strict=True)]
-
-
-def reasons_of(scorer: Scorer, row: list[float], falls: np.ndarray, effects: list[float]) -> list[Reason]:
-    """One row's reasons, from how far its log-odds and its score fall without each feature."""
-    strongest = np.argsort(-falls, kind="stable")[:MAX_REASONS].tolist()
-    least = max(LEAST_SHARE * falls[strongest[0]], 0)
-    return [reason_of(scorer, i, row[i], effects[i]) for i in strongest if falls[i] > least]
+    strongest = np.argsort(-falls, axis=1, kind="stable")[:, :MAX_REASONS]
+    fall = np.take_along_axis(falls, strongest, axis=1)
+    named = fall > np.maximum(LEAST_SHARE * fall[:, :1], 0)
+    chosen = (strongest, named, np.take_along_axis(rows, strongest, 1), np.take_along_axis(effects, strongest, 1))
+    return [
+        [reason_of(scorer, *one) for *one, wanted in zip(columns, values, effects, wanted, strict=True) if wanted]
+        for columns, wanted, values, effects in zip(*(part.tolist() for part in chosen), strict=True)
+    ]
 
 
 def reason_of(scorer: Scorer, column: int, value: float, effect: float) -> Reason:

@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from kernels.encode import Encoder
 
+from kernels.encode import Encoder
 from models.bundle import Bundle
 from models.errors import BundleError
 from models.fraud_types import BIT_OF
 from models.interpreter import Interpreter
-
-PASS, WATCH, FLAG = 0, 1, 2
-VERDICTS = ("pass", "watch", "flag")
+from models.verdict import FLAG, PASS, WATCH
 
 # The encoding's int8 steps, as the network reads them: -128..127 is -1..127/128.
 INPUT_SCALE, INPUT_ZERO = 1 / 128, 0

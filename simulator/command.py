@@ -11,14 +11,20 @@ EXIT_DONE, EXIT_UNUSABLE, EXIT_NOT_WRITTEN = 0, 2, 3
 
 
 def run(
-    scenarios: Sequence[str | Path], out: str | Path, labels: str | Path | None = None, seed: int | None = None
+    scenarios: Sequence[str | Path],
+    out: str | Path | None,
+    labels: str | Path | None = None,
+    seed: int | None = None,
+    live: str = "",
+    speed: float = 1.0,
 ) -> int:
-    """Play `scenarios` (files, or names of shipped ones) into the capture `out` and the labels beside it.
+    """Play `scenarios` (files, or names of shipped ones) into the capture `out` or to the loopback address `live`, and
+    the labels beside it.
 
     Returns 0, 2 for a scenario that cannot be used, or 3 for a file that could not be written.
     """
     try:
-        made = play([Path(name) for name in scenarios], out=out, labels=labels, seed=seed)
+        made = play([Path(name) for name in scenarios], out=out, labels=labels, seed=seed, live=live, speed=speed)
     except ScenarioError as error:
         print(f"sipwarden: {error}", file=sys.stderr)
         return EXIT_UNUSABLE
@@ -26,7 +32,7 @@ def run(
         print(f"sipwarden: {error.filename}: {error.strerror}", file=sys.stderr)
         return EXIT_NOT_WRITTEN
     print(
-        f"{out}: {made.packets} packets, {made.calls} calls of which {made.fraud_calls} are fraud, "
+        f"{out or live}: {made.packets} packets, {made.calls} calls of which {made.fraud_calls} are fraud, "
         f"{made.sources} sources of other requests",
         file=sys.stderr,
     )

@@ -11,11 +11,12 @@ another leg, which this mirror does not see. A call is walked in time:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from simulator.description import Description
-from simulator.intent import Call, Endpoint, Intent, Line, Outcome, Request
+from simulator.identity import Claim, fields
+from simulator.intent import Call, Datagram, Endpoint, Intent, Line, Outcome, Request
 from simulator.leg import Leg, Server
 from simulator.media import Flow
 from simulator.network import Frame, Mirror
@@ -46,15 +47,31 @@ class Dialogue:
         self._used: set[str] = set()
 
     def play(self, intent: Intent) -> Played:
-        target = Endpoint(intent.target) if isinstance(intent, Request) and intent.target else self.server.endpoint
-        leg = Leg(intent.line, self.server, self._call_id(intent.line), self._rng, target)
-        transport = Transport(self._network, self._mirror, self._rng, intent.line.endpoint, target)
+        if isinstance(intent, Datagram):
+            return self._exchange(intent)
+        line, server, target = intent.line, self.server, self.server.endpoint
+        if isinstance(intent, Request) and intent.target:
+            target = Endpoint(intent.target)
+        far = intent.far if isinstance(intent, Call) else None
+        if far:
+            line = replace(line, style=server.style, agent=server.agent)
+            server, target = Server(far.endpoint, far.endpoint.address, far.style, far.agent), far.endpoint
+        leg = Leg(line, server, self._call_id(line), self._rng, target)
+        transport = Transport(self._network, self._mirror, self._rng, line.endpoint, target, outbound=bool(far))
         played = Played(leg.call_id, transport.frames)
         if isinstance(intent, Call):
             played.flows = _CallWalk(intent, leg, transport, self._rng, self._media).walk()
         else:
             _play_request(intent, leg, transport)
         return played
+
+    def _exchange(self, intent: Datagram) -> Played:
+        here, there = intent.line.endpoint.address, self.server.endpoint.address
+        ends = Endpoint(here, intent.port), Endpoint(there, intent.port)
+        transport = Transport(self._network, self._mirror, self._rng, *ends)
+        transport.once(intent.start_ns, intent.payload, inbound=True)
+        transport.once(transport.work(intent.start_ns), intent.reply, inbound=False)
+        return Played("", transport.frames)
 
     def _call_id(self, line: Line) -> str:
         """A Call-ID that is new: some products draw theirs from a small space."""
@@ -70,13 +87,16 @@ class _CallWalk:
 
     def __init__(self, call: Call, leg: Leg, transport: Transport, rng: Random, media: Media):
         self._call, self._leg, self._transport, self._rng, self._media = call, leg, transport, rng, media
-        line, style = call.line, call.line.style
+        line, style = leg.line, leg.line.style
         user_phone = ";user=phone" if style.user_phone else ""
-        display_name = f'"{line.user}" ' if style.display_name else ""
+        display_name = f'"{line.user.capitalize()}" ' if style.display_name else ""
         leg.user = line.user
         leg.uri = f"sip:{call.dialled}@{leg.target.address}"
         leg.own = f"{display_name}<sip:{line.user}@{line.domain}{user_phone}>"
         leg.other = f"<{leg.uri}{user_phone}>"
+        asserted = line.asserted or line.number
+        claim = Claim(line.number, asserted, call.callee, call.diverted_by, line.endpoint.address)
+        leg.identity = fields(claim, line.identity, rng, call.start_ns)
         self._offer = Description(style.sdp, line.endpoint.address, _media_port(rng), rng)
         self._answer = Description(
             leg.server.style.sdp, leg.server.media_address, _media_port(rng), rng, self._offer.codecs
@@ -224,10 +244,12 @@ class _CallWalk:
             return []
         here, there = (Endpoint(side.address, side.port) for side in (self._offer, self._answer))
         seconds = min(self._call.talk_s, media.limit_s)
+        ways = {"line": (here, there, True), "server": (there, here, False)}
+        outbound = self._call.far is not None
         return [
-            Flow(source, destination, at_ns, seconds, self._answer.voice, inbound,
+            Flow(source, destination, at_ns, seconds, self._answer.voice, from_line != outbound,
                  rng.random() < media.silence_suppression_ratio, rng.getrandbits(64))
-            for source, destination, inbound in ((here, there, True), (there, here, False))
+            for side, (source, destination, from_line) in ways.items() if self._call.heard in ("both", side)
         ]  # fmt: skip
 
 

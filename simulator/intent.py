@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
+from simulator.identity import STYLE_ONLY, IdentityPolicy
 from simulator.vendors import Style
 
 HONEST = "honest"
@@ -15,8 +17,8 @@ class Outcome(StrEnum):
 
     ANSWERED = "completed"
     CANCELLED = "cancelled"  # the caller gives up while it rings: CANCEL, 487
-    REJECTED = "rejected"  # a final 4xx or 6xx, see `Call.status_code`
-    FAILED = "failed"  # a final 5xx
+    REJECTED = "rejected"  # another final 4xx or a 6xx, see `Call.status_code`
+    FAILED = "failed"  # a final 5xx, or 408
     UNREACHED = "expired"  # no reply at all: INVITE is retransmitted until timer B
 
 
@@ -39,6 +41,11 @@ class Line:
     agent: str  # User-Agent, empty: none is sent
     domain: str  # host part of its own URIs
     challenged: bool = False  # its INVITEs are asked for credentials (407)
+    identity: IdentityPolicy = STYLE_ONLY  # what its network says of it
+    asserted: str = ""  # E.164 digits the network asserts; empty: its own number
+
+
+Heard = Literal["both", "line", "server"]  # whose RTP there is
 
 
 @dataclass(slots=True)
@@ -56,6 +63,9 @@ class Call:
     post_dial_delay_s: float = 0.5
     status_code: int = 200
     caller_hangs_up: bool = True
+    heard: Heard = "both"
+    diverted_by: str = ""  # who forwarded it here, E.164 digits
+    far: Line | None = None  # the device that the server hands it to: then the server sends the INVITE, to that device
     label: str = HONEST
     variant: str = ""
 
@@ -78,4 +88,19 @@ class Request:
     expires_s: int = 3600
 
 
-Intent = Call | Request
+@dataclass(slots=True)
+class Datagram:
+    """A datagram that is no SIP, and its reply: the management traffic of a gateway."""
+
+    start_ns: int
+    line: Line
+    port: int  # of the device, and of the server it talks to
+    user: str  # whom it is about
+    payload: bytes
+    reply: bytes
+    population: str
+    label: str = HONEST
+    variant: str = ""
+
+
+Intent = Call | Request | Datagram

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from simulator.intent import HONEST, Call, Request
+from simulator.intent import HONEST, Call, Datagram, Request
 from simulator.rhythm import NS_PER_S
 
 
@@ -38,7 +38,8 @@ class CallLabel(msgspec.Struct, tag="call"):
 
 
 class SourceLabel(msgspec.Struct, tag="source"):
-    """What the requests outside calls of one population at one address are; `users` counts distinct ones."""
+    """What the requests outside calls (management datagrams too) of one population at one address are; `users` counts
+    distinct ones."""
 
     source: str
     first: str
@@ -86,11 +87,11 @@ class Labels:
             + b"\n"
         )
 
-    def note_request(self, request: Request, scenario: str) -> None:
+    def note_request(self, request: Request | Datagram, scenario: str) -> None:
         key = (request.line.endpoint.address, request.label, request.population, request.variant, scenario)
         note = self._sources.setdefault(key, [request.start_ns, 0, 0, set()])
         note[1] = request.start_ns
-        note[2] += len(request.status_codes)
+        note[2] += len(request.status_codes) if isinstance(request, Request) else 1
         note[3].add(request.user)
 
     def of_sources(self) -> Iterable[bytes]:

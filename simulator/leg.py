@@ -23,12 +23,14 @@ class Server:
 
 
 class Leg:
-    """Writes the messages; `uri`, `own` and `other` (Request-URI, From and To of the line) are set by who plays it."""
+    """Writes the messages. `uri`, `own`, `other` (Request-URI, From and To of the line) and `identity` are set by who
+    plays it."""
 
     def __init__(self, line: Line, server: Server, call_id: str, rng: Random, target: Endpoint | None = None):
         self.line, self.server, self.call_id = line, server, call_id
         self.target = target or server.endpoint
         self.uri = self.own = self.other = self.user = ""
+        self.identity: Fields = {}  # header fields of the first INVITE, see simulator.identity
         self._rng = rng
         self.via = ""  # of the line's current transaction
         self._tag, self._server_tag = line.style.tag.draw(rng), server.style.tag.draw(rng)
@@ -64,6 +66,8 @@ class Leg:
             self._capabilities(fields)
         if method == "INVITE":
             self._invite_fields(fields, at_ns)
+            if not in_dialog:
+                self._identify(fields)
         return render(request_line(method, self.uri), style, fields | (more or {}), body)
 
     def _capabilities(self, fields: Fields) -> None:
@@ -82,12 +86,19 @@ class Leg:
         if style.asserts_identity:
             fields["P-Asserted-Identity"] = f"<sip:{self.line.user}@{self.line.domain}>"
 
+    def _identify(self, fields: Fields) -> None:
+        """Put the network's word on the caller in place of the product's own."""
+        for name, value in self.identity.items():
+            fields.pop(name, None)
+            if value:
+                fields[name] = value
+
     def response(self, code: int, via: str, method: str) -> bytes:
         """The line's response to a request of the server."""
         fields = self._server_common(via, method)
         if self.line.agent:
             fields["User-Agent"] = self.line.agent
-        return render(status_line(code), self.line.style, fields)
+        return render(status_line(code, self.line.style), self.line.style, fields)
 
     def credentials(self) -> str:
         """A Digest response (RFC 2617); the server of this simulation knows already what it thinks of it."""
@@ -110,7 +121,7 @@ class Leg:
         if method == "INVITE" and 100 < code < 300:
             fields["Contact"] = f"<{self.server_uri}>"
             fields["Allow"] = server.style.allow
-        return render(status_line(code), server.style, fields | (more or {}), body)
+        return render(status_line(code, server.style), server.style, fields | (more or {}), body)
 
     def server_request(self, method: str) -> tuple[str, bytes]:
         """A request of the server inside the dialog, and its Via for the response."""

@@ -18,8 +18,8 @@ def request_line(method: str, uri: str) -> str:
     return f"{method} {uri} SIP/2.0"
 
 
-def status_line(code: int) -> str:
-    return f"SIP/2.0 {code} {REASONS[code]}"
+def status_line(code: int, style: Style) -> str:
+    return f"SIP/2.0 {code} {style.reasons.get(str(code)) or REASONS[code]}"
 
 
 def render(start_line: str, style: Style, fields: Fields, body: str = "") -> bytes:

@@ -11,6 +11,7 @@ from random import Random
 from typing import Literal
 
 Country = Literal["CN", "DE", "US", "GB", "FR", "AU"]
+Zone = Literal["africa", "islands", "caribbean", "europe", "satellite", "premium"]
 Ranges = tuple[tuple[str, int], ...]  # (national prefix, digits of the whole national number)
 
 
@@ -72,6 +73,13 @@ def draw_from(ranges: Ranges, rng: Random) -> str:
     prefix, digits = ranges[int(rng.random() * len(ranges))]
     missing = digits - len(prefix)
     return prefix + str(int(rng.random() * 10**missing)).zfill(missing)
+
+
+def draw_abroad(home: Plan, zones: tuple[Zone, ...], zone_ratio: float, rng: Random) -> str:
+    """A random number of another country: of one of the expensive zones with `zone_ratio`, of a plan here otherwise."""
+    if zones and rng.random() < zone_ratio:
+        return draw_from(HIGH_COST[rng.choice(zones)], rng)
+    return rng.choice([plan for plan in PLANS.values() if plan.code != home.code]).draw(rng)
 
 
 def successor(number: str, step: int = 1) -> str:

@@ -9,19 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
-from typing import Annotated, Literal
 
 import msgspec
 
+from simulator.identity import ANONYMOUS, ANONYMOUS_HOST, STYLE_ONLY, IdentityPolicy
 from simulator.intent import Endpoint, Intent, Line
+from simulator.keys import Form, Positive, Ratio
 from simulator.numbers import written
 from simulator.town import Answering, Town
 from simulator.vendors import Role
-
-Ratio = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
-Positive = Annotated[float, msgspec.Meta(gt=0.0)]
-Count = Annotated[int, msgspec.Meta(ge=1)]
-Form = Literal["e164", "digits", "national", "international"]
 
 
 class PopulationBase(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, tag_field="kind"):
@@ -34,6 +30,7 @@ class PopulationBase(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, t
     ring_median_s: Positive = 7.0
     talk_median_s: Positive = 60.0
     talk_sigma: Positive = 1.1
+    identity: IdentityPolicy = STYLE_ONLY  # what its trunk says of its callers
 
     @property
     def has_trunk(self) -> bool:
@@ -62,8 +59,16 @@ class PopulationBase(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, t
         style = town.style(role, rng, self.vendors)
         number = number or town.new_number(rng)
         domain = town.server.address if rng.random() < 0.5 else endpoint.address
-        return Line(number, written(number, self.form, town.home), endpoint, style, rng.choice(style.agents), domain)
+        line = Line(number, "", endpoint, style, rng.choice(style.agents), domain, identity=self.identity)
+        return self._shown(town, line)
 
     def beside(self, town: Town, device: Line, number: str) -> Line:
         """Another number calling through the same device."""
-        return replace(device, number=number, user=written(number, self.form, town.home))
+        return self._shown(town, replace(device, number=number))
+
+    def _shown(self, town: Town, line: Line) -> Line:
+        """Write its number as this population does, or hide it."""
+        line.user = written(line.number, self.form, town.home)
+        if line.identity.hides(line.number):
+            line.user, line.domain = ANONYMOUS, ANONYMOUS_HOST
+        return line

@@ -9,19 +9,32 @@ from typing import Literal
 import msgspec
 
 from simulator.errors import ScenarioError
-from simulator.fraud import Irsf, OptionsScan, RegistrationScan, Robocall, Wangiri
-from simulator.honest import (
-    Alarms,
-    CallCentre,
-    Couriers,
-    Households,
-    Keepalives,
-    Office,
-    Registrations,
-    Reminders,
-)
+from simulator.frauds.call_pumping import CallPumping
+from simulator.frauds.caller_spoofing import CallerSpoofing
+from simulator.frauds.false_answer import FalseAnswer
+from simulator.frauds.flash_call import FlashCall
+from simulator.frauds.goip_gateway import GoipGateway
+from simulator.frauds.irsf import Irsf
+from simulator.frauds.password_guessing import PasswordGuessing
+from simulator.frauds.robocall import Robocall
+from simulator.frauds.scans import OptionsScan, RegistrationScan
+from simulator.frauds.tdos import Tdos
+from simulator.frauds.toll_fraud import TollFraud
+from simulator.frauds.vishing import Vishing
+from simulator.frauds.wangiri import Wangiri
+from simulator.honest.abroad import ForeignFamilies, TravelAgency, Travellers
+from simulator.honest.couriers import Couriers
+from simulator.honest.crowds import Conference, MassNotification, ServiceLine
+from simulator.honest.exchanges import NewExchange, NumberPorting, PbxReboot
+from simulator.honest.fax import Fax
+from simulator.honest.households import Households
+from simulator.honest.machines import Alarms, Reminders
+from simulator.honest.offices import CallCentre, Office
+from simulator.honest.registrations import Keepalives, PasswordChange, Registrations
+from simulator.honest.signals import MissedCallFriends
+from simulator.honest.wholesale import Interconnect, Wholesale
+from simulator.keys import Positive, Ratio
 from simulator.numbers import Country
-from simulator.population import Positive, Ratio
 from simulator.vendors import STYLES, Regime
 
 SHIPPED = Path(__file__).parent / "scenarios"
@@ -33,13 +46,36 @@ Population = (
     | Couriers
     | Reminders
     | Alarms
+    | Fax
+    | Conference
+    | ServiceLine
+    | MassNotification
+    | Wholesale
+    | Interconnect
+    | ForeignFamilies
+    | TravelAgency
+    | Travellers
+    | MissedCallFriends
+    | NewExchange
+    | PbxReboot
+    | NumberPorting
     | Registrations
+    | PasswordChange
     | Keepalives
-    | Robocall
+    | GoipGateway
     | Wangiri
+    | Robocall
+    | Vishing
     | Irsf
+    | TollFraud
     | RegistrationScan
+    | PasswordGuessing
     | OptionsScan
+    | Tdos
+    | CallerSpoofing
+    | FlashCall
+    | CallPumping
+    | FalseAnswer
 )
 
 

@@ -16,8 +16,10 @@ from random import Random
 from typing import BinaryIO
 
 from simulator.dialogue import Dialogue
+from simulator.errors import ScenarioError
 from simulator.intent import Call, Intent
 from simulator.labels import Labels
+from simulator.live import LivePlayer, target
 from simulator.media import Stream
 from simulator.network import Frame, Mirror
 from simulator.rhythm import NS_PER_S
@@ -83,7 +85,7 @@ def _first_calls(intents: list[Intent], limit: int) -> list[Intent]:
 class _Recorder:
     """Holds what is not yet due and writes what is."""
 
-    def __init__(self, writer: CaptureWriter):
+    def __init__(self, writer: CaptureWriter | LivePlayer):
         self._writer = writer
         self._waiting: list[tuple[int, int, bytes]] = []
         self._streams: list[Stream] = []
@@ -113,16 +115,21 @@ class _Recorder:
 def run(
     scenarios: str | Path | Scenario | Sequence[str | Path | Scenario],
     *,
-    out: str | Path,
+    out: str | Path | None = None,
     labels: str | Path | None = None,
     seed: int | None = None,
+    live: str = "",
+    speed: float = 1.0,
 ) -> Summary:
-    """Play one or more scenarios into one capture.
+    """Play one or more scenarios into one capture, or live to HOST:PORT on the loopback interface.
 
     `scenarios`: paths, names of shipped scenarios, or `Scenario` objects; several share the mirror and the clock, and
-    what the first one says of the capture file. `seed` replaces each scenario's own. The same scenarios, seed and
-    version give the same bytes. Raises ScenarioError and OSError.
+    what the first one says of the capture file. `out` or `live` is given, not both. `seed` replaces each scenario's
+    own, `speed` is how much quicker than its own time a live scenario runs. The same scenarios, seed and version give
+    the same bytes. Raises ScenarioError and OSError.
     """
+    if (out is None) == (not live):
+        raise ScenarioError("a capture to write or an address to play to is needed, and one of them only")
     several = [scenarios] if isinstance(scenarios, (str, Path, Scenario)) else scenarios
     loaded = [item if isinstance(item, Scenario) else load(item) for item in several]
     plays = [Play(scenario, scenario.seed if seed is None else seed, index) for index, scenario in enumerate(loaded)]
@@ -130,9 +137,10 @@ def run(
         ((intent.start_ns, index, intent) for index, play in enumerate(plays) for intent in play.intents),
         key=lambda item: item[:2],
     )
-    capture = loaded[0].capture
     truth = Labels()
-    with CaptureWriter(Path(out), capture.resolution, capture.snaplen_bytes) as writer, _opened(labels) as label_file:
+    with _sink(out, live, speed, plays) as writer, _opened(labels) as label_file:
+        if isinstance(writer, LivePlayer) and agenda:
+            agenda = [item for item in agenda if item[0] - agenda[0][0] < writer.limit_ns]
         recorder = _Recorder(writer)
         window_ns = agenda[0][0] if agenda else 0
         for at_ns, index, intent in agenda:
@@ -157,6 +165,14 @@ def run(
         recorder.finish(window_ns)
         label_file.writelines(truth.of_sources())
     return Summary(writer.packets, truth.calls, truth.frauds, truth.sources)
+
+
+def _sink(out: str | Path | None, live: str, speed: float, plays: list[Play]) -> CaptureWriter | LivePlayer:
+    """Where the packets go."""
+    if out is None:
+        return LivePlayer(target(live), [play.town.server for play in plays], speed)
+    capture = plays[0].scenario.capture
+    return CaptureWriter(Path(out), capture.resolution, capture.snaplen_bytes)
 
 
 def _opened(labels: str | Path | None) -> BinaryIO:

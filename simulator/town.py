@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from random import Random
 
@@ -14,6 +14,8 @@ from simulator.vendors import Regime, Role, Style, some
 
 # Address blocks (RFC 1918 and the shared block of RFC 6598); each scenario of one run has its own /16 of each.
 _SUBSCRIBERS, _TRUNKS, _SERVERS = IPv4Address("100.64.0.0"), IPv4Address("172.16.0.0"), IPv4Address("10.0.0.0")
+_FOREIGN = IPv4Address("198.18.0.0")  # RFC 2544: addresses of nobody, for whoever is far away
+_FOREIGN_BITS = 10  # of them for each scenario
 
 # What becomes of calls that are not answered, in shares of those: from the usual split of a carrier's release causes.
 _UNANSWERED = (
@@ -22,7 +24,7 @@ _UNANSWERED = (
     (0.17, Outcome.REJECTED, 480),
     (0.06, Outcome.REJECTED, 603),
     (0.05, Outcome.REJECTED, 404),
-    (0.03, Outcome.REJECTED, 408),
+    (0.03, Outcome.FAILED, 408),
     (0.05, Outcome.FAILED, 503),
     (0.04, Outcome.FAILED, 500),
     (0.02, Outcome.UNREACHED, 0),
@@ -61,7 +63,13 @@ class Town:
         self._by_number: dict[str, Line] = {}
         self._subscriber_address = _SUBSCRIBERS + (index << 16)
         self._trunk_address = _TRUNKS + (index << 16)
+        self._foreign_address = _FOREIGN + (index << _FOREIGN_BITS)
         self._numbers: set[str] = set()
+
+    def handed_on(self, line: Line) -> Line:
+        """The line as the home server shows it when it hands a call on: the server sends the INVITE, in its own style
+        (see `Call.far`)."""
+        return replace(line, endpoint=self.server, domain=self.server.address, challenged=False)
 
     def arrivals(self, rng: Random, per_hour: float, curve: Curve) -> Iterator[int]:
         """The moments of a Poisson process over the whole scenario, in local time."""
@@ -80,6 +88,11 @@ class Town:
         """A new customer address; behind a NAT the port is not 5060."""
         self._subscriber_address += 1
         return Endpoint(str(self._subscriber_address), 5060 if rng.random() < 0.5 else rng.randrange(10_000, 65_000))
+
+    def foreign_endpoint(self, rng: Random) -> Endpoint:
+        """A new address far away, behind a NAT more often than not."""
+        self._foreign_address += 1
+        return Endpoint(str(self._foreign_address), 5060 if rng.random() < 0.4 else rng.randrange(10_000, 65_000))
 
     def trunk_endpoint(self) -> Endpoint:
         """A new address of an exchange, a gateway or another carrier."""
@@ -135,6 +148,8 @@ def call(
         variant=variant,
         post_dial_delay_s=log_normal(rng, 0.9, 0.6, 0.08, 9.0),
     )
+    if line.identity.diverted_ratio and rng.random() < line.identity.diverted_ratio:
+        made.diverted_by = town.some_number(rng)
     luck = rng.random()
     if luck < how.not_found_ratio:
         made.outcome, made.status_code = Outcome.REJECTED, 404

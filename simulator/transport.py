@@ -21,10 +21,13 @@ class Transport:
     mirror: the capture has them twice.
     """
 
-    def __init__(self, network: Network, mirror: Mirror, rng: Random, line: Endpoint, server: Endpoint):
+    def __init__(
+        self, network: Network, mirror: Mirror, rng: Random, line: Endpoint, server: Endpoint, outbound: bool = False
+    ):
         self.frames: list[Frame] = []
         self._network, self._mirror, self._rng = network, mirror, rng
         self._line, self._server = line, server
+        self._outbound = outbound  # the line is the home server, and what it sends leaves the edge
 
     def round_trip(self, at_ns: int) -> int:
         """When the far end's reaction is seen."""
@@ -44,7 +47,7 @@ class Transport:
     def once(self, at_ns: int, data: bytes, inbound: bool) -> None:
         """Send what is never sent again: provisional responses, ACK of a refusal."""
         ends = (self._line, self._server) if inbound else (self._server, self._line)
-        self._mirror.see(self.frames, at_ns, *ends, data, inbound)
+        self._mirror.see(self.frames, at_ns, *ends, data, inbound != self._outbound)
 
     def in_vain(self, at_ns: int, data: bytes) -> None:
         """An INVITE to which nobody ever replies."""

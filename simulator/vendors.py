@@ -18,7 +18,7 @@ from simulator.errors import ScenarioError
 from simulator.patterns import Pattern
 
 Regime = Literal["train", "eval", "any"]
-Role = Literal["phone", "pbx", "gateway", "carrier", "dialler", "scanner"]
+Role = Literal["phone", "pbx", "gateway", "carrier", "dialler", "scanner", "sim_gateway"]
 
 VENDORS_FILE = Path(__file__).parent / "vendors.toml"
 
@@ -26,7 +26,8 @@ VENDORS_FILE = Path(__file__).parent / "vendors.toml"
 DEFAULT_ORDER = (
     "Via", "Record-Route", "Max-Forwards", "From", "To", "Call-ID", "CSeq", "Contact", "RAck", "RSeq", "Authorization",
     "Proxy-Authorization", "WWW-Authenticate", "Proxy-Authenticate", "Expires", "Date", "User-Agent", "Allow",
-    "Supported", "Require", "Session-Expires", "Min-SE", "Reason", "P-Asserted-Identity", "Allow-Events", "Accept",
+    "Supported", "Require", "Session-Expires", "Min-SE", "Reason", "P-Asserted-Identity", "Remote-Party-ID", "Privacy",
+    "Diversion", "History-Info", "Identity", "X-ACrypt", "Allow-Events", "Accept",
     "Accept-Language", "Content-Disposition", "P-Early-Media", "Cisco-Guid", "Content-Type", "Content-Length",
 )  # fmt: skip
 COMPACT = {  # RFC 3261 7.3.3 and 20
@@ -81,6 +82,7 @@ class Style(_Strict, kw_only=True):
     supported: str = ""
     extras: dict[str, Pattern] = msgspec.field(default_factory=dict)  # further headers of its INVITE
     asserts_identity: bool = False  # P-Asserted-Identity (RFC 3325)
+    reasons: dict[str, str] = msgspec.field(default_factory=dict)  # status code -> a reason phrase of its own
     reliable: float = 0.0  # share of its calls with PRACK (RFC 3262)
     session_timer_s: int = 0  # Session-Expires (RFC 4028); 0: none
     early_media: float = 0.2  # share of ringing told as 183 with SDP, when it is the server

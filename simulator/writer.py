@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from simulator.network import Frame
+from simulator.packets import fragments
 from simulator.rhythm import NS_PER_S
 
 MAGIC = {"ns": 0xA1B23C4D, "us": 0xA1B2C3D4}
@@ -47,6 +48,7 @@ class CaptureWriter:
 
     def write(self, frames: list[Frame], blocks: list[Block]) -> None:
         """Write all of these, merged by time; frames are in order already, and none is older than what was written."""
+        frames = [(at_ns, piece) for at_ns, whole in frames for piece in fragments(whole)]
         self.packets += len(frames) + sum(len(times) for times, _ in blocks)
         if not blocks:
             self._buffered.write(b"".join(map(self._record, frames)))

@@ -18,8 +18,20 @@ SDP = (
 )
 
 
-def sip(start_line, *, call_id="call-1", cseq=1, method, branch="b1", from_tag="alice", to_tag=None, sdp=None,
-        caller="+493012345678", callee="+442079460123", extra=()):
+def sip(
+    start_line,
+    *,
+    call_id="call-1",
+    cseq=1,
+    method,
+    branch="b1",
+    from_tag="alice",
+    to_tag=None,
+    sdp=None,
+    caller="+493012345678",
+    callee="+442079460123",
+    extra=(),
+):
     """One SIP message as bytes."""
     body = SDP.format(ip=sdp[0], port=sdp[1]) if sdp else ""
     lines = [
@@ -46,7 +58,8 @@ def response(status, *, method="INVITE", **fields):
 
 def udp_frame(source, destination, payload):
     """Ethernet, IPv4 and UDP around a payload; checksums are left at 0, which captures of offloaded cards have."""
-    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 28 + len(payload), 0, 0, 64, 17, 0, address(source), address(destination))
+    ends = (address(source), address(destination))
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 28 + len(payload), 0, 0, 64, 17, 0, *ends)
     udp = struct.pack("!HHHH", source[1], destination[1], 8 + len(payload), 0)
     return bytes(12) + b"\x08\x00" + ip + udp + payload
 
@@ -80,12 +93,12 @@ class Tap:
         return self
 
     def write(self, path: Path, snaplen=65535) -> Path:
-        with open(path, "wb") as file:
+        with path.open("wb") as file:
             file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, snaplen, 1))
             for time_s, frame in self.packets:
                 kept = frame[:snaplen]
-                file.write(struct.pack("<IIII", int(time_s), round(time_s % 1 * 1e6) % 1_000_000, len(kept), len(frame)))
-                file.write(kept)
+                microseconds = round(time_s % 1 * 1e6) % 1_000_000
+                file.write(struct.pack("<IIII", int(time_s), microseconds, len(kept), len(frame)) + kept)
         return path
 
 

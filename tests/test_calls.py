@@ -1,6 +1,7 @@
 """Every state of a call, from messages as a tap sees them: complete, late, twice, or in one direction only."""
 
 import pytest
+
 from tests.tap import CALLEE, CALLER, Tap, calls_of, request, response, screen
 
 PROXY = ("203.0.113.5", 5060)
@@ -78,8 +79,10 @@ def test_bye_completes(tap, call):
 
 def test_bye_from_the_called_side_completes(tap, call):
     answered(tap).wait(5).reply(
-        request("BYE", from_tag="bob", to_tag="alice", cseq=9, branch="bye", caller="+442079460123",
-                callee="+493012345678"))
+        request(
+            "BYE", from_tag="bob", to_tag="alice", cseq=9, branch="bye", caller="+442079460123", callee="+493012345678"
+        )
+    )
     result = call()
     assert result["state"] == "completed"
     assert (result["caller"], result["source"]) == ("+493012345678", "192.0.2.10:5060")
@@ -280,19 +283,30 @@ def test_a_message_cut_by_the_snapshot_length_is_said(tap, tmp_path):
 
 
 def test_streams_of_a_call_are_listed_with_it(tap, call):
-    tap.send(request("INVITE", sdp=("192.0.2.10", 4000))).reply(response(200, to_tag="bob", sdp=("198.51.100.20", 6000)))
+    tap.send(request("INVITE", sdp=("192.0.2.10", 4000))).reply(
+        response(200, to_tag="bob", sdp=("198.51.100.20", 6000))
+    )
     tap.send(request("ACK", branch="ack", to_tag="bob"))
     tap.rtp(("192.0.2.10", 4000), ("198.51.100.20", 6000), ssrc=1).rtp(
-        ("198.51.100.20", 6000), ("192.0.2.10", 4000), ssrc=2, count=40)
+        ("198.51.100.20", 6000), ("192.0.2.10", 4000), ssrc=2, count=40
+    )
     streams = {stream["ssrc"]: stream for stream in call()["streams"]}
     assert streams.keys() == {1, 2}
-    assert streams[1] == {"ssrc": 1, "source": "192.0.2.10:4000", "destination": "198.51.100.20:6000",
-                          "codec": "PCMA", "packets": 50, "lost": 0, "jitter_ms": pytest.approx(0, abs=0.01)}
+    assert streams[1] == {
+        "ssrc": 1,
+        "source": "192.0.2.10:4000",
+        "destination": "198.51.100.20:6000",
+        "codec": "PCMA",
+        "packets": 50,
+        "lost": 0,
+        "jitter_ms": pytest.approx(0, abs=0.01),
+    }
 
 
 def test_the_dialled_number_is_that_of_the_request_uri(tap, call):
     message = request("INVITE", callee="+8821234567890").replace(
-        b"To: <sip:+8821234567890@", b"To: <sip:+442079460123@")
+        b"To: <sip:+8821234567890@", b"To: <sip:+442079460123@"
+    )
     tap.send(message)
     result = call()
     assert (result["callee"], result["callee_e164"]) == ("+442079460123", "+8821234567890")
@@ -332,4 +346,5 @@ def test_both_addresses_are_those_of_the_first_invite(tap, call, swapped):
     tap.send(request("INVITE"), *((CALLEE, CALLER) if swapped else (CALLER, CALLEE)))
     result = call()
     assert (result["source"], result["destination"]) == (
-        ("198.51.100.20:5060", "192.0.2.10:5060") if swapped else ("192.0.2.10:5060", "198.51.100.20:5060"))
+        ("198.51.100.20:5060", "192.0.2.10:5060") if swapped else ("192.0.2.10:5060", "198.51.100.20:5060")
+    )

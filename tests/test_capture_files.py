@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from capture.records import RecordReader
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capture.errors import CaptureFileError
 from capture.file import CaptureFile
+from capture.records import RecordReader
 from tests.captures import ETHERNET, PCAP_KUZNETZOV, PCAP_NS, PCAP_US, Record, Section, pcap, pcap_header
 
 START_NS = 1_700_000_000_123_456_789

@@ -14,9 +14,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from tests.tap import Tap, request, response
 
 from appliance.report import CallLine, SourceLine, SummaryLine, decode
+from tests.tap import Tap, request, response
 
 COMMAND = [str(Path(sys.executable).with_name("sipwarden"))]
 TIMEOUT_S = 60

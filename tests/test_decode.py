@@ -4,9 +4,10 @@ import logging
 import struct
 
 import pytest
-from capture.decode import Decoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from capture.decode import Decoder
 
 logging.getLogger("scapy").setLevel(logging.ERROR)
 from scapy.contrib.erspan import ERSPAN_II, ERSPAN_III  # noqa: E402

@@ -11,8 +11,8 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from capture.decode import Decoder
 
+from capture.decode import Decoder
 from capture.errors import CaptureFileError
 from capture.file import CaptureFile
 from tests.captures import Record, pcap

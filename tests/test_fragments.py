@@ -5,10 +5,11 @@ import random
 import struct
 
 import pytest
-from capture.decode import Decoder
-from capture.fragments import FragmentTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from capture.decode import Decoder
+from capture.fragments import FragmentTable
 
 RAW, ETHERNET = 101, 1
 SECOND = 10**9

@@ -26,10 +26,19 @@ ROWS = {"call": [f.name for f in CALL_FEATURES], "source": [f.name for f in SOUR
 
 def engine_rows(tap: Tap, folder: Path, kind: str = "call"):
     """The rows of a capture, by feature name."""
-    sizes = {"calls": 64, "callers": 64, "sources": 64, "streams": 64, "tcp_connections": 4, "tcp_bytes": 1 << 18}
+    sizes = {
+        "calls": 64,
+        "callers": 64,
+        "callees": 64,
+        "block_packets": 1000,
+        "sources": 64,
+        "streams": 64,
+        "tcp_connections": 4,
+        "tcp_bytes": 1 << 18,
+    }
     engine = Engine(**sizes, secret=1, region=None)
     with CaptureFile(tap.write(folder / "x.pcap")) as file:
-        while engine.run(file.reader, 1000) == BLOCK or file.fill():
+        while engine.run(file.reader) == BLOCK or file.fill():
             pass
     rows = engine.call_block if kind == "call" else engine.source_block
     return [dict(zip(ROWS[kind], row.tolist(), strict=True)) for row in np.array(rows)]

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernels.distinct import distinct_counts
 
 from kernels import reference
+from kernels.distinct import distinct_counts
 
 WINDOW_NS = 1000
 KEYS = st.lists(st.tuples(st.integers(0, 2**64 - 1), st.integers(-500, 1500)), max_size=40)

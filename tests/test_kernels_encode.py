@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from kernels.encode import Encoder
 
 from kernels import reference
+from kernels.encode import Encoder
 
 FINITE = st.floats(-(2.0**100), 2.0**100, width=32)
 VALUES = st.one_of(FINITE, st.sampled_from([np.nan, np.inf, -np.inf, 0.0, -0.0]))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kernels.profiles import Profiles
 
 from kernels import replay, schema
+from kernels.profiles import Profiles
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = {"CALL_FEATURES": schema.CALL_FEATURES, "SOURCE_FEATURES": schema.SOURCE_FEATURES}

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernels.media import MediaTable
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 from scapy.utils import PcapReader, wrpcap
 
+from kernels.media import MediaTable
 from kernels.reference_media import interarrival_jitter, sequence_statistics
 
 CALLER = ("192.0.2.1", 16384)
@@ -28,8 +28,7 @@ PCMU, PCMA, EVENT = (0, "PCMU", 8000), (8, "PCMA", 8000), (101, "telephone-event
 def rtp_packet(
     sequence: int, timestamp: int, ssrc: int = 0xABCD, payload_type: int = 0, payload: bytes = b"\xff" * 160
 ) -> bytes:
-    return struct.pack(
-        ">BBHII", 0x80, payload_type, sequence % 2**16, timestamp % 2**32, ssrc) + payload
+    return struct.pack(">BBHII", 0x80, payload_type, sequence % 2**16, timestamp % 2**32, ssrc) + payload
 
 
 @pytest.fixture
@@ -37,8 +36,15 @@ def table() -> MediaTable:
     return MediaTable(secret=1)
 
 
-def talk(table: MediaTable, packets: int, source=CALLER, destination=CALLEE, first: int = 0, start_ns: int = SECOND_NS,
-         **header) -> list[str]:
+def talk(
+    table: MediaTable,
+    packets: int,
+    source=CALLER,
+    destination=CALLEE,
+    first: int = 0,
+    start_ns: int = SECOND_NS,
+    **header,
+) -> list[str]:
     """An even stream of 20 ms packets."""
     return [
         table.feed(source, destination, rtp_packet(n, 160 * n, **header), start_ns + n * 20 * MS)
@@ -54,6 +60,7 @@ def only(table: MediaTable, call_slot=None) -> dict:
 
 # --- Loss and jitter against the plain twin --------------------------------------------------------------------------
 
+
 def arrivals(draw_steps: list[tuple[int, int, int]], start: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Sequence numbers, timestamps and arrival times from steps of each."""
     steps = np.array(draw_steps, dtype=np.int64)
@@ -63,9 +70,9 @@ def arrivals(draw_steps: list[tuple[int, int, int]], start: int) -> tuple[np.nda
     return sequences, timestamps, arrival_ns
 
 
-sequence_steps = (
-    st.sampled_from([1, 1, 1, 1, 1, 1, 2, 3, 0, -1, -2, 50, -90, 2999, 3000, -100, -99, 30_000])
-    | st.integers(-70_000, 70_000))
+sequence_steps = st.sampled_from(
+    [1, 1, 1, 1, 1, 1, 2, 3, 0, -1, -2, 50, -90, 2999, 3000, -100, -99, 30_000]
+) | st.integers(-70_000, 70_000)
 
 
 @settings(deadline=None, max_examples=300)
@@ -88,9 +95,15 @@ def test_loss_is_that_of_the_plain_twin(steps, start):
 
 @settings(deadline=None, max_examples=300)
 @given(
-    st.lists(st.tuples(
-        st.sampled_from([1, 1, 1, 2, 0, -1, 5]), st.integers(-1000, 3000), st.integers(0, 100 * MS),
-    ), min_size=2, max_size=120),
+    st.lists(
+        st.tuples(
+            st.sampled_from([1, 1, 1, 2, 0, -1, 5]),
+            st.integers(-1000, 3000),
+            st.integers(0, 100 * MS),
+        ),
+        min_size=2,
+        max_size=120,
+    ),
     st.integers(0, 2**16 - 1),
     st.sampled_from([8000, 16000, 48000, 90000]),
 )
@@ -132,6 +145,7 @@ def test_a_restart_is_neither_loss_nor_jitter(table):
 
 
 # --- Which streams there are -----------------------------------------------------------------------------------------
+
 
 def test_a_stream_that_sdp_announced_counts_from_its_first_packet(table):
     table.expect_media(7, CALLEE, [PCMU, EVENT])
@@ -195,17 +209,21 @@ def test_a_constant_timestamp_is_no_audio(table, payload):
     assert table.counters["rtp_packets"] == 0
 
 
-@pytest.mark.parametrize("change", [
-    lambda n: {"sequence": 7 * n * n + 100 * n},                  # numbers that jump
-    lambda n: {"sequence": 5},                                    # a constant
-    lambda n: {"timestamp": n * 1_000_000_007},                   # timestamps that are none
-    lambda n: {"timestamp": -160 * n},                            # going back
-    lambda n: {"payload_type": (0, 8, 18)[n % 3]},                # several codecs
-    lambda n: {"payload_type": 50},                               # none of RFC 3551
-    lambda n: {"ssrc": 0},
-    lambda n: {"ssrc": n + 1},
-    lambda n: {"payload": b""},
-], ids=range(9))
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda n: {"sequence": 7 * n * n + 100 * n},  # numbers that jump
+        lambda n: {"sequence": 5},  # a constant
+        lambda n: {"timestamp": n * 1_000_000_007},  # timestamps that are none
+        lambda n: {"timestamp": -160 * n},  # going back
+        lambda n: {"payload_type": (0, 8, 18)[n % 3]},  # several codecs
+        lambda n: {"payload_type": 50},  # none of RFC 3551
+        lambda n: {"ssrc": 0},
+        lambda n: {"ssrc": n + 1},
+        lambda n: {"payload": b""},
+    ],
+    ids=range(9),
+)
 def test_what_does_not_behave_like_one_stream_is_not_rtp(table, change):
     for n in range(100):
         fields = {"sequence": n, "timestamp": 160 * n} | change(n)
@@ -263,14 +281,19 @@ def test_reduced_or_encrypted_rtcp_is_known_where_media_is_expected(table):
 
 # --- Events, noise, codecs -------------------------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize("announced", [True, False])
 def test_telephone_events_belong_to_the_stream_and_do_not_jitter(table, announced):
     if announced:
         table.expect_media(0, CALLEE, [PCMU, EVENT])
     talk(table, 50)
     for n in range(50, 60):
-        table.feed(CALLER, CALLEE, rtp_packet(n, 50 * 160, payload_type=101, payload=b"\x05\x0a\x00\xa0"),
-                   SECOND_NS + n * 20 * MS)
+        table.feed(
+            CALLER,
+            CALLEE,
+            rtp_packet(n, 50 * 160, payload_type=101, payload=b"\x05\x0a\x00\xa0"),
+            SECOND_NS + n * 20 * MS,
+        )
     talk(table, 50, first=60)
     stream = only(table)
     assert (stream["packets"], stream["lost"], stream["codec"]) == (110, 0, "PCMU")
@@ -280,7 +303,7 @@ def test_telephone_events_belong_to_the_stream_and_do_not_jitter(table, announce
 def test_comfort_noise_does_not_jitter(table):
     talk(table, 50)
     table.feed(CALLER, CALLEE, rtp_packet(50, 50 * 160 + 77, payload_type=13, payload=b"\x40"), SECOND_NS + 1033 * MS)
-    for n in range(51, 100):        # speech again after two seconds of silence
+    for n in range(51, 100):  # speech again after two seconds of silence
         table.feed(CALLER, CALLEE, rtp_packet(n, 160 * (n + 100)), SECOND_NS + (n + 100) * 20 * MS)
     stream = only(table)
     assert (stream["packets"], stream["lost"], stream["codec"]) == (100, 0, "PCMU")
@@ -308,6 +331,7 @@ def test_a_change_of_codec_renames_the_stream_and_keeps_jitter_in_time(table):
 
 
 # --- Calls ----------------------------------------------------------------------------------------------------------
+
 
 def test_a_stream_is_given_to_its_call_when_sdp_comes_later(table):
     talk(table, 10, payload_type=111)
@@ -368,6 +392,7 @@ def test_ipv6_streams_are_followed(table):
 
 # --- Bounds ---------------------------------------------------------------------------------------------------------
 
+
 def test_a_stream_takes_four_cache_lines(table):
     assert table.stream_bytes == 256
 
@@ -420,11 +445,25 @@ def test_expectations_are_bounded():
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(
-    st.integers(0, 3), st.integers(0, 5), st.integers(0, 5), st.binary(max_size=30) | st.builds(
-        rtp_packet, st.integers(0, 50), st.integers(0, 5000), st.integers(0, 3), st.sampled_from([0, 8, 101, 111]),
-        st.binary(max_size=5)),
-), max_size=200))
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 3),
+            st.integers(0, 5),
+            st.integers(0, 5),
+            st.binary(max_size=30)
+            | st.builds(
+                rtp_packet,
+                st.integers(0, 50),
+                st.integers(0, 5000),
+                st.integers(0, 3),
+                st.sampled_from([0, 8, 101, 111]),
+                st.binary(max_size=5),
+            ),
+        ),
+        max_size=200,
+    )
+)
 def test_any_order_of_things_is_survived(steps):
     table = MediaTable(streams=2, calls=4, secret=1)
     for n, (what, source, destination, payload) in enumerate(steps):
@@ -443,13 +482,19 @@ def test_any_order_of_things_is_survived(steps):
 STREAM_ROW = re.compile(
     r"^\s*[\d.]+\s+[\d.]+\s+(?P<source>\S+)\s+(?P<source_port>\d+)\s+(?P<destination>\S+)\s+(?P<destination_port>\d+)"
     r"\s+0x(?P<ssrc>[0-9A-F]+)\s+(?P<payload>.+?)\s+(?P<packets>\d+)\s+(?P<lost>-?\d+) \([-\d.]+%\)"
-    r"\s+\S+\s+\S+\s+\S+\s+\S+\s+(?P<mean>[\d.]+)\s+(?P<max>[\d.]+)", re.MULTILINE)
+    r"\s+\S+\s+\S+\s+\S+\s+\S+\s+(?P<mean>[\d.]+)\s+(?P<max>[\d.]+)",
+    re.MULTILINE,
+)
 
 
 def streams_by_tshark(tshark: str, path: Path) -> dict[tuple, dict]:
     done = subprocess.run(
         [tshark, "-n", "-r", str(path), "-o", "rtp.heuristic_rtp:TRUE", "-q", "-z", "rtp,streams"],
-        capture_output=True, text=True, check=True, timeout=120)
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
     streams = {}
     for row in STREAM_ROW.finditer(done.stdout):
         source = row["source"], int(row["source_port"])
@@ -500,8 +545,11 @@ def test_a_made_capture_with_loss_and_jitter_agrees_with_tshark(tmp_path, tshark
             if n and chance.random() < loss:
                 continue
             frame = (
-                Ether() / IP(src=f"192.0.2.{index + 1}", dst="198.51.100.1") / UDP(sport=20000 + 2 * index, dport=30000)
-                / rtp_packet(65300 + n, 160 * n, 0x1000 + index, payload_type))
+                Ether()
+                / IP(src=f"192.0.2.{index + 1}", dst="198.51.100.1")
+                / UDP(sport=20000 + 2 * index, dport=30000)
+                / rtp_packet(65300 + n, 160 * n, 0x1000 + index, payload_type)
+            )
             # Microseconds, as in the file; more than 20 ms of jitter reorders packets.
             frame.time = 1_000_000 + n * 0.02 + round(chance.random() * jitter_ms * 1000) / 1e6
             frames.append(frame)

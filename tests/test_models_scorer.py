@@ -12,7 +12,8 @@ from models.bundle import Bundle, Evidence
 from models.errors import BundleError
 from models.fraud_types import BIT_OF, FRAUD_TYPES, names_of
 from models.reasons import MAX_REASONS, explain
-from models.scorer import FLAG, PASS, WATCH, Scorer
+from models.scorer import Scorer
+from models.verdict import FLAG, PASS, WATCH
 
 NAMES = [feature.name for feature in CALL_FEATURES]
 
@@ -46,9 +47,9 @@ def test_a_score_is_made_of_the_calibrated_outputs(scorer):
     real = (outputs - scorer.interpreter.output_zero) * scorer.interpreter.output_scale
     classes = scorer.bundle.card.classes
     probability = np.stack([1 / (1 + np.exp(-(c.slope * real[:, i] + c.intercept))) for i, c in enumerate(classes)])
-    evidence = rows[:, NAMES.index("caller_evidence")]
     verdict, types = np.zeros(len(rows), int), np.zeros(len(rows), int)
     for p, one in zip(probability, classes, strict=True):
+        evidence = rows[:, NAMES.index(one.evidence.feature)]
         level = np.where(
             p >= one.flag, np.where(evidence >= one.evidence.minimum, FLAG, WATCH), (p >= one.watch) * WATCH
         )
@@ -101,7 +102,8 @@ def test_without_the_evidence_a_row_is_watched_and_not_flagged(scorer):
 
 def test_evidence_that_is_not_known_is_too_little(scorer):
     rows = any_rows(scorer, 2000)
-    rows[:, NAMES.index("caller_evidence")] = np.nan
+    for one in scorer.bundle.card.classes:
+        rows[:, NAMES.index(one.evidence.feature)] = np.nan
     assert FLAG not in scorer.score(rows).verdict
 
 

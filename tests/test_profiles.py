@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernels.profiles import PROFILE_BYTES, Profiles
-from kernels.replay import CALL, REQUEST, replay_calls, replay_requests
 
 from kernels import destination, reference, replay
+from kernels.profiles import PROFILE_BYTES, Profiles
+from kernels.replay import CALL, REQUEST, replay_calls, replay_requests
 from kernels.schema import CALL_FEATURES, SOURCE_FEATURES
 
 SETUP, ANSWER, END = range(3)
@@ -56,8 +56,9 @@ def value(rows, i, stage, name):
     return rows[i, stage, CALL_COLUMN[name]]
 
 
-def request(at_s, user="alice", method=REGISTER, status=0, address=1):
+def request(at_s, user="alice", method=REGISTER, status=0, address=1, credentials=False, target="registrar"):
     record = np.zeros(1, REQUEST)[0]
+    record["credentials"], record["target_key"] = credentials, key(target)
     record["source"], record["method"], record["user_key"] = source(address), method, key(user)
     record["time_ns"] = START + round(at_s * SECOND)
     record["response_ns"] = record["time_ns"] + SECOND // 100
@@ -100,6 +101,8 @@ def call_lists(draw):
                 status_code=draw(st.sampled_from([404, 486, 487, 503, 600, 604])),
             )
         )
+        if draw(st.booleans()):
+            calls[-1]["early_media_ns"] = calls[-1]["ringing_ns"]
         if ends_s is not None and answered_s is None:
             calls[-1]["state"] = draw(st.sampled_from([CANCELLED, REJECTED, EXPIRED]))
     return np.array(calls, CALL)
@@ -128,6 +131,8 @@ def request_lists(draw):
                 draw(st.sampled_from([REGISTER, REGISTER, OPTIONS, 12])),
                 draw(st.sampled_from([0, 100, 200, 401, 403, 404, 407, 500])),
                 draw(st.integers(1, 2)),
+                draw(st.booleans()),
+                draw(st.sampled_from(["one", "two", "three"])),
             )
         )
     return np.array(requests, REQUEST)
@@ -197,13 +202,14 @@ def test_an_answered_call_counts_at_its_answer_and_is_short_only_at_its_end():
 
 
 def test_moments_are_known_only_when_they_have_come():
-    rows = play(call(rings_s=2, answered_s=5, ends_s=9))
+    rows = play(call(rings_s=2, answered_s=5, ends_s=9, early_media_ns=START + 2 * SECOND))
     for feature in CALL_FEATURES:
         known = ~np.isnan(rows[0, :, CALL_COLUMN[feature.name]])
         if feature.moment != "setup":
             assert known.tolist() == [False, feature.moment == "answer", True]
     assert value(rows, 0, ANSWER, "post_dial_delay_s") == 2
     assert value(rows, 0, ANSWER, "ring_s") == 3
+    assert value(rows, 0, ANSWER, "early_media_s") == 3
     assert value(rows, 0, END, "duration_s") == 4
 
 
@@ -327,12 +333,13 @@ def test_a_response_to_invite_is_counted_at_the_end_of_its_call():
 
 
 def test_a_profile_fits_its_bound():
-    assert PROFILE_BYTES == {"caller": 408, "source": 592}, "kernels/profiles.pxd and the documentation say so"
-    assert max(PROFILE_BYTES.values()) <= 1024
+    assert PROFILE_BYTES == {"caller": 496, "callee": 296, "source": 968}, "kernels/behaviour.pxd says so"
+    assert max(PROFILE_BYTES["caller"], PROFILE_BYTES["callee"]) <= 512
+    assert PROFILE_BYTES["source"] <= 1024
 
 
 def test_sizes_that_make_no_sense_are_refused():
-    for sizes in ((0, 1), (1, 0), (2**24 + 1, 1)):
+    for sizes in ((0, 1, 1), (1, 0, 1), (1, 1, 0), (2**24 + 1, 1, 1)):
         with pytest.raises(ValueError, match=r"expected 1\.\.16777216"):
             Profiles(*sizes)
 
@@ -350,7 +357,14 @@ def flood(n, first=1, start_s=100.0):
 def test_a_full_table_gives_up_profiles_and_counts_them():
     profiles = Profiles(100, 8)
     replay_calls(profiles, flood(250))
-    assert profiles.counters == {"callers": 100, "sources": 1, "evicted_callers": 150, "evicted_sources": 0}
+    assert profiles.counters == {
+        "callers": 100,
+        "callees": 0,
+        "sources": 1,
+        "evicted_callers": 150,
+        "evicted_callees": 0,
+        "evicted_sources": 0,
+    }
 
 
 def test_a_million_spoofed_callers_do_not_flush_the_watched_ones():

@@ -12,7 +12,7 @@ from appliance.report import CallLine, Quality, Reason, SourceLine, StreamLine, 
 from appliance.screen import Exit, settings
 from kernels.calls import STAGE_NAMES, STATE_NAMES
 from models.fraud_types import FRAUD_TYPES
-from models.scorer import VERDICTS
+from models.verdict import VERDICTS
 
 MOMENT = "2024-02-29T12:00:00.000000Z"
 REASON = Reason(feature="fan_out", value=900.0, typical=3.0, effect=0.4, text="called 900 numbers in an hour")

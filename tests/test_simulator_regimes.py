@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator.identity import IdentityPolicy
 from simulator.numbers import HIGH_COST, PLANS, successor, written
 from simulator.rhythm import CURVES, NS_PER_S, arrivals, machine_arrivals
 from simulator.scenario import SHIPPED, Capture, Media, Network, Population, Scenario, load
@@ -68,7 +69,7 @@ def test_a_successor_has_as_many_digits(value: int, step: int):
     assert int(successor(number, step)) == value + step
 
 
-@pytest.mark.parametrize("role", ["phone", "pbx", "gateway", "carrier", "scanner"])
+@pytest.mark.parametrize("role", ["phone", "pbx", "gateway", "carrier", "scanner", "sim_gateway"])
 def test_teaching_and_judging_each_have_products_the_other_has_not(role: str):
     train, judge = ({style.name for style in pool(role, regime)} for regime in ("train", "eval"))
     assert train - judge
@@ -104,7 +105,7 @@ def test_judging_has_fraud_variants_seeds_and_countries_that_teaching_has_not():
 
 def test_every_key_of_a_scenario_is_documented():
     text = (SHIPPED.parent.parent / "docs" / "SIMULATOR.md").read_text()
-    structs = [Scenario, Network, Capture, Media, *get_args(Population)]
+    structs = [Scenario, Network, Capture, Media, IdentityPolicy, *get_args(Population)]
     keys = {field for struct in structs for field in struct.__struct_fields__} - {
         "network",
         "capture",

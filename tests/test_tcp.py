@@ -5,13 +5,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from capture.tcp import StreamTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 from scapy.utils import PcapReader, wrpcap
+
+from capture.tcp import StreamTable
 
 CLIENT = ("192.0.2.1", 40000)
 SERVER = ("198.51.100.1", 5060)
@@ -42,12 +43,10 @@ class Sender:
     def segment(self, offset: int, payload: bytes = b"", flags: int = ACK, truncated: bool = False) -> list[bytes]:
         """`offset` is counted from the first byte of the stream."""
         sequence = (self.initial + 1 + offset) % 2**32
-        return self.table.feed_segment(
-            self.source, self.destination, sequence, flags, payload, self.time_ns, truncated)
+        return self.table.feed_segment(self.source, self.destination, sequence, flags, payload, self.time_ns, truncated)
 
     def syn(self) -> None:
-        assert self.table.feed_segment(
-            self.source, self.destination, self.initial, SYN, b"", self.time_ns) == []
+        assert self.table.feed_segment(self.source, self.destination, self.initial, SYN, b"", self.time_ns) == []
 
     def stream(self, data: bytes, sizes: list[int]) -> list[bytes]:
         messages = []
@@ -142,7 +141,7 @@ def test_keep_alives_are_no_messages(sender):
     data = b"\r\n\r\n" + THREE[0] + b"\r\n\r\n\r\n" + THREE[1]
     assert sender.segment(0, data) == THREE[:2]
     assert sender.segment(len(data), b"\r\n\r\n") == []
-    assert sender.segment(len(data) + 3, b"\n") == []                 # a TCP probe repeats the last byte
+    assert sender.segment(len(data) + 3, b"\n") == []  # a TCP probe repeats the last byte
     assert sender.segment(len(data) + 4, THREE[2]) == THREE[2:]
 
 
@@ -165,7 +164,7 @@ def test_a_lost_segment_costs_only_the_messages_it_touched(sender):
     first = len(THREE[0])
     assert sender.segment(0, data[:first]) == THREE[:1]
     lost_until = first + 200
-    assert sender.segment(lost_until, data[lost_until:]) == []        # it may still come
+    assert sender.segment(lost_until, data[lost_until:]) == []  # it may still come
     sender.time_ns += 4 * SECOND_NS
     assert sender.segment(len(data), THREE[0]) == [THREE[2], THREE[0]]
     assert sender.table.counters["gaps"] == 1
@@ -203,14 +202,17 @@ def test_after_garbage_the_next_start_line_is_found(sender):
     assert sender.table.counters["resynchronised"] == 1
 
 
-@pytest.mark.parametrize("first", [
-    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-    b"GET / HTTP/1.1\r\nHost: example.net\r\n\r\n",
-    b"POST /a:b HTTP/1.1\r\nHost: example.net\r\nContent-Length: 100000\r\n\r\n",
-    b"SSH-2.0-OpenSSH_9.2\r\n",
-    b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
-    b"EHLO example.net\r\n",
-])
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"GET / HTTP/1.1\r\nHost: example.net\r\n\r\n",
+        b"POST /a:b HTTP/1.1\r\nHost: example.net\r\nContent-Length: 100000\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+        b"EHLO example.net\r\n",
+    ],
+)
 def test_other_protocols_cost_no_memory(sender, first):
     assert sender.segment(0, first) == []
     assert sender.table.counters["not_sip"] == 1
@@ -340,10 +342,17 @@ def test_idle_directions_are_forgotten_by_packet_time(table):
 
 def test_random_segments_do_no_harm():
     @settings(deadline=None, max_examples=200)
-    @given(st.lists(st.tuples(
-        st.integers(0, 2**32 - 1) | st.integers(0, 5000), st.integers(0, 31),
-        st.binary(max_size=60) | st.sampled_from(THREE), st.booleans(),
-    ), max_size=40))
+    @given(
+        st.lists(
+            st.tuples(
+                st.integers(0, 2**32 - 1) | st.integers(0, 5000),
+                st.integers(0, 31),
+                st.binary(max_size=60) | st.sampled_from(THREE),
+                st.booleans(),
+            ),
+            max_size=40,
+        )
+    )
     def run(segments):
         table = StreamTable(connections=2, buffer_bytes=LARGEST_BUFFER_BYTES, secret=1)
         for n, (sequence, flags, payload, truncated) in enumerate(segments):
@@ -372,9 +381,16 @@ def feed_capture(path: Path) -> Counter | None:
                 continue
             tcp = packet[TCP]
             segments += 1
-            count(table.feed_segment(
-                (network.src, tcp.sport), (network.dst, tcp.dport), tcp.seq, int(tcp.flags) & 0xff,
-                _payload(network, tcp), int(packet.time * SECOND_NS)))
+            count(
+                table.feed_segment(
+                    (network.src, tcp.sport),
+                    (network.dst, tcp.dport),
+                    tcp.seq,
+                    int(tcp.flags) & 0xFF,
+                    _payload(network, tcp),
+                    int(packet.time * SECOND_NS),
+                )
+            )
     count(table.flush_gaps())
     return words if segments else None
 
@@ -394,7 +410,7 @@ def words_by_tshark(tshark_fields, path: Path) -> Counter:
 def test_the_corpus_over_tcp_agrees_with_tshark(corpus, tshark_fields):
     seen = 0
     for path in sorted((corpus / "sip_pcap").rglob("*.pcap*")):
-        if "http_on_sip_port" in path.name:      # tshark believes the port: it is HTTP
+        if "http_on_sip_port" in path.name:  # tshark believes the port: it is HTTP
             assert not feed_capture(path)
             continue
         found = feed_capture(path)
@@ -416,8 +432,11 @@ def test_a_made_capture_agrees_with_tshark(tmp_path, tshark_fields):
     while offset < len(data):
         size = chance.choice([1, 7, 300, 1400])
         frames.append(
-            Ether() / IP(src=CLIENT[0], dst=SERVER[0])
-            / TCP(sport=CLIENT[1], dport=SERVER[1], seq=1000 + offset, flags="A") / data[offset : offset + size])
+            Ether()
+            / IP(src=CLIENT[0], dst=SERVER[0])
+            / TCP(sport=CLIENT[1], dport=SERVER[1], seq=1000 + offset, flags="A")
+            / data[offset : offset + size]
+        )
         offset += size
     for at in range(5, len(frames) - 1, 9):
         frames[at], frames[at + 1] = frames[at + 1], frames[at]
@@ -425,7 +444,6 @@ def test_a_made_capture_agrees_with_tshark(tmp_path, tshark_fields):
         frame.time = 1_000_000 + n * 0.001
     path = tmp_path / "made.pcap"
     wrpcap(str(path), frames)
-    rows = tshark_fields(
-        path, "sip && tcp", "sip.Method", options=("-o", "tcp.reassemble_out_of_order:TRUE"))
+    rows = tshark_fields(path, "sip && tcp", "sip.Method", options=("-o", "tcp.reassemble_out_of_order:TRUE"))
     assert feed_capture(path) == Counter(word for (field,) in rows for word in field.split("|"))
     assert sum(feed_capture(path).values()) == 60

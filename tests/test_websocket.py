@@ -5,7 +5,6 @@ import random
 from collections import Counter
 
 import pytest
-from capture.tcp import StreamTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP
@@ -13,6 +12,7 @@ from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap
 
 from capture import websocket
+from capture.tcp import StreamTable
 from tests.test_tcp import CLIENT, LARGEST_BUFFER_BYTES, SERVER, THREE, Sender, feed_capture, in_use_bytes, sip_message
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
@@ -27,8 +27,13 @@ ANSWER = (
 )
 
 
-def frame(payload: bytes, opcode: int = TEXT, mask: bytes | None = b"\x37\xfa\x21\x3d", final: bool = True,
-          compressed: bool = False) -> bytes:
+def frame(
+    payload: bytes,
+    opcode: int = TEXT,
+    mask: bytes | None = b"\x37\xfa\x21\x3d",
+    final: bool = True,
+    compressed: bool = False,
+) -> bytes:
     head = bytes([final << 7 | compressed << 6 | opcode])
     masked = 0x80 if mask else 0
     if len(payload) < 126:
@@ -59,7 +64,13 @@ def whole(sender: Sender, data: bytes, offset: int = 0) -> list[bytes]:
 
 def test_the_frames_of_rfc_6455_5_7_are_read():
     assert websocket.read_frame(b"\x81\x05Hello") == {
-        "final": True, "opcode": TEXT, "compressed": False, "masked": False, "header_bytes": 2, "payload_bytes": 5}
+        "final": True,
+        "opcode": TEXT,
+        "compressed": False,
+        "masked": False,
+        "header_bytes": 2,
+        "payload_bytes": 5,
+    }
     assert websocket.read_frame(bytes.fromhex("818537fa213d7f9f4d5158"))["masked"]
     assert websocket.read_frame(b"\x01\x03Hel")["final"] is False
     assert websocket.read_frame(b"\x89\x05Hello")["opcode"] == PING
@@ -67,15 +78,22 @@ def test_the_frames_of_rfc_6455_5_7_are_read():
     assert websocket.read_frame(bytes.fromhex("827f0000000000010000"))["payload_bytes"] == 65536
 
 
-@pytest.mark.parametrize("header", [
-    b"\xa1\x05", b"\x91\x05",           # RSV2, RSV3
-    b"\x83\x05", b"\x8b\x05",           # reserved opcodes
-    b"\x09\x05", b"\x89\x7e\x00\x80",   # a control frame in fragments, or long
-    b"\xc0\x05", b"\xc9\x05",           # RSV1 on what permessage-deflate does not mark
-    b"\x81\x7e\x00\x7d",                # lengths not in their shortest form
-    b"\x81\x7f\x00\x00\x00\x00\x00\x00\xff\xff",
-    b"\x81\x7f\x80\x00\x00\x00\x00\x01\x00\x00",
-])
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"\xa1\x05",
+        b"\x91\x05",  # RSV2, RSV3
+        b"\x83\x05",
+        b"\x8b\x05",  # reserved opcodes
+        b"\x09\x05",
+        b"\x89\x7e\x00\x80",  # a control frame in fragments, or long
+        b"\xc0\x05",
+        b"\xc9\x05",  # RSV1 on what permessage-deflate does not mark
+        b"\x81\x7e\x00\x7d",  # lengths not in their shortest form
+        b"\x81\x7f\x00\x00\x00\x00\x00\x00\xff\xff",
+        b"\x81\x7f\x80\x00\x00\x00\x00\x01\x00\x00",
+    ],
+)
 def test_what_rfc_6455_5_2_forbids_is_no_frame(header):
     with pytest.raises(ValueError, match="RFC 6455"):
         websocket.read_frame(header)

@@ -4,8 +4,7 @@ import numpy as np
 
 from models.training.rows import case_maxima
 
-# A false block is paged for at night; a missed call is one of many of its campaign.
-FALSE_FLAG_COST = 20
+# A watched call costs a look, as a missed one does.
 FALSE_WATCH_COST = 1
 
 # The most honest cases that may reach an action, whatever the costs say.
@@ -42,14 +41,17 @@ def platt(outputs: np.ndarray, truth: np.ndarray, prevalence: float) -> tuple[fl
     return float(slope), float(intercept + np.log(prevalence / (1 - prevalence)))
 
 
-def thresholds(probability: np.ndarray, honest: np.ndarray, case: np.ndarray) -> tuple[float, float]:
+def thresholds(
+    probability: np.ndarray, honest: np.ndarray, case: np.ndarray, false_flag_cost: float
+) -> tuple[float, float]:
     """(watch, flag) for one fraud type: what the costs ask for, and no more false alarms than are allowed.
 
-    Probabilities of rows, whether they are honest, and their cases: a case counts with its highest.
+    Probabilities of rows, whether they are honest, and their cases: a case counts with its highest. Costs are in
+    missed frauds.
     """
     _, highest = case_maxima(probability[honest], case[honest])
     limits = []
-    for cost, most in ((FALSE_WATCH_COST, MAX_FALSE_WATCHES), (FALSE_FLAG_COST, MAX_FALSE_FLAGS)):
+    for cost, most in ((FALSE_WATCH_COST, MAX_FALSE_WATCHES), (false_flag_cost, MAX_FALSE_FLAGS)):
         # Strictly above the honest case that just may not pass.
         allowed = int(most * len(highest))
         bar = np.nextafter(np.sort(highest)[::-1][allowed], 1) if len(highest) else 0.0

@@ -8,22 +8,23 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from kernels.engine import BLOCK, Engine
 
 from capture.file import CaptureFile
+from kernels.engine import BLOCK, Engine
 from models.fraud_types import BIT_OF
 from models.training.rows import Rows
 from simulator.scenario import Scenario
 from simulator.simulation import run
 
-BLOCK_PACKETS = 4096
 LIMITS = {
     "calls": 65536,
     "callers": 131072,
+    "callees": 131072,
     "sources": 16384,
     "streams": 1024,
     "tcp_connections": 1024,
     "tcp_bytes": 1 << 22,
+    "block_packets": 4096,
 }
 SECRET = 0x74726169_6E696E67  # fixed, so that sketches estimate the same on every run
 HONEST = "honest"
@@ -120,7 +121,7 @@ def collect_scenario(scenario: Scenario, region: str | None) -> dict[str, Rows]:
         collector = Collector([msgspec.json.decode(line) for line in labels.read_bytes().splitlines()])
         engine = Engine(**LIMITS, secret=SECRET, region=region)
         with CaptureFile(capture) as file:
-            while engine.run(file.reader, BLOCK_PACKETS) == BLOCK or file.fill():
+            while engine.run(file.reader) == BLOCK or file.fill():
                 collector.take_block(engine)
                 engine.next_block()
     more = True

@@ -3,8 +3,9 @@
 import numpy as np
 
 from models.fraud_types import BIT_OF
-from models.scorer import FLAG, WATCH, Scorer
+from models.scorer import Scorer
 from models.training.rows import Rows, case_maxima
+from models.verdict import FLAG, WATCH
 
 FALSE_POSITIVE_RATE = 0.001  # at which recall is reported
 CALIBRATION_BINS = 10

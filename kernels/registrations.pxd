@@ -1,0 +1,18 @@
+# cython: language_level=3
+"""What registrations say of their source: scanning for users, guessing of passwords, and success.
+
+A response does not say whether its request brought credentials; a small ring of the users that did, and are waiting for
+their answer, tells a wrong password from the challenge with which every registration begins (RFC 3261 22.2).
+A success takes the user's failures away: a telephone whose nonce had expired is no guesser.
+"""
+from libc.stdint cimport int64_t, uint16_t, uint64_t
+
+from kernels.behaviour cimport SourceProfile
+
+# A REGISTER request, and the final response to one. The profile is up to date.
+cdef void registration_asked(SourceProfile* profile, uint64_t user_key, bint credentials,
+                             int64_t now_ns) noexcept nogil
+cdef void registration_answered(SourceProfile* profile, uint64_t user_key, uint16_t status_code,
+                                int64_t now_ns) noexcept nogil
+# Its part of a source row, float32; the profile is read as of `now_ns` and not changed.
+cdef void registration_features(const SourceProfile* profile, int64_t now_ns, float* row) noexcept nogil

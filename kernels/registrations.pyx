@@ -1,0 +1,84 @@
+# cython: language_level=3
+"""What registrations do to the profile of their source, and the features of them."""
+from libc.stdint cimport uint32_t
+
+from kernels.behaviour cimport *
+from kernels.decay cimport DAY, HALF_LIFE_DAY_S, HALF_LIVES, decay_factors
+from kernels.distinct cimport distinct_add, distinct_advance, distinct_count
+from kernels.features cimport *
+from kernels.heavy cimport heavy_add, heavy_count, heavy_forget, heavy_key, heavy_left, heavy_most
+from kernels.rows cimport MOST_EVENTS, clipped, share, shrunk
+
+cdef extern from *:
+    """
+    /* Wrong passwords before a success that make it a guess: three, less what they fade in some hours. */
+    #define SW_GUESSES 2.5f
+    /* Priors: shares of events. */
+    #define SW_DAY_REGISTERED_RATIO 0.5f
+    #define SW_DAY_REFUSED_RATIO 0.02f
+    #define SW_DAY_CREDENTIALS_RATIO 0.5f
+    """
+    const float GUESSES "SW_GUESSES"
+    const float REGISTERED_RATIO "SW_DAY_REGISTERED_RATIO"
+    const float REFUSED_RATIO "SW_DAY_REFUSED_RATIO"
+    const float CREDENTIALS_RATIO "SW_DAY_CREDENTIALS_RATIO"
+
+
+cdef bint take_pending(SourceProfile* profile, uint32_t user) noexcept nogil:
+    """Whether an answer to credentials of the user was awaited; it no longer is."""
+    cdef int i
+    for i in range(PENDING_USERS):
+        if profile.pending[i] == user:
+            profile.pending[i] = 0
+            return True
+    return False
+
+
+cdef void registration_asked(SourceProfile* profile, uint64_t user_key, bint credentials,
+                             int64_t now_ns) noexcept nogil:
+    cdef uint32_t user = heavy_key(user_key)
+    count_source(profile, SOURCE_SUM_REGISTERS)
+    distinct_advance(&profile.users_hour, now_ns, WINDOW_HOUR_NS)
+    distinct_add(&profile.users_hour, user_key)
+    distinct_advance(&profile.users_day, now_ns, WINDOW_DAY_NS)
+    distinct_add(&profile.users_day, user_key)
+    take_pending(profile, user)
+    if credentials:
+        count_source(profile, SOURCE_SUM_CREDENTIALS)
+        profile.pending[profile.pending_next] = user
+        profile.pending_next = (profile.pending_next + 1) % PENDING_USERS
+
+
+cdef void registration_answered(SourceProfile* profile, uint64_t user_key, uint16_t status_code,
+                                int64_t now_ns) noexcept nogil:
+    cdef uint32_t user = heavy_key(user_key)
+    cdef bint credentials = take_pending(profile, user)
+    count_source(profile, SOURCE_SUM_REGISTER_RESPONSES)
+    if status_code < 300:
+        count_source(profile, SOURCE_SUM_REGISTERED)
+        if heavy_count(&profile.failures, user, now_ns, HALF_LIFE_DAY_S) >= GUESSES:
+            count_source(profile, SOURCE_SUM_GUESSED)
+        heavy_forget(&profile.failures, user, now_ns, HALF_LIFE_DAY_S)
+    elif credentials and (status_code == 401 or status_code == 403 or status_code == 407):
+        heavy_add(&profile.failures, user, now_ns, HALF_LIFE_DAY_S)
+
+
+cdef void registration_features(const SourceProfile* profile, int64_t now_ns, float* row) noexcept nogil:
+    cdef float[HALF_LIVES] left
+    cdef const float* days = &profile.counts[DAY][0]
+    cdef float day
+    decay_factors(profile.updated_ns, now_ns, left)
+    day = left[DAY]
+    row[SOURCE_REGISTERED_RATIO_DAY] = share(
+        days, SOURCE_SUM_REGISTERED, SOURCE_SUM_REGISTER_RESPONSES, day, REGISTERED_RATIO)
+    row[SOURCE_REFUSED_RATIO_DAY] = shrunk(
+        (days[SOURCE_SUM_FORBIDDEN] + days[SOURCE_SUM_NOT_FOUND]) * day, days[SOURCE_SUM_RESPONSES] * day,
+        REFUSED_RATIO)
+    row[SOURCE_CREDENTIALS_RATIO_DAY] = share(
+        days, SOURCE_SUM_CREDENTIALS, SOURCE_SUM_REGISTERS, day, CREDENTIALS_RATIO)
+    row[SOURCE_WRONG_PASSWORDS_DAY] = clipped(
+        profile.failures.total * heavy_left(&profile.failures, now_ns, HALF_LIFE_DAY_S), MOST_EVENTS)
+    row[SOURCE_USER_FAILURES_DAY] = clipped(heavy_most(&profile.failures, now_ns, HALF_LIFE_DAY_S), MOST_EVENTS)
+    row[SOURCE_GUESSED_DAY] = clipped(days[SOURCE_SUM_GUESSED] * day, MOST_EVENTS)
+    row[SOURCE_TARGETS_DAY] = clipped(distinct_count(&profile.targets_day, now_ns, WINDOW_DAY_NS), MOST_EVENTS)
+    row[SOURCE_OPEN_CALLS] = clipped(profile.open_calls, MOST_EVENTS)

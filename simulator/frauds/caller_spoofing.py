@@ -1,0 +1,56 @@
+"""False caller numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import Literal
+
+from simulator.frauds.campaign import Campaign
+from simulator.identity import IdentityPolicy
+from simulator.intent import Intent, Line
+from simulator.keys import Form, Positive, Ratio
+from simulator.numbers import draw_abroad
+from simulator.rhythm import Cadence
+from simulator.town import Town, call
+
+_UNASSIGNED = ("210", "801", "999")  # country codes that ITU-T E.164 gives to nobody
+
+
+class CallerSpoofing(Campaign, tag="caller_spoofing"):
+    """Calls that show a number which is not theirs: one of this country on a trunk from abroad, another one than the
+    network asserts, or one that cannot exist. Its `identity` table says what the network before this one found; through
+    the trunk of an honest `wholesale` population it hides among thousands."""
+
+    calls_per_hour: Positive = 120.0
+    cadence: Cadence = "poisson"
+    callers: int = 0  # numbers shown, in turn; 0: another one at each call
+    shows: Literal["domestic", "impossible"] = "domestic"
+    asserted: Literal["same", "foreign", "domestic"] = "foreign"  # what P-Asserted-Identity or Remote-Party-ID says
+    identity: IdentityPolicy = IdentityPolicy(asserted="pai")
+    form: Form = "e164"
+    answer_ratio: Ratio = 0.45
+    talk_median_s: Positive = 28.0
+
+    def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
+        devices, how = self.entrances(town, rng, "carrier"), self.answering(talk_limit_s=900.0)
+        numbers = [self._number(town, rng) for _ in range(self.callers)]
+        for count, at_ns in enumerate(self.moments(town, rng, self.calls_per_hour, self.cadence)):
+            number = numbers[count % len(numbers)] if numbers else self._number(town, rng)
+            line = self._masked(town, rng, devices[count % len(devices)], number)
+            callee = town.some_number(rng, known_share=0.2)
+            yield call(rng, town, at_ns, line, callee, how, self.name, label="caller_spoofing", variant=self.variant)
+
+    def _masked(self, town: Town, rng: Random, device: Line, number: str) -> Line:
+        line = self.beside(town, device, number)
+        if self.asserted == "foreign":
+            line.asserted = draw_abroad(town.home, (), 0.0, rng)
+        elif self.asserted == "domestic":
+            line.asserted = town.home.draw(rng)
+        return line
+
+    def _number(self, town: Town, rng: Random) -> str:
+        if self.shows == "domestic":
+            return town.home.draw(rng)
+        digits = f"{rng.randrange(10**12):012d}"
+        return rng.choice((town.home.code + "0" * 9, town.home.code + digits[:4], rng.choice(_UNASSIGNED) + digits[:8]))

@@ -1,0 +1,45 @@
+"""What the fraud populations share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from random import Random
+
+from simulator.identity import STYLE_ONLY
+from simulator.intent import Line
+from simulator.keys import Count
+from simulator.population import PopulationBase
+from simulator.rhythm import NS_PER_S, Cadence, machine_arrivals
+from simulator.town import Town
+from simulator.vendors import Role
+
+
+class Campaign(PopulationBase):
+    """What the fraud populations share: a window of activity, an entrance, and a word for the variant."""
+
+    variant: str = ""
+    after_s: float = 0.0  # when it begins, from the start of the scenario
+    for_s: float = 0.0  # how long it lasts; 0: to the end
+    through: str = ""  # the honest population whose trunk carries it; empty: addresses of its own
+    gateways: Count = 1  # own addresses, used in turn
+    masked: bool = False  # its User-Agent is that of an honest telephone; the rest of its style stays
+
+    def window(self, town: Town) -> tuple[int, int]:
+        start_ns = town.start_ns + int(self.after_s * NS_PER_S)
+        return start_ns, min(town.end_ns, start_ns + int(self.for_s * NS_PER_S)) if self.for_s else town.end_ns
+
+    def entrances(self, town: Town, rng: Random, role: Role) -> list[Line]:
+        """The devices its requests come from."""
+        if self.through:
+            trunk = town.trunks[self.through]
+            return [trunk if self.identity is STYLE_ONLY else replace(trunk, identity=self.identity)]
+        devices = [self.device(town, rng, role, town.trunk_endpoint()) for _ in range(self.gateways)]
+        for device in devices:
+            if self.masked:
+                device.agent = rng.choice(town.style("phone", rng).agents)
+        return devices
+
+    def moments(self, town: Town, rng: Random, per_hour: float, cadence: Cadence) -> Iterator[int]:
+        """When its machine acts, in its window."""
+        return machine_arrivals(rng, *self.window(town), per_hour, cadence)

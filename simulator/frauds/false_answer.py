@@ -1,0 +1,53 @@
+"""False answer supervision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import Literal
+
+from simulator.frauds.campaign import Campaign
+from simulator.intent import Call, Intent, Line, Outcome
+from simulator.keys import Positive, Ratio
+from simulator.rhythm import Cadence, log_normal
+from simulator.town import Town, call
+
+
+class FalseAnswer(Campaign, tag="false_answer"):
+    """A carrier behind the server answers calls itself and bills them: with 200 at once and a ringing tone as voice, or
+    after one ring, or with a recording. The server hands it calls of honest people, who hang up soon; the calls are
+    labelled, not the people. `gateways` are the routes of that carrier."""
+
+    calls_per_hour: Positive = 180.0
+    cadence: Cadence = "poisson"
+    pattern: Literal["early", "one_ring", "recording"] = "early"
+    false_ratio: Ratio = 0.7  # of this carrier's calls; who always cheats loses the route
+    silent_ratio: Ratio = 0.4  # false answers without any voice from the far side
+    recording_s: Positive = 11.0
+    talk_median_s: Positive = 60.0
+
+    def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
+        routes, how = self.entrances(town, rng, "carrier"), self.answering()
+        for count, at_ns in enumerate(self.moments(town, rng, self.calls_per_hour, self.cadence)):
+            caller = self._caller(town, rng, routes[0])
+            made = call(rng, town, at_ns, caller, town.home.draw(rng), how, self.name, variant="honest_route")
+            made.far = routes[count % len(routes)]
+            if rng.random() < self.false_ratio:
+                self._answer(rng, made)
+            yield made
+
+    def _caller(self, town: Town, rng: Random, route: Line) -> Line:
+        if town.subscribers:
+            return town.handed_on(rng.choice(town.subscribers))
+        return town.handed_on(self.beside(town, route, town.home.draw(rng)))
+
+    def _answer(self, rng: Random, made: Call) -> None:
+        """Make it a false answer."""
+        made.label, made.variant = "false_answer", self.variant
+        made.outcome, made.status_code, made.caller_hangs_up = Outcome.ANSWERED, 200, True
+        made.post_dial_delay_s = log_normal(rng, 0.35, 0.5, 0.05, 2.0)
+        made.ring_s = rng.uniform(0.8, 1.6) if self.pattern == "one_ring" else 0.0
+        made.talk_s = log_normal(rng, 14.0, 0.5, 2.0, 70.0)
+        if self.pattern == "recording":
+            made.talk_s, made.caller_hangs_up = self.recording_s * rng.uniform(0.98, 1.02), False
+        made.heard = "line" if rng.random() < self.silent_ratio else "both"

@@ -1,0 +1,99 @@
+"""Carriers' trunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+from simulator.intent import Intent, Outcome
+from simulator.keys import Count, Positive, Ratio
+from simulator.numbers import Zone, draw_abroad
+from simulator.population import PopulationBase
+from simulator.rhythm import Curve, log_normal
+from simulator.town import Town, call
+from simulator.vendors import Role
+
+
+class Wholesale(PopulationBase, tag="wholesale"):
+    """A carrier's SBC: thousands of callers share one address and one way of writing SIP. With `foreign_ratio` high it
+    is an international trunk: its callers are abroad, and one who shows a number of this country is suspect."""
+
+    callers: Count = 4000
+    calls_per_hour: Positive = 1500.0
+    contacts: Count = 3  # of one caller
+    stranger_ratio: Ratio = 0.2
+    foreign_ratio: Ratio = 0.0  # callers with a number of another country
+    roaming_ratio: Ratio = 0.0  # calls by people of this country who are abroad: honest, and domestic on this trunk
+    zones: tuple[Zone, ...] = ("europe", "africa")
+    zone_ratio: Ratio = 0.1  # of the foreign callers who live where calls are expensive
+    curve: Curve = "residential"
+    talk_median_s: Positive = 85.0
+
+    @property
+    def has_trunk(self) -> bool:
+        return True
+
+    def settle(self, town: Town, rng: Random) -> None:
+        town.trunks[self.name] = self.device(town, rng, "carrier", town.trunk_endpoint())
+
+    def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
+        device, how = town.trunks[self.name], self.answering()
+        pool = [self._number(town, rng) for _ in range(self.callers)]
+        contacts: dict[int, list[str]] = {}
+        for at_ns in town.arrivals(rng, self.calls_per_hour, self.curve):
+            who = int(self.callers * rng.random() ** 1.5)
+            number, variant = pool[who], "contact"
+            if who not in contacts:
+                contacts[who] = [town.some_number(rng, known_share=0.4) for _ in range(self.contacts)]
+            if rng.random() < self.roaming_ratio:
+                number, variant = town.home.draw(rng, 1.0), "roaming"
+            stranger = rng.random() < self.stranger_ratio
+            callee = town.some_number(rng) if stranger else rng.choice(contacts[who])
+            variant = "stranger" if stranger and variant == "contact" else variant
+            line = self.beside(town, device, number)
+            yield call(rng, town, at_ns, line, callee, how, self.name, variant=variant)
+
+    def _number(self, town: Town, rng: Random) -> str:
+        if rng.random() < self.foreign_ratio:
+            return draw_abroad(town.home, self.zones, self.zone_ratio, rng)
+        return town.home.draw(rng)
+
+
+class Interconnect(PopulationBase, tag="interconnect"):
+    """Calls that the server hands on to other carriers and exchanges, where they are answered as calls are: what a
+    gateway of SIM cards or a carrier that answers falsely is to be told from."""
+
+    routes: Count = 4
+    calls_per_hour: Positive = 400.0
+    foreign_ratio: Ratio = 0.3  # callers who are abroad
+    voicemail_ratio: Ratio = 0.06  # answered at once, by a machine that lets speak
+    curve: Curve = "residential"
+    talk_median_s: Positive = 80.0
+
+    @property
+    def has_trunk(self) -> bool:
+        return True
+
+    def settle(self, town: Town, rng: Random) -> None:
+        roles: tuple[Role, ...] = ("carrier", "carrier", "pbx", "gateway")
+        for k in range(self.routes):
+            route = self.device(town, rng, roles[k % len(roles)], town.trunk_endpoint())
+            town.members.setdefault(self.name, []).append(route)
+            town.trunks.setdefault(self.name, route)
+
+    def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
+        routes, how = town.members[self.name], self.answering()
+        for at_ns in town.arrivals(rng, self.calls_per_hour, self.curve):
+            route = rng.choice(routes)
+            abroad = rng.random() < self.foreign_ratio
+            if abroad or not town.subscribers:
+                number = draw_abroad(town.home, ("europe",), 0.1, rng) if abroad else town.home.draw(rng)
+                caller = self.beside(town, route, number)
+            else:
+                caller = rng.choice(town.subscribers)
+            callee = town.home.draw(rng)
+            made = call(rng, town, at_ns, town.handed_on(caller), callee, how, self.name, variant="handed_on")
+            made.far = route
+            if made.outcome is Outcome.ANSWERED and rng.random() < self.voicemail_ratio:
+                made.ring_s, made.talk_s, made.variant = 0.0, log_normal(rng, 22, 0.6, 3, 120), "voicemail"
+            yield made

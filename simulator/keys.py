@@ -1,0 +1,10 @@
+"""What a key of a scenario file may hold."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Ratio = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+Positive = Annotated[float, msgspec.Meta(gt=0.0)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Form = Literal["e164", "digits", "national", "international"]
