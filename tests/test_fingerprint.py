@@ -5,9 +5,9 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernels.fingerprint import shape, signalling
 
 from kernels import reference_signalling as twin
+from kernels.fingerprint import shape, signalling
 
 GOIP_ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, NOTIFY, REFER, REGISTER, MESSAGE, INFO, SUBSCRIBE"
 SDP = "v=0\r\no={origin} IN IP4 192.0.2.9\r\ns={name}\r\nt=0 0\r\nm=audio {port} RTP/AVP {codecs}\r\n"

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from capture.goip import recognise
 from hypothesis import given
 from hypothesis import strategies as st
-from kernels.engine import BLOCK, Engine
 
 from capture.file import CaptureFile
+from capture.goip import recognise
 from kernels import reference_signalling as twin
+from kernels.engine import BLOCK, Engine
 from kernels.schema import CALL_FEATURES, SOURCE_FEATURES
 from tests.tap import CALLEE, CALLER, Tap, request, response
 

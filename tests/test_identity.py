@@ -6,9 +6,9 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernels.identity import attestation, identity, is_same_number
 
 from kernels import reference_signalling as twin
+from kernels.identity import attestation, identity, is_same_number
 
 USERS = st.one_of(
     st.text("0123456789", max_size=18),
