@@ -290,7 +290,7 @@ cdef tuple endpoint_of(const Endpoint* endpoint):
 cdef dict media_of(const SdpMedia* media):
     formats = []
     for i in range(media.format_count):
-        formats.append((media.formats[i].payload_type, media.formats[i].name.decode("latin-1"),
+        formats.append((media.formats[i].payload_type, (<const char*>media.formats[i].name).decode("latin-1"),
                         media.formats[i].clock_hz))
     return {"kind": KIND_NAMES[media.kind], "is_rtp": bool(media.is_rtp), "rtp": endpoint_of(&media.rtp),
             "rtcp": endpoint_of(&media.rtcp), "formats": formats}

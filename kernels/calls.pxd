@@ -5,6 +5,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from capture.index cimport Index
 from capture.packet cimport Endpoint, Packet
 from capture.sip cimport SipMessage
+from kernels.fingerprint cimport Signalling
+from kernels.identity cimport Identity
 from kernels.numbers cimport NumberPlan
 
 cdef enum CallState:        # the names of the contract, in the same order as STATE_NAMES
@@ -109,6 +111,8 @@ cdef struct Call:
     uint8_t price                   # PriceClass of the callee as the caller sees it
     uint8_t abroad                  # Abroad of kernels/parties.pxd
     uint8_t call_back               # CallBack of kernels/profiles.pxd
+    Signalling signalling           # of the first INVITE; all zero while that was not seen
+    Identity identity
     # the verdict so far
     float score
     uint32_t fraud_types            # bit per type, models/fraud_types.py

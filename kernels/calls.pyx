@@ -40,6 +40,8 @@ from capture.sip cimport (
     HEADER_USER_AGENT, METHOD_ACK, METHOD_BYE, METHOD_CANCEL, METHOD_INVITE, METHOD_PRACK, SIP_REQUEST,
     SipMessage, Span,
 )
+from kernels.fingerprint cimport signalling_read
+from kernels.identity cimport identity_read
 from kernels.numbers cimport Plan, e164_digits
 
 STATE_NAMES = ("trying", "ringing", "answered", "completed", "cancelled", "rejected", "failed", "expired")
@@ -228,6 +230,9 @@ cdef class CallTable:
             if agent >= 0:
                 call.agent_length = copy_text(call.agent, AGENT_BYTES, message, Span(
                     message.fields[agent].value_start, message.fields[agent].value_length))
+            if message.to_tag.length == 0:
+                signalling_read(message, &call.signalling)
+                identity_read(message, &call.identity)
         if message.to_tag.length > 0:
             if first and call.messages == 1:    # the capture began in the middle of a dialog
                 self._answer(slot, 0, now_ns)

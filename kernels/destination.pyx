@@ -10,7 +10,8 @@ Sources of the ranges:
   and in the published work of the i3forum on international revenue share fraud, the area and country codes
   that the FCC's and Ofcom's consumer warnings on "one ring" (wangiri) calls name, and small island states
   whose termination rates make them of the same kind.
-- National premium ranges: the national numbering plans, as libphonenumber's metadata records them; and the
+- National premium ranges: the national numbering plans, as libphonenumber's metadata records them, where a plain
+  prefix tells them from all other numbers (Ireland's 15xx, say, needs the length, too, and is not here); and the
   United Kingdom's personal numbers (070), which Ofcom's 2018 review found sold for the same abuse.
 
 The class says where calls are pumped for money. It says nothing about who lives there, and a call inside one of
@@ -24,7 +25,7 @@ import numpy as np
 from kernels.numbers cimport country_code
 
 cdef enum:
-    TRIE_NODES = 1024           # some 450 are used; loading fails when the table outgrows it
+    TRIE_NODES = 1024           # some 600 are used; loading fails when the table outgrows it
     E164_DIGITS = 15            # E.164 6.1
 
 # Area codes of the North American Numbering Plan (country code 1) that are abroad and expensive.
@@ -61,7 +62,12 @@ PREMIUM = (
     "355900 35990 3690 3691 370900 37190 372900 373900 380900 38190 38560 38690 38790 38950 40900 40903 40906 "
     "420900 420906 420909 421900 4870 7803 7809 "
     # Africa, Asia, Oceania
-    "27862 61190 62809 64900 81990 852900 886203 886204 90900 97219"
+    "27862 61190 62809 64900 81990 852900 886203 886204 90900 97219 "
+    "20900 21289 21688 22188 22709 23030 231332 250900 254900 25590 256901 256902 256903 2648701 26790 268900 "
+    "651900 67090 8260 841900 92900 96290 966925 968900 971900 994900 "
+    # more of Europe, the Americas and the Caucasus
+    "297900 35490 357900 357909 374900 374901 374906 375902 383900 423900 423901 50219 503900 506900 506905 506909 "
+    "5929008 59790 59890"
 ).split()
 
 

@@ -14,6 +14,7 @@ from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_
 from libc.stdlib cimport calloc, free
 
 from capture.decode cimport DECODED, Decoder
+from capture.goip cimport GOIP_KEEPALIVE, GOIP_NONE, goip_read
 from capture.hashing cimport hash_bytes
 from capture.index cimport NO_SLOT
 from capture.packet cimport PACKET_TRUNCATED, PROTOCOL_UDP, endpoint_hash
@@ -23,6 +24,7 @@ from capture.sip cimport (
     HEADER_AUTHORIZATION, HEADER_PROXY_AUTHORIZATION, METHOD_ACK, METHOD_BYE, METHOD_CANCEL, METHOD_INVITE, SIP_MESSAGE,
     SIP_NEED_MORE, SIP_OTHER, SIP_REQUEST, SIP_RESPONSE, SipMessage, Span, sip_read_datagram, sip_sdp_body,
 )
+from capture.sip_text cimport same_name
 from capture.tcp cimport StreamTable
 from kernels.calls cimport (
     CALL_ANSWERED, EVENT_ANSWER, EVENT_END, EVENT_SETUP, PHASE_TALK, STAGE_ANSWER, STAGE_END, STAGE_SETUP,
@@ -31,6 +33,7 @@ from kernels.calls cimport (
 from kernels.media cimport MediaTable
 from kernels.numbers cimport Plan
 from kernels.profiles cimport CallerProfile, Profiles, SourceProfile
+from kernels.signalling cimport SIGN_KEEPALIVE, SIGN_REMOTE_BUSY, SIGN_SIM_BANK
 
 from kernels.schema import CALL_FEATURES, SOURCE_FEATURES
 
@@ -54,6 +57,14 @@ cdef inline bint brings_credentials(const SipMessage* message) noexcept nogil:
 cdef inline bint is_early(const SipMessage* message) noexcept nogil:
     """A provisional response to INVITE: with a session description it opens early media (RFC 3960)."""
     return message.kind == SIP_RESPONSE and message.method == METHOD_INVITE and 100 < message.status_code < 200
+
+
+cdef inline bint is_remote_busy(const SipMessage* message) noexcept nogil:
+    """`480 Remote Busy`: RFC 3261 21.4.18 says Temporarily Unavailable, the GoIP firmware this."""
+    return (
+        message.status_code == 480 and message.reason_phrase.length == 11
+        and same_name(message.data + message.reason_phrase.start, b"remote busy", 11)
+    )
 
 
 cdef class Engine:
@@ -148,10 +159,20 @@ cdef class Engine:
             return
         status = sip_read_datagram(self.packet.payload, self.packet.payload_bytes, &self.message)
         if status == SIP_OTHER:
+            self._beside_sip()
             return
         if self.packet.flags & PACKET_TRUNCATED:
             self.message.truncated = 1
         self._message(status, TRANSPORT_UDP)
+
+    cdef void _beside_sip(self) noexcept nogil:
+        """What gateways exchange with their managers and SIM banks: only that they do is kept."""
+        cdef int traffic = goip_read(
+            self.packet.payload, self.packet.payload_bytes, self.packet.source.port, self.packet.destination.port)
+        if traffic != GOIP_NONE:
+            self.profiles.on_gateway_sign(
+                &self.packet.source.address, SIGN_KEEPALIVE if traffic == GOIP_KEEPALIVE else SIGN_SIM_BANK,
+                self.packet.time_ns)
 
     cdef void _segment(self) noexcept nogil:
         """Takes one message of the TCP direction at hand."""
@@ -178,6 +199,8 @@ cdef class Engine:
         self.malformed += self.message.error != 0
         if status != SIP_MESSAGE:
             return
+        if is_remote_busy(&self.message):
+            self.profiles.on_gateway_sign(&self.packet.source.address, SIGN_REMOTE_BUSY, self.packet.time_ns)
         slot = self.calls.message(&self.packet, &self.message, transport, self.clock_ns)
         if slot == NO_SLOT:
             self._outside_calls()

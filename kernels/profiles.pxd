@@ -7,6 +7,7 @@ from kernels.behaviour cimport CalleeProfile, CallerProfile, SourceProfile
 from kernels.calls cimport Call
 from kernels.heavy cimport Heavy
 from kernels.pairs cimport PairTable
+from kernels.signalling cimport Style
 from kernels.slots cimport SlotTable
 
 cdef enum CallBack:             # whether a call goes to someone who had called the caller within the last day
@@ -21,6 +22,9 @@ cdef class Profiles:
     cdef CallerProfile* caller_profiles
     cdef CalleeProfile* callee_profiles
     cdef SourceProfile* source_profiles
+    cdef Style* styles                  # of sources, by the same slots
+    cdef Style no_style                 # never written to
+    cdef uint64_t gateway_signs         # seen so far
     cdef CallerProfile no_caller        # never written to: what a row says of a caller that is not known
     cdef CalleeProfile no_callee
     cdef SourceProfile no_source
@@ -42,6 +46,8 @@ cdef class Profiles:
     # The response to it; `source` is who had asked. Responses to INVITE are left to on_end.
     cdef void on_response(self, const Address* source, uint8_t method, uint64_t user_key, uint16_t status_code,
                           int64_t now_ns) noexcept nogil
+    # An address has shown a GatewaySign of kernels/signalling.pxd.
+    cdef void on_gateway_sign(self, const Address* source, uint8_t sign, int64_t now_ns) noexcept nogil
     # Rows are read after the event that they are about. They change nothing that a later row says.
     cdef void call_row(self, const Call* call, int stage, int64_t now_ns, float* row) noexcept nogil
     cdef void source_row(self, int32_t slot, int64_t now_ns, float* row) noexcept nogil
@@ -53,6 +59,7 @@ cdef class Profiles:
     cdef SourceProfile* source_of(self, const Call* call) noexcept nogil
 
     cdef void _reciprocity(self, Call* call, CallerProfile* caller, int64_t now_ns) noexcept nogil
+    cdef void _style_row(self, const Call* call, int64_t now_ns, float* row) noexcept nogil
     cdef CallerProfile* _take_caller(self, uint64_t key, int64_t now_ns, int32_t* slot) noexcept nogil
     cdef CalleeProfile* _take_callee(self, uint64_t key, int64_t now_ns, int32_t* slot) noexcept nogil
     cdef SourceProfile* _take_source(self, const Address* address, int64_t now_ns, int32_t* slot) noexcept nogil

@@ -39,6 +39,9 @@ from kernels.rows cimport (
     MOST_EVENTS, MOST_SECONDS, call_features, call_source_features, caller_features, clipped, seconds_between,
     source_features,
 )
+from kernels.signalling cimport (
+    Style, style_attempt, style_call_features, style_sign, style_source_features,
+)
 from kernels.slots cimport (
     prefetch_all, slots_earn, slots_find, slots_free, slots_holds, slots_init, slots_prefetch, slots_take,
 )
@@ -186,7 +189,7 @@ cdef object address_text(const Address* address):
 cdef class Profiles:
     """Profiles(callers=131072, sources=16384, callees=131072, secret=0): everything that is remembered of behaviour.
 
-    callers, sources, callees: how many of each are kept at most, 1..2^24; with the index, memory is about 570, 1050 and
+    callers, sources, callees: how many of each are kept at most, 1..2^24; with the index, memory is about 570, 1220 and
     370 bytes for each that was ever in use, and 32 to 64 bytes for each caller for the pairs of who called whom.
     secret: keys the hash of addresses.
     Raises ValueError on an impossible size, MemoryError when memory is refused.
@@ -201,12 +204,14 @@ cdef class Profiles:
         self.ranges = <Heavy*>table_calloc(RANGE_TABLES, sizeof(Heavy))
         self.caller_profiles = <CallerProfile*>table_calloc(callers, sizeof(CallerProfile))
         self.source_profiles = <SourceProfile*>table_calloc(sources, sizeof(SourceProfile))
+        self.styles = <Style*>table_calloc(sources, sizeof(Style))
         if (slots_init(&self.callers, callers) != 0 or slots_init(&self.sources, sources) != 0
                 or slots_init(&self.callees, callees) != 0):
             raise MemoryError("profiles: no memory for the index")
         if pairs_init(&self.pairs, PAIRS_PER_CALLER * <uint64_t>callers) != 0 or self.ranges == NULL:
             raise MemoryError("profiles: no memory for pairs and ranges")
-        if self.caller_profiles == NULL or self.callee_profiles == NULL or self.source_profiles == NULL:
+        if (self.caller_profiles == NULL or self.callee_profiles == NULL or self.source_profiles == NULL
+                or self.styles == NULL):
             raise MemoryError(f"profiles: no memory for {callers} callers, {sources} sources, {callees} callees")
 
     def __dealloc__(self):
@@ -218,6 +223,7 @@ cdef class Profiles:
         free(self.caller_profiles)
         free(self.callee_profiles)
         free(self.source_profiles)
+        free(self.styles)
 
     # -- events -----------------------------------------------------------------------------------------------
 
@@ -244,6 +250,8 @@ cdef class Profiles:
         source = self._take_source(&call.source.address, now_ns, &call.source_profile)
         call.source_generation = self.sources.generations[call.source_profile]
         source_attempt(source, call, now_ns)
+        style_attempt(&self.styles[call.source_profile], call, now_ns)
+        self.gateway_signs += call.signalling.acrypt
         slots_earn(&self.sources, call.source_profile, source.requests)
         if call.range_hash:
             heavy_add(&self.ranges[range_table(call.range_hash)], heavy_key(call.range_hash), now_ns, HALF_LIFE_HOUR_S)
@@ -336,6 +344,12 @@ cdef class Profiles:
         if method == METHOD_REGISTER:
             registration_answered(profile, user_key, status_code, now_ns)
 
+    cdef void on_gateway_sign(self, const Address* source, uint8_t sign, int64_t now_ns) noexcept nogil:
+        cdef int32_t slot
+        self._take_source(source, now_ns, &slot)
+        style_sign(&self.styles[slot], sign, now_ns)
+        self.gateway_signs += 1
+
     # -- rows -------------------------------------------------------------------------------------------------
 
     cdef void call_row(self, const Call* call, int stage, int64_t now_ns, float* row) noexcept nogil:
@@ -351,11 +365,25 @@ cdef class Profiles:
             row[RANGE_CALLS_HOUR] = clipped(heavy_count(
                 &self.ranges[range_table(call.range_hash)], heavy_key(call.range_hash), now_ns, HALF_LIFE_HOUR_S),
                 MOST_EVENTS)
+        self._style_row(call, now_ns, row)
+
+    cdef void _style_row(self, const Call* call, int64_t now_ns, float* row) noexcept nogil:
+        cdef const Style* style = &self.no_style
+        cdef const Style* callee = &self.no_style
+        cdef int32_t slot
+        if self.source_of(call) != NULL:
+            style = &self.styles[call.source_profile]
+        if self.gateway_signs:              # else there is nothing to find
+            slot = slots_find(&self.sources, address_hash(&call.destination.address, self.secret))
+            if slot != NO_SLOT:
+                callee = &self.styles[slot]
+        style_call_features(style, callee, call, now_ns, row)
 
     cdef void source_row(self, int32_t slot, int64_t now_ns, float* row) noexcept nogil:
         cdef SourceProfile* profile = &self.source_profiles[slot]
         source_features(profile, now_ns, row)
         registration_features(profile, now_ns, row)
+        style_source_features(&self.styles[slot], now_ns, row)
         profile.row_requests = profile.requests
         profile.row_ns = profile.last_ns
 
@@ -420,6 +448,8 @@ cdef class Profiles:
         slot[0] = slots_take(&self.sources, key)
         profile = &self.source_profiles[slot[0]]
         memset(profile, 0, sizeof(SourceProfile))
+        memset(&self.styles[slot[0]], 0, sizeof(Style))
+        self.styles[slot[0]].updated_ns = now_ns
         profile.updated_ns = profile.first_ns = profile.last_ns = now_ns
         profile.address = address[0]
         return profile

@@ -8,6 +8,7 @@ from collections import Counter
 
 import numpy as np
 
+from kernels import reference_signalling
 from kernels.feature import MOST_EVIDENCE, MOST_SECONDS
 from kernels.reference_behaviour import (
     Passwords,
@@ -279,6 +280,7 @@ def call_rows(calls, prices, countries):
             ranges.events.append((now, block, 1.0))
             call_back[i] = pairs.call(caller_key, callee_key, now, callers)
             open_calls.update(parties)
+            reference_signalling.note_countries(source, now, countries[i])
         elif stage == 1:
             caller.note(now, settled=1, answered=1)
             callee.note(now, settled=1, answered=1)
@@ -291,6 +293,7 @@ def call_rows(calls, prices, countries):
         row |= callee_row(callee, open_calls["callee", callee_key], now)
         row |= call_source_row(source, open_calls["source", address], now)
         row |= call_part(call, stage, prices[i], countries[i])
+        row |= reference_signalling.call_row(source, now, countries[i])
         row["source_calls_hour"] = source.sum("calls", now, 3600.0)
         row["source_callers_ratio"] = source.distinct_ratio("callers", now)
         row["range_calls_hour"] = ranges.sum(block, now, 3600.0)
@@ -324,6 +327,7 @@ def source_row(history, now):
         "source_high_cost_hour": 0.0,
         "source_interval_mean_s": np.minimum(mean_s, MOST_SECONDS),
         "source_interval_cv": cv,
+        **reference_signalling.UNREAD_SOURCE,
     }
 
 

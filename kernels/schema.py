@@ -13,6 +13,7 @@ import math
 
 from kernels.feature import ANSWER, END, MOST_CV, MOST_EVIDENCE, NAN, PRICE_CLASSES, YES_NO, Feature, feature
 from kernels.schema_behaviour import BEHAVIOUR_CALL_FEATURES, BEHAVIOUR_SOURCE_FEATURES
+from kernels.schema_signalling import SIGNALLING_CALL_FEATURES, SIGNALLING_SOURCE_FEATURES
 
 CALL_FEATURES = (
     feature(
@@ -284,6 +285,7 @@ CALL_FEATURES = (
         words=YES_NO,
     ),
     *BEHAVIOUR_CALL_FEATURES,
+    *SIGNALLING_CALL_FEATURES,
 )
 
 SOURCE_FEATURES = (
@@ -461,6 +463,7 @@ SOURCE_FEATURES = (
         unseen=NAN,
     ),
     *BEHAVIOUR_SOURCE_FEATURES,
+    *SIGNALLING_SOURCE_FEATURES,
 )
 
 

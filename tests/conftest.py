@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,17 @@ def corpus() -> Path:
     if not path.is_dir():
         pytest.skip(f"no corpus of captures at {path} (name one with SIPWARDEN_CORPUS)")
     return path
+
+
+@pytest.fixture(scope="session")
+def negative_captures(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tcpdump project's test captures: every protocol there is, broken in every way."""
+    folder = tmp_path_factory.mktemp("negatives")
+    with tarfile.open(corpus / "negatives" / "tcpdump_tests.tar.gz") as archive:
+        # member by member: the early releases of Python 3.11 have no safe `extractall`
+        for member in filter(tarfile.TarInfo.isfile, archive):
+            (folder / Path(member.name).name).write_bytes(archive.extractfile(member).read())
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -273,7 +273,10 @@ def test_an_interrupt_ends_the_run(tmp_path):
     fifo = tmp_path / "endless.pcap"
     os.mkfifo(fifo)
     command = [*COMMAND, "screen", "--json", fifo]
+    # a shell starts what it runs in the background with SIGINT ignored, and that is inherited
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+    signal.signal(signal.SIGINT, inherited)
     with process, fifo.open("wb") as writer:  # which waits until it is opened to be read
         writer.write(PCAP_HEADER)
         writer.flush()

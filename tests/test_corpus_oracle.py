@@ -4,7 +4,6 @@ import csv
 import json
 import subprocess
 import sys
-import tarfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -137,12 +136,8 @@ def test_every_capture_has_the_rtp_of_the_manifest(screened_corpus, manifest):
 
 
 @pytest.fixture(scope="session")
-def negatives(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Summary]:
-    """Summaries of the tcpdump project's test captures: every protocol there is, broken in every way."""
-    folder = tmp_path_factory.mktemp("negatives")
-    with tarfile.open(corpus / "negatives" / "tcpdump_tests.tar.gz") as archive:
-        archive.extractall(folder, filter="data")
-    return screen_each(captures(folder, "."))
+def negatives(negative_captures: Path) -> dict[str, Summary]:
+    return screen_each(captures(negative_captures, "."))
 
 
 def test_no_negative_crashes(negatives):

@@ -6,7 +6,6 @@ dissectors of protocols that the decoder follows: what is left is the innermost 
 
 import itertools
 import subprocess
-import tarfile
 from collections import defaultdict
 from pathlib import Path
 
@@ -90,14 +89,11 @@ Frame = tuple[str, Record, dict | None]
 
 
 @pytest.fixture(scope="module")
-def frames(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int, list[Frame]]:
+def frames(corpus: Path, negative_captures: Path) -> dict[int, list[Frame]]:
     """By link type: where each frame of the corpus comes from, itself, and what the decoder makes of it."""
-    folder = tmp_path_factory.mktemp("negatives")
-    with tarfile.open(corpus / "negatives" / "tcpdump_tests.tar.gz") as archive:
-        archive.extractall(folder, filter="data")
     found = defaultdict(list)
     for path in sorted(
-        path for path in itertools.chain(folder.rglob("*"), corpus.glob("*_pcap/**/*")) if path.is_file()
+        path for path in itertools.chain(negative_captures.rglob("*"), corpus.glob("*_pcap/**/*")) if path.is_file()
     ):
         decoder = Decoder()
         try:

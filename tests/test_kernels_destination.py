@@ -51,7 +51,7 @@ def test_premium_rate_numbers_of_the_plans_that_the_table_knows_are_premium():
         if number and any(prefix.startswith(code) for prefix in destination.PREMIUM):
             known += 1
             assert price(number) == PREMIUM, (region, number)
-    assert known > 50
+    assert known > 100
 
 
 def test_no_plain_number_of_any_country_is_premium_or_satellite():

@@ -1,0 +1,131 @@
+"""Who an INVITE says is calling: against plain twins, and message by message."""
+
+import base64
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kernels import reference_signalling as twin
+from kernels.identity import attestation, identity, is_same_number
+
+USERS = st.one_of(
+    st.text("0123456789", max_size=18),
+    st.tuples(st.sampled_from(["+49", "0049", "0", "49", ""]), st.sampled_from(["3012345678", "3012345679", "12"])).map(
+        "".join
+    ),
+    st.sampled_from(["alice", "+49-30-12345678", "03012345678;phone-context=+49", ""]),
+)
+CLAIMS = st.dictionaries(
+    st.sampled_from(["attest", "dest", "orig", "origid", "iat"]),
+    st.one_of(st.sampled_from(["A", "B", "C", "D", "AA", ""]), st.integers(0, 2**31)),
+)
+
+
+def passport(claims):
+    """An Identity value whose signature is nothing: only claims are read."""
+    return (
+        ".".join(encoded(part) for part in ({"alg": "ES256", "ppt": "shaken"}, claims, "signature"))
+        + ";info=<https://x>"
+    )
+
+
+def encoded(part):
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
+
+
+def invite(*fields, caller="<sip:+493012345678@example.org>"):
+    lines = ["INVITE sip:200@192.0.2.1 SIP/2.0", "Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx", f"From: {caller};tag=a",
+             "To: <sip:200@192.0.2.1>", "Call-ID: 1", "CSeq: 1 INVITE", *fields]  # fmt: skip
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def asserted(*fields, **more):
+    return identity(invite(*fields, **more))["asserted"]
+
+
+@given(USERS, USERS)
+def test_two_numbers_are_one_when_the_twin_says_so(a, b):
+    assert is_same_number(a.encode(), b.encode()) == twin.is_same_number(a, b) == is_same_number(b.encode(), a.encode())
+
+
+def test_a_number_is_the_same_with_and_without_its_country_code():
+    assert asserted("P-Asserted-Identity: <sip:03012345678@example.net>") == "same"
+    assert asserted("P-Asserted-Identity: <tel:004930-12345678>") == "same"
+    assert asserted("P-Asserted-Identity: <tel:+493012345679>") == "other"
+
+
+def test_one_of_two_asserted_identities_is_enough():
+    fields = ("P-Asserted-Identity: <sip:main@example.net>", "P-Asserted-Identity: <tel:+493012345678>")
+    assert asserted(*fields) == "same"
+    assert asserted(fields[0]) == "other"
+
+
+def test_remote_party_id_counts_where_nothing_is_asserted():
+    assert asserted("Remote-Party-ID: <sip:555@example.net>;party=calling") == "other"
+    assert asserted("Remote-Party-ID: <sip:555@x>", "P-Asserted-Identity: <tel:+493012345678>") == "same"
+    assert asserted() == "none"
+
+
+@pytest.mark.parametrize(
+    "caller", ['"Anonymous" <sip:anonymous@anonymous.invalid>', "<sip:example.org>", "<sip:Restricted@x>"]
+)
+def test_a_withheld_number_differs_from_none(caller):
+    assert asserted("P-Asserted-Identity: <tel:+493012345678>", caller=caller) == "withheld"
+
+
+@given(CLAIMS)
+def test_the_attestation_is_that_of_the_twin(claims):
+    value = passport(claims)
+    assert attestation(value.encode()) == twin.attestation(value)
+
+
+@given(st.binary(max_size=60))
+def test_no_bytes_are_an_attestation_by_chance(value):
+    assert attestation(value) == "unreadable"
+
+
+def test_a_payload_longer_than_the_bound_is_read_as_far_as_it_goes():
+    assert attestation(passport({"attest": "A", "origid": "x" * 5000}).encode()) == "A"
+    assert attestation(passport({"origid": "x" * 5000, "attest": "A"}).encode()) == "unreadable"
+
+
+def test_of_several_passports_the_first_with_an_attestation_counts():
+    fields = ("Identity: " + passport({"ppt": "div"}), "Identity: " + passport({"attest": "B"}))
+    assert identity(invite(*fields))["attestation"] == "B"
+    assert identity(invite())["attestation"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("parameter", "expected"),
+    [
+        (";verstat=TN-Validation-Passed", "passed"), (";cpc=ordinary;verstat=TN-Validation-Failed", "failed"),
+        (";verstat=No-TN-Validation", "not made"), (";verstat=TN-Validation-Passed-A", "passed"), ("", "none"),
+        (";verstat=TN", "none"),
+    ],
+)  # fmt: skip
+def test_a_verification_status_is_read_from_either_address(parameter, expected):
+    address = f"<sip:+493012345678{parameter}@example.org;user=phone>"
+    assert identity(invite(caller=address))["verstat"] == expected
+    assert identity(invite(f"P-Asserted-Identity: {address}"))["verstat"] == expected
+
+
+def test_a_forwarded_call_has_a_diversion_or_a_second_entry_of_history():
+    one, two = "<sip:a@x>;index=1", '"b, c" <sip:b@x>;index=1.1'
+    for fields, forwarded in (
+        ([], False),
+        ([f"History-Info: {one}"], False),
+        ([f"History-Info: {two}"], False),
+        ([f"History-Info: {one}, {two}"], True),
+        ([f"History-Info: {one}", f"History-Info: {two}"], True),
+        (["Diversion: <sip:a@x>;reason=no-answer"], True),
+    ):
+        assert identity(invite(*fields))["diverted"] == forwarded, fields
+
+
+def test_privacy_is_asked_for_unless_none_is():
+    assert [identity(invite(f"Privacy: {value}"))["privacy"] for value in ("id", "header;user", "none", "None")] == [
+        True, True, False, False,
+    ]  # fmt: skip
+    assert not identity(invite())["privacy"]
