@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from models.bundle import SHIPPED
-from models.training.build import BLUEPRINTS, build
+from models.training.blueprint import BLUEPRINTS
+from models.training.build import build
 from models.training.collect import collect
 from models.training.regimes import CALIBRATION, HELD_OUT, TRAINING, shipped_judgement
 from models.training.rows import Rows

@@ -1,22 +1,21 @@
 """One bundle from labelled rows: encoding, network, calibration, thresholds, judgement, card."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 import numpy as np
 
-from models.bundle import SCHEMAS, Bundle, Card, Evidence, FraudClass, TrainingCard
+from models.bundle import SCHEMAS, Bundle, Card, FraudClass, TrainingCard
 from models.fraud_types import BIT_OF
 from models.interpreter import Interpreter
 from models.scorer import Scorer, encoder
 from models.training import network
+from models.training.blueprint import Blueprint
 from models.training.calibration import Honest, platt, thresholds
 from models.training.card import short, write_bundle
 from models.training.evaluation import evaluate
 from models.training.regimes import CALIBRATION, HELD_OUT, TRAINING
-from models.training.rows import Rows
+from models.training.rows import Rows, concerned, thinned
 
 VERSION = "0.1.0"
 SEED = 20260101
@@ -25,6 +24,9 @@ LICENCE = "Apache-2.0"
 # The sets of rows that a bundle is judged by.
 JUDGES = (HELD_OUT.name, "judgement")
 
+# The most rows of one population that teach: more of a kind teach nothing new.
+MAX_POPULATION_ROWS = 20_000
+
 # Knots of the input encoding: enough to follow a distribution, few enough to count without branches.
 KNOTS = 16
 
@@ -32,64 +34,12 @@ KNOTS = 16
 POPULATION_POWER = 0.5
 
 
-# The most rows of one population that teach: more of a kind teach nothing new.
-MAX_POPULATION_ROWS = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Blueprint:
-    """What one bundle is to know."""
-
-    rows: Literal["call", "source"]
-    prevalence: float  # of each fraud type in the field; training sees far more, calibration shifts back
-    false_flag_cost: float  # in missed frauds
-    evidence: dict[str, Evidence]  # fraud type -> what a flag needs
-
-
-BLUEPRINTS = {
-    # A false block is paged for at night. A campaign shows over several calls, of its number or, where it shows
-    # another number on each, of its address. A broken-into exchange or account must be stopped at its second
-    # expensive call (1.5: two within an hour, at a half-life of an hour). A flood, a pumped range shows at the called
-    # number or range; a false answer in one call, when it is over.
-    "call": Blueprint(
-        rows="call",
-        prevalence=0.003,
-        false_flag_cost=20,
-        evidence={
-            "robocall": Evidence("source_seen", 8),
-            "wangiri": Evidence("caller_evidence", 5),
-            "vishing": Evidence("source_seen", 8),
-            "irsf": Evidence("caller_high_cost_hour", 1.5),
-            "toll_fraud": Evidence("caller_high_cost_hour", 1.5),
-            "goip_gateway": Evidence("source_seen", 8),
-            "caller_spoofing": Evidence("source_seen", 8),
-            "flash_call": Evidence("source_seen", 8),
-            "tdos": Evidence("callee_calls_hour", 10),
-            "call_pumping": Evidence("range_calls_hour", 10),
-            "false_answer": Evidence("duration_s", 0),
-        },
-    ),
-    # Whoever sends requests from outside to an open SIP port is often a scanner, and no subscriber is blocked with it.
-    "source": Blueprint(
-        rows="source",
-        prevalence=0.05,
-        false_flag_cost=5,
-        evidence={
-            "registration_scan": Evidence("source_evidence", 8),
-            "password_guessing": Evidence("source_wrong_passwords_day", 8),
-            "options_scan": Evidence("source_evidence", 8),
-            "goip_gateway": Evidence("source_evidence", 8),
-        },
-    ),
-}
-
-
 def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Card:
     """Trains on rows["training"], calibrates on rows["calibration"], judges on rows["held-out"], writes `path`."""
     features, schema_hash = SCHEMAS[blueprint.rows]
     types = list(blueprint.evidence)
-    rows = {name: part[concerned(part.types, types)] for name, part in rows.items()}
-    taught, tuning = thinned(rows[TRAINING.name]), rows[CALIBRATION.name]
+    rows = {name: concerned(part, types) for name, part in rows.items()}
+    taught, tuning = thinned(rows[TRAINING.name], MAX_POPULATION_ROWS, SEED), rows[CALIBRATION.name]
     typical = typical_values(taught)
     knots = quantile_knots(taught)
     encode = encoder(knots.tolist(), typical.tolist()).encode
@@ -115,21 +65,6 @@ def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Card:
     card = msgspec.structs.replace(card, metrics={name: evaluate(scorer, rows[name]) for name in JUDGES})
     write_bundle(path, card, model)
     return card
-
-
-def concerned(mask: np.ndarray, types: list[str]) -> np.ndarray:
-    """bool [n]: honest, or of the bundle's own fraud types. Other frauds are no examples of honesty."""
-    return (mask == 0) | (mask & sum(BIT_OF[name] for name in types) != 0)
-
-
-def thinned(rows: Rows) -> Rows:
-    """At most MAX_POPULATION_ROWS of each population, drawn at random, in the order they were in."""
-    rng = np.random.default_rng(SEED)
-    chosen = [
-        rng.permutation(np.flatnonzero(rows.population == name))[:MAX_POPULATION_ROWS]
-        for name in np.unique(rows.population)
-    ]
-    return rows[np.sort(np.concatenate(chosen))]
 
 
 def typical_values(rows: Rows) -> np.ndarray:
@@ -189,10 +124,10 @@ def calibrated(blueprint: Blueprint, model: bytes, encoded: np.ndarray, rows: Ro
     classes = []
     for index, (name, evidence) in enumerate(blueprint.evidence.items()):
         truth = rows.types & BIT_OF[name] != 0
-        # Rows of parties that are hardly known would make the sigmoid too shallow for those that are.
+        # Frauds that are hardly known yet would make the sigmoid too shallow for those that are; other frauds are
+        # neither examples of this one nor of its absence, for many are two at once.
         evident = rows.features[:, names.index(evidence.feature)] >= evidence.minimum
-        # Other frauds are neither examples of this one nor of its absence: many are two at once.
-        fitted = evident & (truth | honest)
+        fitted = honest | (truth & evident)
         slope, intercept = platt(outputs[fitted, index], truth[fitted], blueprint.prevalence)
         probability = 1 / (1 + np.exp(-(slope * outputs[:, index] + intercept)))
         watch, flag = thresholds(

@@ -16,6 +16,9 @@ MAX_FALSE_WATCHES = 0.01
 # The most actors of one honest population, a household or an exchange, of whom one type may flag a call.
 MAX_ACTORS_FLAGGED = 0.0025
 
+# Honest calls of a number that a fraud calls from, too. Its calls may be stopped until the thief is out.
+TAKEN_OVER = "taken_over"
+
 NEWTON_STEPS = 50
 
 
@@ -67,7 +70,7 @@ def thresholds(honest: Honest, false_flag_cost: float, share: float) -> tuple[fl
     watch_bar = bar(honest.probability, honest.case, int(MAX_FALSE_WATCHES * share * cases))
     evident = honest.evident
     flag_bar = bar(honest.probability[evident], honest.case[evident], int(MAX_FALSE_FLAGS * share * cases))
-    for name in np.unique(honest.population):
+    for name in np.unique(honest.population[honest.population != TAKEN_OVER]):
         own = honest.population == name
         allowed = int(MAX_ACTORS_FLAGGED * len(np.unique(honest.actor[own])))
         flag_bar = max(flag_bar, bar(honest.probability[own & evident], honest.actor[own & evident], allowed))

@@ -16,6 +16,7 @@ import numpy as np
 from capture.file import CaptureFile
 from kernels.engine import BLOCK, Engine
 from models.fraud_types import BIT_OF
+from models.training.calibration import TAKEN_OVER
 from models.training.regimes import base_name
 from models.training.rows import Rows
 from simulator.scenario import Scenario
@@ -94,7 +95,7 @@ class Collector:
             return f"{label['label']}/{label['variant']}"
         if label["variant"] in BYSTANDERS:
             return label["variant"]
-        return "taken_over" if label.get("caller_e164") in self.shared else base_name(label["population"])
+        return TAKEN_OVER if label.get("caller_e164") in self.shared else base_name(label["population"])
 
     def rows(self, kind: str) -> Rows:
         features, types, populations, case, actor, time_ns = zip(*self.found[kind], strict=True)

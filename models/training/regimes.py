@@ -89,8 +89,9 @@ def on_trunks(populations: list[Part], rng: Random) -> list[Part]:
 
 
 def base_name(name: str) -> str:
-    """The name of a population as regimes.toml gives it."""
-    return name.rsplit("-", 1)[0]
+    """The name of a population as regimes.toml gives it, without its number in the town."""
+    stem, _, number = name.rpartition("-")
+    return stem if number.isdigit() else name
 
 
 def settled(part: Part, rng: Random, duration_s: float) -> Part:
@@ -117,10 +118,10 @@ def drawn(value: Any, rng: Random) -> Any:
     return round(found) if how == "whole" else found
 
 
-TRAINING = Regime("training", "train", 1, 80, (1, 7), "training")
+TRAINING = Regime("training", "train", 1, 64, (1, 7), "training")
 # The same worlds under another seed: calibration and thresholds are set on calls that training has not seen.
 CALIBRATION = Regime("calibration", "train", 2, 40, (1, 7), "training")
-HELD_OUT = Regime("held-out", "eval", 3, 32, (1, 7), "held_out")
+HELD_OUT = Regime("held-out", "eval", 3, 28, (1, 7), "held_out")
 
 
 def shipped_judgement() -> list[Scenario]:
