@@ -1,8 +1,8 @@
 """The simulated worlds that the bundles are taught in, and the other worlds they are judged in.
 
-A regime is a number of scenarios drawn at random from regimes.toml. Training and judgement have no seed, no country
-and no vendor that is marked for one of them in common, and few parameter values; the judgement also has fraud
-variants of its own.
+A regime is a number of scenarios drawn at random from a world: training.toml or held_out.toml. Training and judgement
+have no seed, no country and no vendor that is marked for one of them in common, and few parameter values; the
+judgement also has fraud variants of its own.
 """
 
 import tomllib
@@ -21,7 +21,9 @@ Part = dict[str, Any]  # keys of a population, values to be drawn as {how: argum
 ONE_ADDRESS_EACH = ("registration_scan", "options_scan", "password_guessing")
 PEACEFUL_SHARE = 0.15
 
-WORLDS: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("regimes.toml").read_text())
+WORLDS: dict[str, dict[str, Any]] = {
+    name: tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text()) for name in ("training", "held_out")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Regime:
     seed: int
     scenarios: int
     hours: tuple[float, float]
-    world: str  # table of regimes.toml
+    world: str  # whose file is NAME.toml
 
     def draw(self) -> list[Scenario]:
         """The scenarios, the same for the same seed."""
@@ -89,7 +91,7 @@ def on_trunks(populations: list[Part], rng: Random) -> list[Part]:
 
 
 def base_name(name: str) -> str:
-    """The name of a population as regimes.toml gives it, without its number in the town."""
+    """The name of a population as its world gives it, without its number in the town."""
     stem, _, number = name.rpartition("-")
     return stem if number.isdigit() else name
 
@@ -103,7 +105,7 @@ def settled(part: Part, rng: Random, duration_s: float) -> Part:
 
 
 def drawn(value: Any, rng: Random) -> Any:
-    """A value of regimes.toml: itself, or drawn as it says. Of a table each entry is drawn."""
+    """A value of a world: itself, or drawn as it says. Of a table each entry is drawn."""
     if not isinstance(value, dict):
         return value
     if not value.keys() <= {"among", "between", "rate", "whole"}:
