@@ -57,23 +57,34 @@ def test_a_case_counts_with_its_highest_value():
     assert highest.tolist() == [5.0, 2.0]
 
 
+def logistic(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Outputs and labels that the sigmoid of slope 1.7 and intercept -0.4 made."""
+    rng = np.random.default_rng(seed)
+    outputs = rng.normal(0, 2, count)
+    return outputs, rng.random(count) < 1 / (1 + np.exp(-(1.7 * outputs - 0.4)))
+
+
 def test_platt_scaling_finds_the_sigmoid_that_made_the_labels():
-    rng = np.random.default_rng(1)
-    outputs = rng.normal(0, 2, 200_000)
-    truth = rng.random(len(outputs)) < 1 / (1 + np.exp(-(1.7 * outputs - 0.4)))
-    share = truth.mean()
-    slope, intercept = platt(outputs, truth, prevalence=share)
+    outputs, truth = logistic(200_000, seed=1)
+    slope, intercept = platt(outputs, truth, prevalence=truth.mean())
     assert slope == pytest.approx(1.7, rel=0.03)
     assert intercept == pytest.approx(-0.4, abs=0.05)
 
 
 def test_platt_scaling_shifts_to_the_prevalence_of_the_field():
-    rng = np.random.default_rng(2)
-    outputs = rng.normal(0, 2, 50_000)
-    truth = rng.random(len(outputs)) < 1 / (1 + np.exp(-outputs))
+    outputs, truth = logistic(400_000, seed=2)
     even, rare = platt(outputs, truth, 0.5), platt(outputs, truth, 0.01)
-    assert rare[0] == even[0]
-    assert rare[1] - even[1] == pytest.approx(np.log(0.01 / 0.99))
+    assert rare[0] == pytest.approx(even[0], rel=0.05)
+    assert rare[1] - even[1] == pytest.approx(np.log(0.01 / 0.99), abs=0.15)
+
+
+def test_frauds_that_nobody_could_tell_do_not_flatten_the_sigmoid_of_the_others():
+    outputs, truth = logistic(200_000, seed=3)
+    hidden = np.random.default_rng(4).normal(-6, 1, 40_000)
+    both, labels = np.concatenate([outputs, hidden]), np.concatenate([truth, np.ones(40_000, bool)])
+    whole, tail = platt(both, labels, 0.1)[0], platt(both, labels, 0.1, tail=0.8)[0]
+    assert whole < 1
+    assert tail == pytest.approx(1.7, rel=0.15)
 
 
 def test_separable_labels_do_not_break_platt_scaling():
@@ -240,7 +251,20 @@ def test_values_are_drawn_within_what_the_file_says():
 
 @pytest.fixture(scope="module")
 def half_hours():
-    names = ("eval_business", "eval_irsf", "eval_robocall", "eval_scans", "eval_wangiri")
+    kinds = [
+        "accounts",
+        "business",
+        "floods",
+        "gateways",
+        "irsf",
+        "robocall",
+        "routes",
+        "scans",
+        "spoofing",
+        "vishing",
+        "wangiri",
+    ]
+    names = [f"eval_{kind}" for kind in kinds]
     return collect([msgspec.structs.replace(load(name), duration_s=1800.0) for name in names])
 
 
@@ -248,13 +272,13 @@ def test_the_call_bundle_finds_in_half_hours_what_its_card_says(half_hours):
     bundle = Bundle.shipped("call")
     said = bundle.card.metrics["judgement"]
     found = evaluate(Scorer(bundle), half_hours["call"])
-    # One call centre with a bad start is 0.003 of so few calls; over whole scenarios the share is far smaller.
-    assert found["honest_flagged"] <= 0.005
-    for name in ("robocall", "wangiri", "irsf"):
+    assert found["honest_flagged"] <= 0.0005
+    for one in bundle.card.classes:
+        name = one.fraud_type
         # A half hour has fewer calls of each caller than the whole, so that more of them lack the evidence.
-        assert found[name]["auc"] >= said[name]["auc"] - 0.06
-        assert found[name]["recall_watched_or_flagged"] >= said[name]["recall_watched_or_flagged"] - 0.15
-        assert found[name]["actors"] > 0
+        assert found[name]["cases"] > 0, name
+        assert found[name]["auc"] >= said[name]["auc"] - 0.06, name
+        assert found[name]["recall_watched_or_flagged"] >= said[name]["recall_watched_or_flagged"] - 0.2, name
 
 
 def test_the_source_bundle_finds_every_scanner_in_half_hours_and_flags_no_one_else(half_hours):

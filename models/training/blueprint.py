@@ -24,10 +24,10 @@ BLUEPRINTS = {
     "call": Blueprint(
         rows="call",
         prevalence=0.01,
-        false_flag_cost=20,
+        false_flag_cost=10,
         evidence={
             "robocall": Evidence("source_seen", 8),
-            "wangiri": Evidence("caller_evidence", 5),
+            "wangiri": Evidence("source_seen", 8),
             "vishing": Evidence("source_seen", 8),
             "irsf": Evidence("caller_high_cost_hour", 1.5),
             "toll_fraud": Evidence("caller_high_cost_hour", 1.5),
@@ -40,13 +40,14 @@ BLUEPRINTS = {
         },
     ),
     # Whoever sends requests from outside to an open SIP port is often a scanner, and no subscriber is blocked with it.
+    # A telephone with a wrong password tries for ever, too, but for one user.
     "source": Blueprint(
         rows="source",
         prevalence=0.1,
         false_flag_cost=5,
         evidence={
             "registration_scan": Evidence("source_evidence", 8),
-            "password_guessing": Evidence("source_wrong_passwords_day", 8),
+            "password_guessing": Evidence("source_users_day", 2),
             "options_scan": Evidence("source_evidence", 8),
             "goip_gateway": Evidence("source_evidence", 8),
         },

@@ -30,6 +30,9 @@ MAX_POPULATION_ROWS = 20_000
 # Knots of the input encoding: enough to follow a distribution, few enough to count without branches.
 KNOTS = 16
 
+# Of the honest rows, those above this quantile take part in the calibration, together with frauds as high.
+CALIBRATED_TAIL = 0.99
+
 # A population weighs as much as the square root of its rows: the many do not drown the few.
 POPULATION_POWER = 0.5
 
@@ -128,15 +131,11 @@ def calibrated(blueprint: Blueprint, model: bytes, encoded: np.ndarray, rows: Ro
         # neither examples of this one nor of its absence, for many are two at once.
         evident = rows.features[:, names.index(evidence.feature)] >= evidence.minimum
         fitted = honest | (truth & evident)
-        slope, intercept = platt(outputs[fitted, index], truth[fitted], blueprint.prevalence)
+        slope, intercept = platt(outputs[fitted, index], truth[fitted], blueprint.prevalence, CALIBRATED_TAIL)
         probability = 1 / (1 + np.exp(-(slope * outputs[:, index] + intercept)))
         watch, flag = thresholds(
             Honest(
-                probability[honest],
-                evident[honest],
-                case=rows.case[honest],
-                actor=rows.actor[honest],
-                population=rows.population[honest],
+                probability[honest], evident[honest], rows.case[honest], rows.actor[honest], rows.population[honest]
             ),
             blueprint.false_flag_cost,
             1 / len(blueprint.evidence),

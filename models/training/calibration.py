@@ -19,34 +19,38 @@ MAX_ACTORS_FLAGGED = 0.0025
 # Honest calls of a number that a fraud calls from, too. Its calls may be stopped until the thief is out.
 TAKEN_OVER = "taken_over"
 
-NEWTON_STEPS = 50
+NEWTON_STEPS = 200
 
 
-def platt(outputs: np.ndarray, truth: np.ndarray, prevalence: float) -> tuple[float, float]:
-    """(slope, intercept) of P = 1 / (1 + exp(-(slope * output + intercept))), shifted to the field's prevalence.
+def platt(outputs: np.ndarray, truth: np.ndarray, prevalence: float, tail: float = 0.0) -> tuple[float, float]:
+    """(slope, intercept) of P = 1 / (1 + exp(-(slope * output + intercept))), at the field's prevalence.
 
-    float [n], bool [n]. Both classes weigh the same in the fit. Targets are drawn in as in Platt (1999),
-    section 2.2, so that separable data does not run off to infinite slopes.
+    float [n], bool [n]. Both kinds are weighted to what they are of the field's cases, so that the sigmoid is right
+    where verdicts change, and only outputs above the quantile `tail` of the honest ones are fitted: what lies below
+    is passed whatever its probability. Targets are drawn in as in Platt (1999), section 2.2, so that separable data
+    does not run off to infinite slopes.
     """
     positives, negatives = int(truth.sum()), int((~truth).sum())
     if not positives or not negatives:
         raise ValueError("calibration needs cases of the type and cases without it")
     target = np.where(truth, (positives + 1) / (positives + 2), 1 / (negatives + 2))
-    weight = np.where(truth, 0.5 / positives, 0.5 / negatives)
-    columns = np.stack([outputs, np.ones_like(outputs)])
-    parameters = np.array([1.0, 0.0])
+    weight = np.where(truth, prevalence / positives, (1 - prevalence) / negatives)
+    chosen = outputs >= np.quantile(outputs[~truth], tail)
+    target, weight = target[chosen], weight[chosen]
+    columns = np.stack([outputs[chosen], np.ones(chosen.sum())])
     # A weak pull towards the network's own log-odds; it keeps Newton's matrix regular.
-    ridge = np.array([1e-6, 1e-8])
+    ridge, own = np.array([1e-6, 1e-8]), np.array([1.0, np.log(prevalence / (1 - prevalence))])
+    parameters = own
     for _ in range(NEWTON_STEPS):
         fitted = 1 / (1 + np.exp(-(parameters @ columns)))
-        gradient = columns @ (weight * (fitted - target)) + ridge * (parameters - [1, 0])
+        gradient = columns @ (weight * (fitted - target)) + ridge * (parameters - own)
         curvature = (columns * (weight * fitted * (1 - fitted))) @ columns.T + np.diag(ridge)
         step = np.linalg.solve(curvature, gradient)
         parameters = parameters - np.clip(step, -1, 1)
         if np.abs(step).max() < 1e-9:
             break
     slope, intercept = parameters
-    return float(slope), float(intercept + np.log(prevalence / (1 - prevalence)))
+    return float(slope), float(intercept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +70,9 @@ def thresholds(honest: Honest, false_flag_cost: float, share: float) -> tuple[fl
     A case counts with its highest row. Costs are in missed frauds; `share` is the part of the allowed false alarms
     that is this type's.
     """
+    evident = honest.evident
     cases = len(np.unique(honest.case))
     watch_bar = bar(honest.probability, honest.case, int(MAX_FALSE_WATCHES * share * cases))
-    evident = honest.evident
     flag_bar = bar(honest.probability[evident], honest.case[evident], int(MAX_FALSE_FLAGS * share * cases))
     for name in np.unique(honest.population[honest.population != TAKEN_OVER]):
         own = honest.population == name

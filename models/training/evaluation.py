@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.fraud_types import BIT_OF
-from models.scorer import Scorer
+from models.scorer import Scorer, Scores
 from models.training.rows import Rows, case_maxima
 from models.verdict import FLAG, WATCH
 
@@ -27,15 +27,14 @@ def evaluate(scorer: Scorer, rows: Rows) -> dict:
         "honest_watched_or_flagged": share(verdict[honest] >= WATCH),
         "honest_actors_flagged": actors_flagged(rows, scores.verdict),
     }
+    log_odds = scorer.class_log_odds(scorer.encode(rows.features))
     for index, one in enumerate(scorer.bundle.card.classes):
-        figures[one.fraud_type] = of_type(scorer, rows, index, BIT_OF[one.fraud_type])
+        figures[one.fraud_type] = of_type(scores, log_odds[:, index], rows, BIT_OF[one.fraud_type])
     return figures
 
 
-def of_type(scorer: Scorer, rows: Rows, index: int, bit: int) -> dict:
+def of_type(scores: Scores, log_odds: np.ndarray, rows: Rows, bit: int) -> dict:
     """One fraud type against honest cases: `recall` as shipped, and what its own ranking could reach."""
-    log_odds = scorer.class_log_odds(scorer.encode(rows.features))[:, index]
-    scores = scorer.score(rows.features)
     cases, highest = case_maxima(log_odds, rows.case)
     _, truth = case_maxima(rows.types, rows.case)
     _, verdict = case_maxima(scores.verdict, rows.case)

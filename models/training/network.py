@@ -7,8 +7,8 @@ import numpy as np
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import tensorflow as tf
 
-HIDDEN = (48, 24)
-EPOCHS = 25
+HIDDEN = (48, 32)
+EPOCHS = 30
 TRAIN_BATCH_ROWS = 1024
 LEARNING_RATE = 4e-3
 WEIGHT_DECAY = 1e-4
@@ -17,7 +17,7 @@ WEIGHT_DECAY = 1e-4
 # swapped for anything at all, keep the network from leaning on one sharp edge, and from caring about an input that
 # never changes in training.
 INPUT_NOISE = 0.06
-INPUT_SWAP_RATIO = 0.03
+INPUT_SWAP_RATIO = 0.006
 LABEL_SMOOTHING = 0.002
 
 REPRESENTATIVE_ROWS = 2000
