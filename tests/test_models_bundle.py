@@ -44,9 +44,19 @@ def test_every_class_of_a_shipped_bundle_needs_evidence_before_a_flag():
         assert all(one.evidence is not None for one in Bundle.shipped(name).card.classes)
 
 
-def test_no_shipped_bundle_reads_the_user_agent():
-    for name in ("call", "source"):
-        assert not [feature for feature in Bundle.shipped(name).card.features if "agent" in feature]
+def test_of_the_user_agent_a_bundle_reads_only_that_it_changes_or_contradicts_the_rest():
+    about_agents = {
+        feature
+        for name in ("call", "source")
+        for feature in Bundle.shipped(name).card.features
+        if "agent" in feature or "contradicted" in feature
+    }
+    assert about_agents == {
+        "agent_contradicted",
+        "source_agent_change_ratio",
+        "agent_change_ratio",
+        "source_contradicted_ratio",
+    }
 
 
 def test_a_missing_folder_is_named(tmp_path):
@@ -146,5 +156,5 @@ def test_a_watch_threshold_above_the_flag_threshold_is_refused(folder):
 
 
 def test_evidence_of_an_unknown_feature_is_refused(folder):
-    edit(folder, 'feature = "caller_evidence"', 'feature = "luck"')
+    edit(folder, 'feature = "source_seen"', 'feature = "luck"')
     assert "evidence: no feature 'luck'" in refusal(folder)

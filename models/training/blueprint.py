@@ -44,7 +44,7 @@ BLUEPRINTS = {
     "source": Blueprint(
         rows="source",
         prevalence=0.1,
-        false_flag_cost=5,
+        false_flag_cost=20,
         evidence={
             "registration_scan": Evidence("source_evidence", 8),
             "password_guessing": Evidence("source_users_day", 2),
