@@ -59,11 +59,10 @@ class Scorer:
             self._level[index, probability[index] >= one.flag] = FLAG
         self._columns = np.arange(len(card.classes))
         self._bits = np.array([BIT_OF[one.fraud_type] for one in card.classes], np.uint32)
-        self._evidence = [
-            (index, card.features.index(one.evidence.feature), one.evidence.minimum)
-            for index, one in enumerate(card.classes)
-            if one.evidence is not None
-        ]
+        asking = [(index, one.evidence) for index, one in enumerate(card.classes) if one.evidence is not None]
+        self._asking = np.array([index for index, _ in asking], np.intp)
+        self._evidence = np.array([card.features.index(evidence.feature) for _, evidence in asking], np.intp)
+        self._minimum = np.array([evidence.minimum for _, evidence in asking])
 
     def _log_odds_table(self) -> np.ndarray:
         """float64 [classes, 256]: what each int8 output means, so that a batch needs no arithmetic for it."""
@@ -79,9 +78,8 @@ class Scorer:
         outputs = self._outputs(self.encode(rows))
         score = 1 - np.prod(1 - self._probability[self._columns, outputs], axis=1)
         level = self._level[self._columns, outputs]
-        for index, column, minimum in self._evidence:
-            thin = ~(rows[:, column] >= minimum)
-            level[thin, index] = np.minimum(level[thin, index], WATCH)
+        thin = ~(rows[:, self._evidence] >= self._minimum)  # NaN, too
+        level[:, self._asking] = np.minimum(level[:, self._asking], np.where(thin, WATCH, FLAG))
         named = (level >= WATCH) * self._bits
         return Scores(score, level.max(axis=1, initial=PASS), named.sum(axis=1, dtype=np.uint32))
 
