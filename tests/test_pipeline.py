@@ -41,11 +41,11 @@ def test_the_same_calls_are_evicted_at_every_block_size():
     assert screen(SAMPLE, **small, block_packets=1) == whole
 
 
-def test_a_live_call_and_a_profile_take_at_most_one_kibibyte():
+def test_a_live_call_and_a_profile_of_a_number_take_at_most_one_kibibyte():
     index_entries = 4 * 24  # a table of twice the size, rounded up to a power of two, of 24 byte entries at most
     assert CALL_BYTES + index_entries <= 1024
     assert PROFILE_BYTES["caller"] + index_entries <= 1024
-    assert PROFILE_BYTES["source"] + index_entries <= 1024
+    assert PROFILE_BYTES["callee"] + index_entries <= 1024
 
 
 def flood(path):
@@ -86,6 +86,6 @@ def test_two_million_callers_stay_inside_the_configured_bound(tmp_path):
     assert summary.calls == FLOOD_CALLS
     limits = Limits()
     assert summary.evicted >= 2 * FLOOD_CALLS - limits.calls - limits.callers
-    tables_bytes = 1024 * (limits.calls + limits.callers)
+    tables_bytes = 1024 * (limits.calls + limits.callers + limits.callees)
     program_bytes = 160 << 20  # Python, NumPy, the TFLite runtime, and the fixed tables of media and TCP
     assert peak < tables_bytes + program_bytes
