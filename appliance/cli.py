@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from appliance import model_commands
+
 app = typer.Typer(
     name="sipwarden",
     help="Call screening on SIP and RTP: flags fraud calls and says why.",
@@ -17,6 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # rich takes longer to import than a small capture takes to screen
     pretty_exceptions_enable=False,
 )
+app.add_typer(model_commands.app, name="model")
 
 
 def _version(wanted: bool) -> None:

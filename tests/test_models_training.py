@@ -4,8 +4,8 @@ import msgspec
 import numpy as np
 import pytest
 
+from models.measures import auc, expected_calibration_error
 from models.training.calibration import MAX_FALSE_FLAGS, MAX_FALSE_WATCHES, platt, thresholds
-from models.training.evaluation import auc, expected_calibration_error
 from models.training.regimes import CALIBRATION, HELD_OUT, TRAINING, WORLDS, shipped_judgement
 from models.training.rows import Rows, case_maxima
 
