@@ -108,11 +108,12 @@ def folders(roots: list[Path]) -> list[Path]:
 def run_list(roots: list[Path], as_json: bool) -> None:
     for path in folders(roots):
         card = Bundle.load(path).card
+        types = [one.fraud_type for one in card.classes]
         line = {
             "name": card.name,
             "version": card.version,
             "rows": card.rows,
-            "fraud_types": [one.fraud_type for one in card.classes],
+            "fraud_types": types,
             "model_bytes": card.model_bytes,
             "data": card.training.data,
             "path": str(path),
@@ -121,7 +122,7 @@ def run_list(roots: list[Path], as_json: bool) -> None:
             print(json.dumps(line))
         else:
             label = f"{card.name}@{card.version}"
-            print(f"{label:<20} {card.rows:<11} {card.model_bytes:>6} B  {', '.join(line['fraud_types'])}  ({path})")
+            print(f"{label:<20} {card.rows:<11} {card.model_bytes:>6} B  {', '.join(types)}  ({path})")
 
 
 def run_show(name: str, as_json: bool) -> None:

@@ -1,6 +1,6 @@
 """The commands `sipwarden model ...`. Nothing heavy is imported here: see appliance/cli.py."""
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +9,7 @@ import typer
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Model bundles: judge, train, list, check.")
 
 
-class Kind(str, Enum):
+class Kind(StrEnum):
     """What there are labelled tables of."""
 
     SUBSCRIBER = "subscriber"

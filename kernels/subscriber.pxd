@@ -7,8 +7,8 @@ Exact: counts, sums, shares, shortest and longest call, hours and days. Approxim
 - Counterparts: exact up to SAMPLE of them. Beyond, those with the lowest hashes are kept as a sample with exact calls
   and seconds each (Bar-Yossef et al. 2002: bottom-k): their number, and means per counterpart, have a standard error of
   1 / sqrt(SAMPLE - 2) = 16 %; medians per counterpart are those of the sample.
-- The most calls, and the most seconds, with one counterpart: Space-Saving (Metwally et al. 2005) with HEAVY entries, less
-  what an entry inherited. Never above the truth, and below it by at most 1 / HEAVY of all calls or seconds.
+- The most calls, and the most seconds, with one counterpart: Space-Saving (Metwally et al. 2005) with HEAVY entries,
+  less what an entry inherited. Never above the truth, and below it by at most 1 / HEAVY of all calls or seconds.
 
 What is older fades: `subscriber_fade` halves all, and is called once a half-life.
 """

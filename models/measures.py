@@ -6,7 +6,10 @@ CALIBRATION_BINS = 10
 
 
 def auc(score: np.ndarray, truth: np.ndarray) -> float:
-    """Area under the ROC curve: the chance that a fraud ranks above an honest case, ties counted half. NaN without both."""
+    """Area under the ROC curve: the chance that a fraud ranks above an honest case, ties counted half.
+
+    NaN without both kinds.
+    """
     _, ranks, counts = np.unique(score, return_inverse=True, return_counts=True)
     middle = np.cumsum(counts) - (counts - 1) / 2
     positives = int(truth.sum())

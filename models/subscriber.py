@@ -38,7 +38,9 @@ def read_table(header: Sequence[str], records: Iterable[Sequence[str]]) -> Table
     """A table from its texts; an empty text is a value that is not known. Raises TableError, which names the column."""
     missing = [name for name in VOICE_COLUMNS if name not in header]
     if missing:
-        raise TableError(f"column {missing[0]!r} is missing" + (f", and {len(missing) - 1} more" if missing[1:] else ""))
+        raise TableError(
+            f"column {missing[0]!r} is missing" + (f", and {len(missing) - 1} more" if missing[1:] else "")
+        )
     extra = [name for name in (LABEL_COLUMN, LENGTH_COLUMN) if name in header]
     places = {name: header.index(name) for name in (*VOICE_COLUMNS, *extra)}
     values: dict[str, list[float]] = {name: [] for name in places}
@@ -78,8 +80,11 @@ def labels(values: np.ndarray | None) -> np.ndarray | None:
 
 
 def evaluate(scorer: Scorer, table: Table) -> dict:
-    """Figures of a bundle on a labelled table; None where the table cannot say. `ece` is of the scores as they are, at the
-    prevalence that the bundle was calibrated for; `ece_at_prevalence_of_file` after a shift to that of the table."""
+    """Figures of a bundle on a labelled table; None where the table cannot say.
+
+    `ece` is of the scores as they are, which hold at the prevalence that the bundle was calibrated for;
+    `ece_at_prevalence_of_file` is after a shift to that of the table.
+    """
     assert table.fraud is not None, "the table has no labels"
     scored, truth = scorer.score(table.rows), table.fraud
     score = scored.score.astype(float)
@@ -118,7 +123,7 @@ def longest(table: Table) -> np.ndarray:
 
 
 def shifted_error(score: np.ndarray, truth: np.ndarray) -> float:
-    """Calibration error when only the prior is put right: log-odds are shifted until they sum to the number of frauds."""
+    """Calibration error with the prior put right: log-odds are shifted until probabilities sum to the frauds."""
     if truth.all() or not truth.any():
         return math.nan
     log_odds = np.log(np.clip(score, 1e-12, None)) - np.log(np.clip(1 - score, 1e-12, None))

@@ -10,8 +10,8 @@ from models.training.network import SwapNoise, build, repeatable
 
 HIDDEN = (64, 32)
 
-# Rows made up for the teachers to judge: between two real ones, some values swapped, a little noise. They fill the space
-# that few labelled rows leave open, and a teacher says of them what it would say of a real one.
+# Rows made up for the teachers to judge: between two real ones, some values swapped, a little noise. They fill the
+# space that few labelled rows leave open, and a teacher says of them what it would say of a real one.
 MADE_UP_ROWS = 40_000
 REAL_REPEATS = 4
 MIXED_RATIO, MOST_MIXED = 0.7, 0.5
@@ -44,7 +44,9 @@ def learn(codes: np.ndarray, targets: np.ndarray, lesson: Lesson, seed: int) -> 
     body = build(codes.shape[1], 1, lesson.hidden)
     layers = [tf.keras.layers.GaussianNoise(lesson.noise, seed=seed), SwapNoise(lesson.swap_ratio, seed)]
     if lesson.dropout:
-        layers += [layer for one in body.layers[:-1] for layer in (one, tf.keras.layers.Dropout(lesson.dropout, seed=seed))]
+        layers += [
+            layer for one in body.layers[:-1] for layer in (one, tf.keras.layers.Dropout(lesson.dropout, seed=seed))
+        ]
         layers.append(body.layers[-1])
     else:
         layers.append(body)

@@ -9,16 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from kernels.schema_subscriber import SUBSCRIBER_FEATURES, SUBSCRIBER_SCHEMA_HASH
-from models.bundle import Bundle, Card, Evidence, FraudClass, TrainingCard
+from models.bundle import Card, Evidence, FraudClass, TrainingCard
 from models.interpreter import Interpreter
 from models.measures import auc, expected_calibration_error, recall_at
-from models.scorer import Scorer, encoder
-from models.subscriber import Table, evaluate
+from models.scorer import encoder
+from models.subscriber import Table
 from models.training.calibration import platt, thresholds
 from models.training.card import short, write_bundle
 from models.training.distillation import Lesson, LogOdds, distil, inputs_of, learn, log_odds_of

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 
 from kernels.schema_subscriber import subscriber_rows
 from models.bundle import Bundle, Card, TrainingCard
 from models.scorer import Scorer
 from models.subscriber import Table, evaluate
 from models.training.card import write_bundle
-from models.training.distillation import Lesson, LogOdds, learn, log_odds_of
+from models.training.distillation import Lesson, LogOdds, inputs_of, learn, log_odds_of
 from models.training.subscriber import NAMES, SEED, calibrate, card_of, teach
 from models.training.subscriber_population import simulate
 
@@ -41,17 +42,19 @@ READ_FEATURES = (
 )
 UNREAD_FEATURES = tuple(name for name in NAMES if name not in READ_FEATURES)
 
-ADDITIVE_TEACHER = Lesson(hidden=(), epochs=30, noise=0.0, weight_decay=1e-3)
-SWAPPED_TEACHER = Lesson(hidden=(48, 24), epochs=30, noise=0.05, swap_ratio=0.5)
+ADDITIVE_STRENGTH = 0.1  # inverse of the pull towards 0
+SWAPPED_TEACHER = Lesson(hidden=(48, 24), epochs=20, batch_rows=512, noise=0.05, swap_ratio=0.5)
 SWAPPED_TEACHERS = 3
 
 
 def simulated_teacher(codes: np.ndarray, fraud: np.ndarray) -> LogOdds:
-    additive = learn(codes, fraud, ADDITIVE_TEACHER, SEED)
-    swapped = [learn(codes, fraud, SWAPPED_TEACHER, SEED + 1 + index) for index in range(SWAPPED_TEACHERS)]
+    additive = LogisticRegression(C=ADDITIVE_STRENGTH, max_iter=1000).fit(inputs_of(codes), fraud)
+    swapped = [learn(codes, fraud, SWAPPED_TEACHER, SEED + index) for index in range(SWAPPED_TEACHERS)]
 
     def log_odds(rows: np.ndarray) -> np.ndarray:
-        return (log_odds_of(additive, rows) + np.mean([log_odds_of(one, rows) for one in swapped], axis=0)) / 2
+        return (
+            additive.decision_function(inputs_of(rows)) + np.mean([log_odds_of(one, rows) for one in swapped], axis=0)
+        ) / 2
 
     return log_odds
 
