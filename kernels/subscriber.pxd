@@ -10,6 +10,8 @@ Exact: counts, sums, shares, shortest and longest call, hours and days. Approxim
 - The most calls, and the most seconds, with one counterpart: Space-Saving (Metwally et al. 2005) with HEAVY entries,
   less what an entry inherited. Never above the truth, and below it by at most 1 / HEAVY of all calls or seconds.
 
+Counts are floats, which stop growing at 2^24 calls; the modes' counts are exact until one passes 65535.
+
 What is older fades: `subscriber_fade` halves all, and is called once a half-life.
 """
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
