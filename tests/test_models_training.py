@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from models.bundle import Bundle
+from models.measures import auc, expected_calibration_error
 from models.scorer import Scorer
 from models.training.calibration import MAX_FALSE_FLAGS, MAX_FALSE_WATCHES, platt, thresholds
 from models.training.collect import collect
-from models.training.evaluation import auc, evaluate, expected_calibration_error
+from models.training.evaluation import evaluate
 from models.training.regimes import CALIBRATION, HELD_OUT, TRAINING, WORLDS, shipped_judgement
 from models.training.rows import Rows, case_maxima
 from simulator.scenario import load
