@@ -13,8 +13,9 @@ from appliance import subscriber_table
 from appliance.screen import Exit, complain
 from models.bundle import CARD_FILE, SHIPPED, Bundle
 from models.errors import ModelError, TableError
-from models.scorer import VERDICTS, Scorer
+from models.scorer import Scorer
 from models.subscriber import Table, evaluate
+from models.verdict import VERDICTS
 
 KIND = "subscriber"
 
