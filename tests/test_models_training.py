@@ -1,17 +1,29 @@
 """The parts of training that need no TensorFlow, and the shipped bundles on a short form of the judgement."""
 
+from random import Random
+
 import msgspec
 import numpy as np
 import pytest
 
 from models.bundle import Bundle
+from models.fraud_types import BIT_OF, FRAUD_TYPES
 from models.measures import auc, expected_calibration_error
 from models.scorer import Scorer
-from models.training.calibration import MAX_FALSE_FLAGS, MAX_FALSE_WATCHES, platt, thresholds
-from models.training.collect import collect
+from models.training.blueprint import BLUEPRINTS
+from models.training.calibration import (
+    MAX_ACTORS_FLAGGED,
+    MAX_FALSE_FLAGS,
+    MAX_FALSE_WATCHES,
+    TAKEN_OVER,
+    Honest,
+    platt,
+    thresholds,
+)
+from models.training.collect import Collector, actor, collect
 from models.training.evaluation import evaluate
-from models.training.regimes import CALIBRATION, HELD_OUT, TRAINING, WORLDS, shipped_judgement
-from models.training.rows import Rows, case_maxima
+from models.training.regimes import CALIBRATION, HELD_OUT, TRAINING, WORLDS, base_name, drawn, shipped_judgement
+from models.training.rows import Rows, case_maxima, concerned, thinned
 from simulator.scenario import load
 
 
@@ -76,21 +88,93 @@ def test_platt_scaling_needs_both_kinds():
         platt(np.array([1.0, 2.0]), np.array([True, True]), 0.5)
 
 
+def honest_of(probability, *, evident=True, each=1, population="homes") -> Honest:
+    """Honest rows of cases of `each` rows, every case another actor's."""
+    count = len(probability)
+    case = np.arange(count) // each
+    return Honest(probability, np.full(count, evident), case, case, np.full(count, population))
+
+
 def test_thresholds_let_no_more_honest_cases_through_than_allowed():
-    rng = np.random.default_rng(3)
-    probability = np.concatenate([rng.random(20_000), rng.random(5_000)]) ** 0.2  # honest calls that look bad
-    honest = np.arange(25_000) < 20_000
-    case = np.arange(25_000) // 2
-    watch, flag = thresholds(probability, honest, case, 20)
-    _, highest = case_maxima(probability[honest], case[honest])
+    honest = honest_of(np.random.default_rng(3).random(40_000) ** 0.2, each=2)  # calls that look bad
+    watch, flag = thresholds(honest, 20, share=1)
+    _, highest = case_maxima(honest.probability, honest.case)
     assert (highest >= flag).mean() <= MAX_FALSE_FLAGS
     assert (highest >= watch).mean() <= MAX_FALSE_WATCHES
     assert (highest >= watch).any()
 
 
+def test_fraud_types_share_the_false_alarms_that_are_allowed():
+    honest = honest_of(np.random.default_rng(3).random(40_000) ** 0.2)
+    watch, flag = thresholds(honest, 20, share=0.1)
+    assert (honest.probability >= flag).mean() <= 0.1 * MAX_FALSE_FLAGS
+    assert (honest.probability >= watch).mean() <= 0.1 * MAX_FALSE_WATCHES
+
+
 def test_thresholds_follow_the_costs_where_honest_cases_are_far_away():
-    probability = np.array([0.01] * 1000 + [0.99] * 10)
-    assert thresholds(probability, probability < 0.5, np.arange(1010), 20) == (0.5, pytest.approx(20 / 21))
+    assert thresholds(honest_of(np.full(1000, 0.01)), 20, 1) == (0.5, pytest.approx(20 / 21))
+
+
+def test_a_flag_bar_counts_only_honest_rows_that_have_the_evidence():
+    few_bad = np.where(np.arange(1000) < 3, 0.99, 0.01)
+    assert thresholds(honest_of(few_bad), 20, 1)[1] > 0.99
+    assert thresholds(honest_of(few_bad, evident=False), 20, 1)[1] == pytest.approx(20 / 21)
+
+
+def test_one_bad_population_raises_the_flag_bar_and_taken_over_numbers_do_not():
+    good, bad = honest_of(np.full(100_000, 0.01)), honest_of(np.full(40, 0.98), population="agency")
+
+    def flag(population: str) -> float:
+        parts = [np.concatenate([getattr(good, name), getattr(bad, name)]) for name in ("probability", "evident")]
+        numbers = np.arange(100_040)
+        whose = np.concatenate([good.population.astype("U20"), np.full(40, population)])
+        return thresholds(Honest(*parts, numbers, numbers, whose), 20, 1)[1]
+
+    assert MAX_FALSE_FLAGS > 40 / 100_040  # of all calls they would be few enough
+    assert MAX_ACTORS_FLAGGED < 1 / 40
+    assert flag("agency") > 0.98
+    assert flag(TAKEN_OVER) == pytest.approx(20 / 21)
+
+
+def test_many_rows_of_a_population_are_thinned_and_few_are_kept():
+    rows = rows_of([0] * 900, np.arange(900))
+    rows.population[:30] = "rare"
+    fewer = thinned(rows, most=100, seed=1)
+    names, counts = np.unique(fewer.population, return_counts=True)
+    assert dict(zip(names.tolist(), counts.tolist(), strict=True)) == {"homes": 100, "rare": 30}
+    assert np.all(np.diff(fewer.case) > 0)
+
+
+def test_other_frauds_than_a_bundle_knows_are_no_examples_of_honesty():
+    irsf, wangiri, tdos = (BIT_OF[name] for name in ("irsf", "wangiri", "tdos"))
+    rows = rows_of([0, irsf, irsf | wangiri, tdos], np.arange(4))
+    assert concerned(rows, ["wangiri"]).case.tolist() == [0, 2]
+
+
+def label_of(**changes) -> dict:
+    return {
+        "type": "call",
+        "call_id": "1",
+        "caller_e164": "4930123",
+        "label": "honest",
+        "population": "homes-3",
+        "variant": "contact",
+        **changes,
+    }
+
+
+def test_the_number_of_an_honest_person_is_not_the_frauds_whose_carrier_cheats():
+    honest, stolen = label_of(), label_of(call_id="2", label="toll_fraud", population="toll_fraud-9")
+    cheated = label_of(call_id="3", label="false_answer", population="false_answer-7")
+    assert Collector([honest, stolen])._population(honest) == TAKEN_OVER
+    assert Collector([honest, cheated])._population(honest) == "homes"
+    assert actor(stolen) == "4930123"
+    assert actor(cheated) == "false_answer-7"
+
+
+def test_bystanders_of_a_fraud_are_honest_populations_of_their_own():
+    victim = label_of(variant="tdos_bystander", population="tdos-4")
+    assert Collector([victim])._population(victim) == "tdos_bystander"
 
 
 def test_auc_is_the_share_of_pairs_in_order():
@@ -119,6 +203,37 @@ def test_training_and_judgement_share_no_seed_country_or_fraud_variant():
     assert not variants[0] & variants[1]
     assert {scenario.regime for scenario in [*HELD_OUT.draw(), *shipped_judgement()]} == {"eval"}
     assert {scenario.regime for scenario in [*TRAINING.draw(), *CALIBRATION.draw()]} == {"train"}
+
+
+def test_every_fraud_type_is_taught_judged_and_an_output_of_a_bundle():
+    for world in WORLDS.values():
+        assert {part["kind"] for part in world["frauds"]} == set(FRAUD_TYPES)
+    assert {name for blueprint in BLUEPRINTS.values() for name in blueprint.evidence} == set(FRAUD_TYPES)
+
+
+def test_a_fraud_on_a_trunk_stays_away_where_its_trunk_is_not():
+    worlds = [(regime.draw(), WORLDS[regime.world]["frauds"]) for regime in (TRAINING, HELD_OUT)]
+    met = 0
+    for scenarios, parts in worlds:
+        hosts = {part["name"]: part["on_trunk"] for part in parts if "on_trunk" in part}
+        for scenario in scenarios:
+            for one in scenario.population:
+                if base_name(one.name) in hosts:
+                    met += 1
+                    assert base_name(one.through) in hosts[base_name(one.name)]
+    assert met > 20
+
+
+def test_values_are_drawn_within_what_the_file_says():
+    rng = Random(1)
+    spec = {"a": {"whole": [2, 9]}, "b": {"among": ["x", "y"]}, "c": {"between": [0.2, 0.4]}, "d": "as it is"}
+    for _ in range(50):
+        found = drawn(spec, rng)
+        assert 2 <= found["a"] <= 9
+        assert isinstance(found["a"], int)
+        assert found["b"] in ("x", "y")
+        assert 0.2 <= found["c"] <= 0.4
+        assert found["d"] == "as it is"
 
 
 # --- the shipped bundles, judged again on the first half hour of the simulator's scenarios for judging

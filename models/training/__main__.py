@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from models.bundle import SHIPPED
-from models.training.build import BLUEPRINTS, build
+from models.training.blueprint import BLUEPRINTS
+from models.training.build import build
 from models.training.collect import collect
 from models.training.regimes import CALIBRATION, HELD_OUT, TRAINING, shipped_judgement
 from models.training.rows import Rows
@@ -73,4 +74,5 @@ def print_metrics(metrics: dict, indent: str = "  ") -> None:
             print(f"{indent}{key}: {value:.6g}")
 
 
-main()
+if __name__ == "__main__":  # processes that collect rows import this module, too
+    main()

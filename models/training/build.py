@@ -1,32 +1,31 @@
 """One bundle from labelled rows: encoding, network, calibration, thresholds, judgement, card."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 import numpy as np
 
-from models.bundle import SCHEMAS, Bundle, Card, Evidence, FraudClass, TrainingCard
+from models.bundle import SCHEMAS, Bundle, Card, FraudClass, TrainingCard
 from models.fraud_types import BIT_OF
 from models.interpreter import Interpreter
 from models.scorer import Scorer, encoder
 from models.training import network
-from models.training.calibration import platt, thresholds
+from models.training.blueprint import Blueprint
+from models.training.calibration import Honest, platt, thresholds
 from models.training.card import short, write_bundle
 from models.training.evaluation import evaluate
 from models.training.regimes import CALIBRATION, HELD_OUT, TRAINING
-from models.training.rows import Rows
+from models.training.rows import Rows, concerned, thinned
 
 VERSION = "0.1.0"
 SEED = 20260101
 LICENCE = "Apache-2.0"
 
-# Calls or requests of a party from which on its rows take part in the calibration.
-RIPE = 5
-
 # The sets of rows that a bundle is judged by.
 JUDGES = (HELD_OUT.name, "judgement")
+
+# The most rows of one population that teach: more of a kind teach nothing new.
+MAX_POPULATION_ROWS = 20_000
 
 # Knots of the input encoding: enough to follow a distribution, few enough to count without branches.
 KNOTS = 16
@@ -35,50 +34,12 @@ KNOTS = 16
 POPULATION_POWER = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Blueprint:
-    """What one bundle is to know."""
-
-    rows: Literal["call", "source"]
-    prevalence: float  # of each fraud type in the field; training sees far more, calibration shifts back
-    false_flag_cost: float  # in missed frauds
-    experience: str  # the feature that says how well a party is known
-    evidence: dict[str, Evidence]  # fraud type -> what a flag needs
-
-
-BLUEPRINTS = {
-    # A false block is paged for at night. A campaign shows over several calls. A broken-into exchange must be stopped
-    # at its second expensive call (1.8: two in 20 minutes, at a half-life of an hour); a victim of wangiri makes one.
-    "call": Blueprint(
-        rows="call",
-        prevalence=0.01,
-        false_flag_cost=20,
-        experience="caller_evidence",
-        evidence={
-            "robocall": Evidence("caller_evidence", 5),
-            "wangiri": Evidence("caller_evidence", 5),
-            "irsf": Evidence("caller_high_cost_hour", 1.8),
-        },
-    ),
-    # Whoever sends requests from outside to an open SIP port is often a scanner, and no subscriber is blocked with it.
-    "source": Blueprint(
-        rows="source",
-        prevalence=0.1,
-        false_flag_cost=5,
-        experience="source_evidence",
-        evidence={
-            "registration_scan": Evidence("source_evidence", 8),
-            "options_scan": Evidence("source_evidence", 8),
-        },
-    ),
-}
-
-
 def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Card:
     """Trains on rows["training"], calibrates on rows["calibration"], judges on rows["held-out"], writes `path`."""
-    taught, tuning = rows[TRAINING.name], rows[CALIBRATION.name]
     features, schema_hash = SCHEMAS[blueprint.rows]
     types = list(blueprint.evidence)
+    rows = {name: concerned(part, types) for name, part in rows.items()}
+    taught, tuning = thinned(rows[TRAINING.name], MAX_POPULATION_ROWS, SEED), rows[CALIBRATION.name]
     typical = typical_values(taught)
     knots = quantile_knots(taught)
     encode = encoder(knots.tolist(), typical.tolist()).encode
@@ -157,16 +118,29 @@ def weights(rows: Rows) -> np.ndarray:
 def calibrated(blueprint: Blueprint, model: bytes, encoded: np.ndarray, rows: Rows) -> list[FraudClass]:
     """The outputs of the converted model made into probabilities, with their thresholds."""
     names = [feature.name for feature in SCHEMAS[blueprint.rows][0]]
-    # Rows of parties that are hardly known would make the sigmoid too shallow for those that are.
-    ripe = rows.features[:, names.index(blueprint.experience)] >= RIPE
     interpreter = Interpreter(model)
     outputs = (interpreter.run(encoded).astype(float) - interpreter.output_zero) * interpreter.output_scale
+    honest = rows.types == 0
     classes = []
     for index, (name, evidence) in enumerate(blueprint.evidence.items()):
         truth = rows.types & BIT_OF[name] != 0
-        slope, intercept = platt(outputs[ripe, index], truth[ripe], blueprint.prevalence)
+        # Frauds that are hardly known yet would make the sigmoid too shallow for those that are; other frauds are
+        # neither examples of this one nor of its absence, for many are two at once.
+        evident = rows.features[:, names.index(evidence.feature)] >= evidence.minimum
+        fitted = honest | (truth & evident)
+        slope, intercept = platt(outputs[fitted, index], truth[fitted], blueprint.prevalence)
         probability = 1 / (1 + np.exp(-(slope * outputs[:, index] + intercept)))
-        watch, flag = thresholds(probability, rows.types == 0, rows.case, blueprint.false_flag_cost)
+        watch, flag = thresholds(
+            Honest(
+                probability[honest],
+                evident[honest],
+                case=rows.case[honest],
+                actor=rows.actor[honest],
+                population=rows.population[honest],
+            ),
+            blueprint.false_flag_cost,
+            1 / len(blueprint.evidence),
+        )
         classes.append(FraudClass(name, slope, intercept, watch, flag, evidence))
     return classes
 

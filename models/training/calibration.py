@@ -1,5 +1,7 @@
 """From the network's outputs to probabilities one may act on: Platt scaling, prior shift, thresholds."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from models.training.rows import case_maxima
@@ -7,9 +9,15 @@ from models.training.rows import case_maxima
 # A watched call costs a look, as a missed one does.
 FALSE_WATCH_COST = 1
 
-# The most honest cases that may reach an action, whatever the costs say.
+# The most honest cases that may reach an action, whatever the costs say: of all fraud types of a bundle together.
 MAX_FALSE_FLAGS = 0.0005
-MAX_FALSE_WATCHES = 0.005
+MAX_FALSE_WATCHES = 0.01
+
+# The most actors of one honest population, a household or an exchange, of whom one type may flag a call.
+MAX_ACTORS_FLAGGED = 0.0025
+
+# Honest calls of a number that a fraud calls from, too. Its calls may be stopped until the thief is out.
+TAKEN_OVER = "taken_over"
 
 NEWTON_STEPS = 50
 
@@ -41,20 +49,41 @@ def platt(outputs: np.ndarray, truth: np.ndarray, prevalence: float) -> tuple[fl
     return float(slope), float(intercept + np.log(prevalence / (1 - prevalence)))
 
 
-def thresholds(
-    probability: np.ndarray, honest: np.ndarray, case: np.ndarray, false_flag_cost: float
-) -> tuple[float, float]:
+@dataclass(frozen=True, slots=True)
+class Honest:
+    """The honest rows that thresholds are set on."""
+
+    probability: np.ndarray  # float [n], of the fraud type at hand
+    evident: np.ndarray  # bool [n]: has the evidence that a flag needs
+    case: np.ndarray  # int64 [n]
+    actor: np.ndarray  # int64 [n]
+    population: np.ndarray  # str [n]
+
+
+def thresholds(honest: Honest, false_flag_cost: float, share: float) -> tuple[float, float]:
     """(watch, flag) for one fraud type: what the costs ask for, and no more false alarms than are allowed.
 
-    Probabilities of rows, whether they are honest, and their cases: a case counts with its highest. Costs are in
-    missed frauds.
+    A case counts with its highest row. Costs are in missed frauds; `share` is the part of the allowed false alarms
+    that is this type's.
     """
-    _, highest = case_maxima(probability[honest], case[honest])
-    limits = []
-    for cost, most in ((FALSE_WATCH_COST, MAX_FALSE_WATCHES), (false_flag_cost, MAX_FALSE_FLAGS)):
-        # Strictly above the honest case that just may not pass.
-        allowed = int(most * len(highest))
-        bar = np.nextafter(np.sort(highest)[::-1][allowed], 1) if len(highest) else 0.0
-        limits.append(max(cost / (1 + cost), float(bar)))
-    watch, flag = limits
-    return min(watch, 1.0), min(max(watch, flag), 1.0)
+    cases = len(np.unique(honest.case))
+    watch_bar = bar(honest.probability, honest.case, int(MAX_FALSE_WATCHES * share * cases))
+    evident = honest.evident
+    flag_bar = bar(honest.probability[evident], honest.case[evident], int(MAX_FALSE_FLAGS * share * cases))
+    for name in np.unique(honest.population[honest.population != TAKEN_OVER]):
+        own = honest.population == name
+        allowed = int(MAX_ACTORS_FLAGGED * len(np.unique(honest.actor[own])))
+        flag_bar = max(flag_bar, bar(honest.probability[own & evident], honest.actor[own & evident], allowed))
+    watch = min(max(cost_bar(FALSE_WATCH_COST), watch_bar), 1.0)
+    return watch, min(max(cost_bar(false_flag_cost), flag_bar, watch), 1.0)
+
+
+def cost_bar(cost: float) -> float:
+    """The probability above which acting is cheaper, when acting on the innocent costs as many misses."""
+    return cost / (1 + cost)
+
+
+def bar(probability: np.ndarray, group: np.ndarray, allowed: int) -> float:
+    """Strictly above the highest row of the group that just may not pass; 0 when as many as there are may."""
+    _, highest = case_maxima(probability, group)
+    return float(np.nextafter(np.sort(highest)[::-1][allowed], 1)) if len(highest) > allowed else 0.0

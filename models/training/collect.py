@@ -1,7 +1,11 @@
 """From a simulated scenario to labelled rows: the capture is written, and run through the engine that screens."""
 
 import ipaddress
+from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime
+from functools import reduce
+from multiprocessing import get_context
+from operator import or_
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,6 +16,8 @@ import numpy as np
 from capture.file import CaptureFile
 from kernels.engine import BLOCK, Engine
 from models.fraud_types import BIT_OF
+from models.training.calibration import TAKEN_OVER
+from models.training.regimes import base_name
 from models.training.rows import Rows
 from simulator.scenario import Scenario
 from simulator.simulation import run
@@ -30,6 +36,12 @@ SECRET = 0x74726169_6E696E67  # fixed, so that sketches estimate the same on eve
 HONEST = "honest"
 KINDS = ("call", "source")
 
+# Honest calls that a fraud's population makes: of its victims, of who is in its way, and of its honest customers.
+BYSTANDERS = ("wangiri_victim", "tdos_bystander", "honest_route")
+
+# Frauds that are not a caller's: it is the callee's carrier, or shows any number at all. Its campaign counts as one.
+OF_CAMPAIGNS = ("false_answer", "goip_gateway", "tdos", "caller_spoofing", "flash_call", "call_pumping")
+
 Label = dict[str, Any]
 
 
@@ -39,13 +51,13 @@ class Collector:
     def __init__(self, labels: list[Label]):
         self.calls = {label["call_id"].encode(): label for label in labels if label["type"] == "call"}
         # Numbers that honest people and a fraud call from: an exchange that was broken into, say.
-        self.shared = {label["caller_e164"] for label in self.calls.values() if label["label"] != HONEST}
+        self.shared = {label["caller_e164"] for label in self.calls.values() if by_its_caller(label)}
         self.sources: dict[bytes, list[Label]] = {}
         for label in labels:
             if label["type"] == "source":
                 self.sources.setdefault(packed(label["source"]), []).append(label)
         self.case: dict[bytes, int] = {}
-        self.actor: dict[str, int] = {}
+        self.actor: dict[str, int] = {}  # a caller, a campaign or a source, by name
         self.found: dict[str, list[tuple]] = {kind: [] for kind in KINDS}
 
     def take_block(self, engine: Engine) -> None:
@@ -53,15 +65,13 @@ class Collector:
             _, call_id, _ = engine.call_of_row(i)
             label = self.calls.get(call_id)
             if label is not None:  # a Call-ID that was damaged on the way is nobody's
-                self._take(
-                    "call", row, call_id, label["caller_e164"], truth(label), engine.note_of_row(i, False)[1], label
-                )
+                self._take("call", row, call_id, actor(label), truth(label), engine.note_of_row(i, False)[1], label)
         for i, row in enumerate(engine.source_block):
             address, time_ns, *_ = engine.note_of_row(i, True)
             labels = self.sources.get(address)
             if labels is not None:
                 begun = [label for label in labels if nanoseconds(label["first"]) <= time_ns]
-                types = int(np.bitwise_or.reduce([truth(label) for label in begun], initial=0))
+                types = reduce(or_, (truth(label) for label in begun), 0)
                 worst = max(labels, key=truth)
                 self._take("source", row, address, worst["source"], types, time_ns, worst)
 
@@ -83,9 +93,9 @@ class Collector:
         """The honest population, or the fraud and its variant: `robocall/rotating`."""
         if label["label"] != HONEST:
             return f"{label['label']}/{label['variant']}"
-        if label.get("caller_e164") in self.shared:
-            return "taken_over"
-        return "wangiri_victim" if label["variant"] == "wangiri_victim" else label["population"].rsplit("-", 1)[0]
+        if label["variant"] in BYSTANDERS:
+            return label["variant"]
+        return TAKEN_OVER if label.get("caller_e164") in self.shared else base_name(label["population"])
 
     def rows(self, kind: str) -> Rows:
         features, types, populations, case, actor, time_ns = zip(*self.found[kind], strict=True)
@@ -103,6 +113,16 @@ def packed(address: str) -> bytes:
     """16 bytes in network order, IPv4 mapped (RFC 4291 2.5.5.2), as the engine names a source."""
     parsed = ipaddress.ip_address(address)
     return parsed.packed if parsed.version == 6 else bytes(10) + b"\xff\xff" + parsed.packed
+
+
+def by_its_caller(label: Label) -> bool:
+    """Is it a fraud of who calls, and not one of whom the home server hands an honest call on to?"""
+    return label["label"] not in (HONEST, "false_answer", "goip_gateway")
+
+
+def actor(label: Label) -> str:
+    """Who stands behind a call."""
+    return label["population"] if label["label"] in OF_CAMPAIGNS else label["caller_e164"]
 
 
 def truth(label: Label) -> int:
@@ -132,10 +152,10 @@ def collect_scenario(scenario: Scenario, region: str | None) -> dict[str, Rows]:
     return {kind: collector.rows(kind) for kind in KINDS if collector.found[kind]}
 
 
-def collect(scenarios: list[Scenario]) -> dict[str, Rows]:
-    """The rows of all. Every other one is read without a home country: boxes are set up that way too."""
-    parts = [
-        collect_scenario(scenario, scenario.country if index % 2 == 0 else None)
-        for index, scenario in enumerate(scenarios)
-    ]
+def collect(scenarios: list[Scenario], processes: int | None = None) -> dict[str, Rows]:
+    """The rows of all, in order. Every other one is read without a home country: boxes are set up that way too.
+    `processes` at a time, None: as many as there are processors."""
+    regions = [scenario.country if index % 2 == 0 else None for index, scenario in enumerate(scenarios)]
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        parts = list(pool.map(collect_scenario, scenarios, regions))
     return {kind: Rows.concatenate([part[kind] for part in parts if kind in part]) for kind in KINDS}

@@ -1,8 +1,8 @@
 """The simulated worlds that the bundles are taught in, and the other worlds they are judged in.
 
-A regime is a number of scenarios drawn at random from regimes.toml. Training and judgement have no seed, no country
-and no vendor that is marked for one of them in common, and few parameter values; the judgement also has fraud
-variants of its own.
+A regime is a number of scenarios drawn at random from a world: training.toml or held_out.toml. Training and judgement
+have no seed, no country and no vendor that is marked for one of them in common, and few parameter values; the
+judgement also has fraud variants of its own.
 """
 
 import tomllib
@@ -17,7 +17,13 @@ import msgspec
 from simulator.scenario import SHIPPED, Scenario, load
 
 Part = dict[str, Any]  # keys of a population, values to be drawn as {how: arguments}
-WORLDS: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("regimes.toml").read_text())
+# Frauds of which a campaign is one address, and one case: there must be many to learn from.
+ONE_ADDRESS_EACH = ("registration_scan", "options_scan", "password_guessing")
+PEACEFUL_SHARE = 0.15
+
+WORLDS: dict[str, dict[str, Any]] = {
+    name: tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text()) for name in ("training", "held_out")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,7 @@ class Regime:
     seed: int
     scenarios: int
     hours: tuple[float, float]
-    world: str  # table of regimes.toml
+    world: str  # whose file is NAME.toml
 
     def draw(self) -> list[Scenario]:
         """The scenarios, the same for the same seed."""
@@ -41,17 +47,13 @@ class Regime:
         start = datetime(2026, 1, 5, hour, tzinfo=timezone(timedelta(hours=8))) + timedelta(days=rng.randrange(300))
         duration_s = 3600 * rng.uniform(*self.hours)
         honest, frauds = WORLDS[self.world]["honest"], WORLDS[self.world]["frauds"]
-        # Households come first, so that there is somebody to call; two thirds of the rest live in each town.
-        honest = [honest[0], *(part for part in honest[1:] if rng.random() < 0.67)]
+        # Households come first, so that there is somebody to call; half of the rest live in each town.
+        honest = [honest[0], *(part for part in honest[1:] if rng.random() < 0.5)]
         # Some towns have no fraud at all, to learn peace from; scanners come in numbers.
-        frauds = [part for part in frauds for _ in range(rng.choice(campaigns(part)))]
+        peace = rng.random() < PEACEFUL_SHARE
+        frauds = [] if peace else [part for part in frauds for _ in range(rng.choice(campaigns(part)))]
         populations = [settled(part, rng, duration_s) for part in (*honest, *frauds)]
-        for number, one in enumerate(populations):
-            one["name"] += f"-{number}"
-        carriers = [one["name"] for one in populations if one["kind"] in ("office", "call_centre", "couriers")]
-        for one in populations:
-            if one.pop("on_trunk", False) and carriers:
-                one["through"] = rng.choice(carriers)
+        populations = on_trunks([one | {"name": f"{one['name']}-{k}"} for k, one in enumerate(populations)], rng)
         return msgspec.convert(
             {
                 "name": f"{self.name}-{index}",
@@ -62,7 +64,7 @@ class Regime:
                 "country": rng.choice(WORLDS[self.world]["countries"]),
                 "regime": self.vendors,
                 "network": {"loss_ratio": rng.choice((0, 0, 0.01)), "reorder_ratio": rng.choice((0, 0, 0.01))},
-                "capture": {"drop_ratio": rng.choice((0, 0, 0, 0.01))},
+                "capture": {"drop_ratio": rng.choice((0, 0, 0, 0.01, 0.03))},
                 "population": populations,
             },
             Scenario,
@@ -71,7 +73,27 @@ class Regime:
 
 def campaigns(part: Part) -> tuple[int, ...]:
     """How many of a fraud there may be in a town, each count as likely as the next."""
-    return (0, 1, 3) if part["kind"].endswith("_scan") else (0, 0, 1)
+    return (0, 1, 2) if part["kind"] in ONE_ADDRESS_EACH else (0, 0, 0, 1)
+
+
+def on_trunks(populations: list[Part], rng: Random) -> list[Part]:
+    """The populations, those `on_trunk` put on the trunk of one of the honest parts they name, or left out."""
+    settled_in = []
+    for one in populations:
+        hosts = one.pop("on_trunk", None)
+        if hosts is not None:
+            carriers = [host["name"] for host in populations if base_name(host["name"]) in hosts]
+            if not carriers:
+                continue
+            one["through"] = rng.choice(carriers)
+        settled_in.append(one)
+    return settled_in
+
+
+def base_name(name: str) -> str:
+    """The name of a population as its world gives it, without its number in the town."""
+    stem, _, number = name.rpartition("-")
+    return stem if number.isdigit() else name
 
 
 def settled(part: Part, rng: Random, duration_s: float) -> Part:
@@ -83,9 +105,11 @@ def settled(part: Part, rng: Random, duration_s: float) -> Part:
 
 
 def drawn(value: Any, rng: Random) -> Any:
-    """A value of regimes.toml: itself, or drawn as it says."""
+    """A value of a world: itself, or drawn as it says. Of a table each entry is drawn."""
     if not isinstance(value, dict):
         return value
+    if not value.keys() <= {"among", "between", "rate", "whole"}:
+        return {key: drawn(inner, rng) for key, inner in value.items()}
     ((how, arguments),) = value.items()
     if how == "among":
         return rng.choice(arguments)
@@ -96,10 +120,10 @@ def drawn(value: Any, rng: Random) -> Any:
     return round(found) if how == "whole" else found
 
 
-TRAINING = Regime("training", "train", 1, 48, (1, 7), "training")
+TRAINING = Regime("training", "train", 1, 64, (1, 7), "training")
 # The same worlds under another seed: calibration and thresholds are set on calls that training has not seen.
-CALIBRATION = Regime("calibration", "train", 2, 20, (1, 7), "training")
-HELD_OUT = Regime("held-out", "eval", 3, 20, (1, 7), "held_out")
+CALIBRATION = Regime("calibration", "train", 2, 40, (1, 7), "training")
+HELD_OUT = Regime("held-out", "eval", 3, 28, (1, 7), "held_out")
 
 
 def shipped_judgement() -> list[Scenario]:

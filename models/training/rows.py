@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from models.fraud_types import BIT_OF
+
 
 @dataclass(slots=True)
 class Rows:
@@ -45,6 +47,19 @@ class Rows:
     def load(cls, path: Path) -> "Rows":
         with np.load(path, allow_pickle=False) as stored:
             return cls(*(stored[field.name] for field in fields(cls)))
+
+
+def concerned(rows: Rows, types: list[str]) -> Rows:
+    """Those that are honest or of these fraud types. Other frauds are no examples of honesty."""
+    mask = sum(BIT_OF[name] for name in types)
+    return rows[(rows.types == 0) | (rows.types & mask != 0)]
+
+
+def thinned(rows: Rows, most: int, seed: int) -> Rows:
+    """At most so many of each population, drawn at random, in the order they were in."""
+    rng = np.random.default_rng(seed)
+    chosen = [rng.permutation(np.flatnonzero(rows.population == name))[:most] for name in np.unique(rows.population)]
+    return rows[np.sort(np.concatenate(chosen))]
 
 
 def case_maxima(values: np.ndarray, case: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

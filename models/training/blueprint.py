@@ -1,0 +1,54 @@
+"""What each shipped bundle is to know, what a mistake costs, and which evidence a flag needs."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from models.bundle import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """What one bundle is to know."""
+
+    rows: Literal["call", "source"]
+    prevalence: float  # of each fraud type in the field; training sees far more, calibration shifts back
+    false_flag_cost: float  # in missed frauds
+    evidence: dict[str, Evidence]  # fraud type -> what a flag needs
+
+
+BLUEPRINTS = {
+    # A false block is paged for at night. A campaign shows over several calls, of its number or, where it shows
+    # another number on each, of its address. A broken-into exchange or account must be stopped at its second
+    # expensive call (1.5: two within an hour, at a half-life of an hour). A flood, a pumped range shows at the called
+    # number or range; a false answer in one call, when it is over.
+    "call": Blueprint(
+        rows="call",
+        prevalence=0.01,
+        false_flag_cost=20,
+        evidence={
+            "robocall": Evidence("source_seen", 8),
+            "wangiri": Evidence("caller_evidence", 5),
+            "vishing": Evidence("source_seen", 8),
+            "irsf": Evidence("caller_high_cost_hour", 1.5),
+            "toll_fraud": Evidence("caller_high_cost_hour", 1.5),
+            "goip_gateway": Evidence("source_seen", 8),
+            "caller_spoofing": Evidence("source_seen", 8),
+            "flash_call": Evidence("source_seen", 8),
+            "tdos": Evidence("callee_calls_hour", 10),
+            "call_pumping": Evidence("range_calls_hour", 10),
+            "false_answer": Evidence("duration_s", 0),
+        },
+    ),
+    # Whoever sends requests from outside to an open SIP port is often a scanner, and no subscriber is blocked with it.
+    "source": Blueprint(
+        rows="source",
+        prevalence=0.1,
+        false_flag_cost=5,
+        evidence={
+            "registration_scan": Evidence("source_evidence", 8),
+            "password_guessing": Evidence("source_wrong_passwords_day", 8),
+            "options_scan": Evidence("source_evidence", 8),
+            "goip_gateway": Evidence("source_evidence", 8),
+        },
+    ),
+}
