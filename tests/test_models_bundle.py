@@ -44,9 +44,14 @@ def test_every_class_of_a_shipped_bundle_needs_evidence_before_a_flag():
         assert all(one.evidence is not None for one in Bundle.shipped(name).card.classes)
 
 
-def test_no_shipped_bundle_reads_the_user_agent():
-    for name in ("call", "source"):
-        assert not [feature for feature in Bundle.shipped(name).card.features if "agent" in feature]
+def test_the_user_agent_is_only_held_against_the_rest_of_the_signalling():
+    """What it says is never a feature: only whether it contradicts the INVITE around it, or changes while that stays."""
+    read = {feature for name in ("call", "source") for feature in Bundle.shipped(name).card.features}
+    assert {feature for feature in read if "agent" in feature} == {
+        "agent_contradicted",
+        "agent_change_ratio",
+        "source_agent_change_ratio",
+    }
 
 
 def test_a_missing_folder_is_named(tmp_path):
