@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from appliance import model_commands
+
 # NumPy's linear algebra is not used: starting its thread pool would cost more than a small capture does.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -21,6 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # rich takes longer to import than a small capture takes to screen
     pretty_exceptions_enable=False,
 )
+app.add_typer(model_commands.app, name="model")
 
 
 def _version(wanted: bool) -> None:

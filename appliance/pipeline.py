@@ -51,7 +51,10 @@ def load_bundles(folder: str | None) -> dict[str, Bundle]:
     if folder is not None:
         root = Path(folder)
         if (root / CARD_FILE).is_file():
-            paths[Bundle.load(root).card.rows] = root
+            kind = Bundle.load(root).card.rows
+            if kind not in ROW_KINDS:
+                raise BundleError(f"{root}: scores {kind} rows, which no capture is screened by")
+            paths[kind] = root
         else:
             held = {kind: root / kind for kind in ROW_KINDS if (root / kind).is_dir()}
             if not held:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from kernels.schema import CALL_FEATURES, CALL_SCHEMA_HASH, SOURCE_FEATURES, SOURCE_SCHEMA_HASH
+from kernels.schema_subscriber import SUBSCRIBER_FEATURES, SUBSCRIBER_SCHEMA_HASH
 from models.errors import BundleError
 from models.fraud_types import FRAUD_TYPES
 
@@ -23,7 +24,11 @@ SHIPPED = Path(__file__).parent / "bundles"
 MAX_MODEL_BYTES = 16 << 20
 
 # What the rows of each kind hold in this program, and the hash that names its meaning.
-SCHEMAS = {"call": (CALL_FEATURES, CALL_SCHEMA_HASH), "source": (SOURCE_FEATURES, SOURCE_SCHEMA_HASH)}
+SCHEMAS = {
+    "call": (CALL_FEATURES, CALL_SCHEMA_HASH),
+    "source": (SOURCE_FEATURES, SOURCE_SCHEMA_HASH),
+    "subscriber": (SUBSCRIBER_FEATURES, SUBSCRIBER_SCHEMA_HASH),
+}
 
 Probability = Annotated[float, Meta(ge=0, le=1)]
 
@@ -62,7 +67,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"sch
 
     name: str
     version: str
-    rows: Literal["call", "source"]
+    rows: Literal["call", "source", "subscriber"]
     licence: str
     schema_hash: str
     model_sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -102,7 +107,7 @@ class Bundle:
 
     @classmethod
     def shipped(cls, name: str) -> "Bundle":
-        """The bundle that came with this version: `call` or `source`."""
+        """The bundle that came with this version: `call`, `source` or `subscriber`."""
         return cls.load(SHIPPED / name)
 
 

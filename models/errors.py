@@ -11,3 +11,7 @@ class RuntimeMissingError(ModelError):
 
 class BundleError(ModelError):
     """A bundle is missing, damaged, or made for another schema: the bundle's fault, named by its path."""
+
+
+class TableError(ModelError):
+    """A table of subscribers cannot be used: the fault of who made it; the column or row is named."""

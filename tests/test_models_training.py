@@ -8,6 +8,7 @@ import pytest
 
 from models.bundle import Bundle
 from models.fraud_types import BIT_OF, FRAUD_TYPES
+from models.measures import auc, expected_calibration_error
 from models.scorer import Scorer
 from models.training.blueprint import BLUEPRINTS
 from models.training.calibration import (
@@ -17,10 +18,11 @@ from models.training.calibration import (
     TAKEN_OVER,
     Honest,
     platt,
+    tail_platt,
     thresholds,
 )
 from models.training.collect import Collector, actor, collect
-from models.training.evaluation import auc, evaluate, expected_calibration_error
+from models.training.evaluation import evaluate
 from models.training.regimes import CALIBRATION, HELD_OUT, TRAINING, WORLDS, base_name, drawn, shipped_judgement
 from models.training.rows import Rows, case_maxima, concerned, thinned
 from models.verdict import FLAG
@@ -83,7 +85,7 @@ def test_frauds_that_nobody_could_tell_do_not_flatten_the_sigmoid_of_the_others(
     outputs, truth = logistic(200_000, seed=3)
     hidden = np.random.default_rng(4).normal(-6, 1, 40_000)
     both, labels = np.concatenate([outputs, hidden]), np.concatenate([truth, np.ones(40_000, bool)])
-    whole, tail = platt(both, labels, 0.1)[0], platt(both, labels, 0.1, tail=0.8)[0]
+    whole, tail = platt(both, labels, 0.1)[0], tail_platt(both, labels, 0.1, tail=0.8)[0]
     assert whole < 1
     assert tail == pytest.approx(1.7, rel=0.15)
 
@@ -97,6 +99,8 @@ def test_separable_labels_do_not_break_platt_scaling():
 def test_platt_scaling_needs_both_kinds():
     with pytest.raises(ValueError, match="cases of the type"):
         platt(np.array([1.0, 2.0]), np.array([True, True]), 0.5)
+    with pytest.raises(ValueError, match="cases of the type"):
+        tail_platt(np.array([1.0, 2.0]), np.array([False, False]), 0.5, 0.9)
 
 
 def honest_of(probability, *, evident=True, each=1, population="homes") -> Honest:

@@ -14,6 +14,7 @@ from appliance.config import Limits
 from appliance.report import SummaryLine
 from kernels.calls import CALL_BYTES
 from kernels.profiles import PROFILE_BYTES
+from kernels.signalling import STYLE_BYTES
 from tests.tap import START_S, request, screen, udp_frame
 
 SAMPLE = Path(__file__).parent.parent / "simulator" / "samples" / "sample.pcap.gz"
@@ -41,11 +42,22 @@ def test_the_same_calls_are_evicted_at_every_block_size():
     assert screen(SAMPLE, **small, block_packets=1) == whole
 
 
-def test_a_live_call_and_a_profile_take_at_most_one_kibibyte():
+def test_a_live_call_and_a_profile_of_a_number_take_at_most_one_kibibyte():
     index_entries = 4 * 24  # a table of twice the size, rounded up to a power of two, of 24 byte entries at most
     assert CALL_BYTES + index_entries <= 1024
     assert PROFILE_BYTES["caller"] + index_entries <= 1024
-    assert PROFILE_BYTES["source"] + index_entries <= 1024
+    assert PROFILE_BYTES["callee"] + index_entries <= 1024
+
+
+def test_the_documentation_says_how_large_the_tables_are():
+    bounds = (SAMPLE.parent.parent.parent / "ARCHITECTURE.md").read_text(encoding="utf-8").split("## Bounds")[1]
+    documented = {
+        cells[1].strip(): cells[3].strip() for row in bounds.splitlines() if len(cells := row.split("|")) == 6
+    }
+    assert documented["live calls"] == documented["finished calls of a block"] == str(CALL_BYTES)
+    assert documented["caller profiles"] == str(PROFILE_BYTES["caller"])
+    assert documented["callee profiles"] == str(PROFILE_BYTES["callee"])
+    assert documented["source profiles"] == f"{PROFILE_BYTES['source']}, and {STYLE_BYTES} of signalling"
 
 
 def flood(path):
@@ -71,7 +83,7 @@ def peak_bytes(process):
 def test_two_million_callers_stay_inside_the_configured_bound(tmp_path):
     fifo = tmp_path / "flood.pcap"
     os.mkfifo(fifo)
-    writer = threading.Thread(target=flood, args=(fifo,))
+    writer = threading.Thread(target=flood, args=(fifo,), daemon=True)  # it waits for a reader, for ever if none comes
     writer.start()
     command = [sys.executable, "-m", "appliance", "screen", "--json", str(fifo)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
@@ -79,13 +91,13 @@ def test_two_million_callers_stay_inside_the_configured_bound(tmp_path):
             if count % 100_000 == 0:
                 peak = peak_bytes(process)
             last = line
-    writer.join()
     assert process.returncode == 0
+    writer.join()
     summary = msgspec.json.decode(last, type=SummaryLine)
     assert count >= FLOOD_CALLS
     assert summary.calls == FLOOD_CALLS
     limits = Limits()
     assert summary.evicted >= 2 * FLOOD_CALLS - limits.calls - limits.callers
-    tables_bytes = 1024 * (limits.calls + limits.callers)
+    tables_bytes = 1024 * (limits.calls + limits.callers + limits.callees)
     program_bytes = 160 << 20  # Python, NumPy, the TFLite runtime, and the fixed tables of media and TCP
     assert peak < tables_bytes + program_bytes

@@ -1,7 +1,8 @@
 """`python -m models.training`: makes the shipped bundles again, from nothing but this source tree.
 
 Simulates the regimes, teaches a network for each kind of row, converts it to int8, calibrates the converted model,
-judges it on the held-out regime and writes the bundle. The same tree gives the same bundles on the same TensorFlow
+judges it on the held-out regime and writes the bundle. Rows of calls and sources come from simulated captures, those
+of subscribers straight from simulated call records. The same tree gives the same bundles on the same TensorFlow
 build and kind of processor.
 """
 
@@ -15,6 +16,7 @@ from models.training.build import build
 from models.training.collect import collect
 from models.training.regimes import CALIBRATION, HELD_OUT, TRAINING, shipped_judgement
 from models.training.rows import Rows
+from models.training.subscriber_simulated import train_simulated
 from simulator.scenario import Scenario
 
 SCENARIOS = {
@@ -24,19 +26,26 @@ SCENARIOS = {
     "judgement": shipped_judgement,
 }
 
+SUBSCRIBER = "subscriber"
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m models.training", description="Train the shipped bundles.")
     parser.add_argument(
         "--out", type=Path, default=SHIPPED, help="folder to write the bundles to (default: %(default)s)"
     )
-    parser.add_argument("--only", choices=sorted(BLUEPRINTS), help="one bundle instead of all")
+    parser.add_argument("--only", choices=[*sorted(BLUEPRINTS), SUBSCRIBER], help="one bundle instead of all")
     parser.add_argument(
         "--rows", type=Path, help="folder to keep the rows in, and to take them from when they are there"
     )
     arguments = parser.parse_args()
-    rows = {name: rows_of(name, draw, arguments.rows) for name, draw in SCENARIOS.items()}
-    for name in [arguments.only] if arguments.only else sorted(BLUEPRINTS):
+    wanted = [arguments.only] if arguments.only else [*sorted(BLUEPRINTS), SUBSCRIBER]
+    if SUBSCRIBER in wanted:
+        print(f"training {SUBSCRIBER}", flush=True)
+        print_metrics(train_simulated(arguments.out / SUBSCRIBER).metrics)
+        wanted.remove(SUBSCRIBER)
+    rows = {name: rows_of(name, draw, arguments.rows) for name, draw in SCENARIOS.items()} if wanted else {}
+    for name in wanted:
         print(f"training {name}", flush=True)
         card = build(BLUEPRINTS[name], {world: kinds[name] for world, kinds in rows.items()}, arguments.out / name)
         print_metrics(card.metrics)

@@ -11,7 +11,7 @@ from models.interpreter import Interpreter
 from models.scorer import Scorer, encoder
 from models.training import network
 from models.training.blueprint import Blueprint
-from models.training.calibration import Honest, platt, thresholds
+from models.training.calibration import Honest, tail_platt, thresholds
 from models.training.card import short, write_bundle
 from models.training.evaluation import evaluate
 from models.training.regimes import CALIBRATION, HELD_OUT, TRAINING
@@ -131,7 +131,7 @@ def calibrated(blueprint: Blueprint, model: bytes, encoded: np.ndarray, rows: Ro
         # neither examples of this one nor of its absence, for many are two at once.
         evident = rows.features[:, names.index(evidence.feature)] >= evidence.minimum
         fitted = honest | (truth & evident)
-        slope, intercept = platt(outputs[fitted, index], truth[fitted], blueprint.prevalence, CALIBRATED_TAIL)
+        slope, intercept = tail_platt(outputs[fitted, index], truth[fitted], blueprint.prevalence, CALIBRATED_TAIL)
         probability = 1 / (1 + np.exp(-(slope * outputs[:, index] + intercept)))
         watch, flag = thresholds(
             Honest(

@@ -22,28 +22,46 @@ TAKEN_OVER = "taken_over"
 NEWTON_STEPS = 200
 
 
-def platt(outputs: np.ndarray, truth: np.ndarray, prevalence: float, tail: float = 0.0) -> tuple[float, float]:
-    """(slope, intercept) of P = 1 / (1 + exp(-(slope * output + intercept))), at the field's prevalence.
+def platt(outputs: np.ndarray, truth: np.ndarray, prevalence: float) -> tuple[float, float]:
+    """(slope, intercept) of P = 1 / (1 + exp(-(slope * output + intercept))), shifted to the field's prevalence.
 
-    float [n], bool [n]. Both kinds are weighted to what they are of the field's cases, so that the sigmoid is right
-    where verdicts change, and only outputs above the quantile `tail` of the honest ones are fitted: what lies below
-    is passed whatever its probability. Targets are drawn in as in Platt (1999), section 2.2, so that separable data
-    does not run off to infinite slopes.
+    float [n], bool [n]. Both classes weigh the same in the fit.
+    """
+    slope, intercept = sigmoid(outputs, truth, weighted(truth, 0.5), (1.0, 0.0))
+    return slope, float(intercept + np.log(prevalence / (1 - prevalence)))
+
+
+def tail_platt(outputs: np.ndarray, truth: np.ndarray, prevalence: float, tail: float) -> tuple[float, float]:
+    """The same where verdicts change: of outputs above the quantile `tail` of the honest ones, weighted to what they
+    are of the field's cases. What lies below is passed whatever its probability, and frauds that nobody could tell
+    do not flatten the sigmoid of the others."""
+    weight = weighted(truth, prevalence)
+    weight[outputs < np.quantile(outputs[~truth], tail)] = 0
+    return sigmoid(outputs, truth, weight, (1.0, float(np.log(prevalence / (1 - prevalence)))))
+
+
+def weighted(truth: np.ndarray, share: float) -> np.ndarray:
+    """float [n]: all frauds weigh `share` together, all others the rest."""
+    if truth.all() or not truth.any():
+        raise ValueError("calibration needs cases of the type and cases without it")
+    return np.where(truth, share / truth.sum(), (1 - share) / (~truth).sum())
+
+
+def sigmoid(
+    outputs: np.ndarray, truth: np.ndarray, weight: np.ndarray, start: tuple[float, float]
+) -> tuple[float, float]:
+    """Weighted logistic regression by Newton's method from the network's own log-odds, `start`.
+
+    Targets are drawn in as in Platt (1999), section 2.2, so that separable data does not run off to infinite slopes.
     """
     positives, negatives = int(truth.sum()), int((~truth).sum())
-    if not positives or not negatives:
-        raise ValueError("calibration needs cases of the type and cases without it")
     target = np.where(truth, (positives + 1) / (positives + 2), 1 / (negatives + 2))
-    weight = np.where(truth, prevalence / positives, (1 - prevalence) / negatives)
-    chosen = outputs >= np.quantile(outputs[~truth], tail)
-    target, weight = target[chosen], weight[chosen]
-    columns = np.stack([outputs[chosen], np.ones(chosen.sum())])
-    # A weak pull towards the network's own log-odds; it keeps Newton's matrix regular.
-    ridge, own = np.array([1e-6, 1e-8]), np.array([1.0, np.log(prevalence / (1 - prevalence))])
-    parameters = own
+    columns = np.stack([outputs, np.ones_like(outputs)])
+    # A weak pull towards the start keeps Newton's matrix regular.
+    ridge, parameters = np.array([1e-6, 1e-8]), np.array(start)
     for _ in range(NEWTON_STEPS):
         fitted = 1 / (1 + np.exp(-(parameters @ columns)))
-        gradient = columns @ (weight * (fitted - target)) + ridge * (parameters - own)
+        gradient = columns @ (weight * (fitted - target)) + ridge * (parameters - start)
         curvature = (columns * (weight * fitted * (1 - fitted))) @ columns.T + np.diag(ridge)
         step = np.linalg.solve(curvature, gradient)
         parameters = parameters - np.clip(step, -1, 1)

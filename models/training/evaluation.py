@@ -3,12 +3,12 @@
 import numpy as np
 
 from models.fraud_types import BIT_OF
+from models.measures import auc, expected_calibration_error
 from models.scorer import Scorer, Scores
 from models.training.rows import Rows, case_maxima
 from models.verdict import FLAG, WATCH
 
 FALSE_POSITIVE_RATE = 0.001  # at which recall is reported
-CALIBRATION_BINS = 10
 
 
 def evaluate(scorer: Scorer, rows: Rows) -> dict:
@@ -91,21 +91,3 @@ def actors_flagged(rows: Rows, verdict: np.ndarray) -> dict[str, float]:
 
 def share(chosen: np.ndarray) -> float:
     return float(np.mean(chosen)) if len(chosen) else float("nan")
-
-
-def auc(score: np.ndarray, truth: np.ndarray) -> float:
-    """Area under the ROC curve: the chance that a fraud ranks above an honest case, ties counted half."""
-    _, ranks, counts = np.unique(score, return_inverse=True, return_counts=True)
-    middle = np.cumsum(counts) - (counts - 1) / 2
-    positives = int(truth.sum())
-    negatives = len(truth) - positives
-    if not positives or not negatives:
-        return float("nan")
-    return float((middle[ranks][truth].sum() - positives * (positives + 1) / 2) / (positives * negatives))
-
-
-def expected_calibration_error(score: np.ndarray, truth: np.ndarray) -> float:
-    """Mean distance of score and frequency over equal-width bins, at the prevalence of these cases."""
-    bins = np.minimum((score * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    gaps = [abs(score[bins == b].mean() - truth[bins == b].mean()) * (bins == b).sum() for b in np.unique(bins)]
-    return float(np.sum(gaps) / len(score))

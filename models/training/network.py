@@ -44,12 +44,7 @@ def train(encoded: np.ndarray, targets: np.ndarray, weights: np.ndarray, seed: i
 
     The same inputs give the same bytes on the same TensorFlow build and kind of processor.
     """
-    tf.keras.backend.clear_session()  # layers are numbered from one again, and their names are in the model
-    tf.keras.utils.set_random_seed(seed)
-    tf.config.experimental.enable_op_determinism()
-    if tf.config.threading.get_intra_op_parallelism_threads() != 1:
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
+    repeatable(seed)
     inputs = encoded.astype(np.float32) / 128
     body = build(encoded.shape[1], targets.shape[1])
     learner = tf.keras.Sequential(
@@ -66,9 +61,19 @@ def train(encoded: np.ndarray, targets: np.ndarray, weights: np.ndarray, seed: i
     return convert(body, inputs, seed)
 
 
-def build(features: int, classes: int) -> "tf.keras.Model":
+def repeatable(seed: int) -> None:
+    """From here on TensorFlow does the same on every run."""
+    tf.keras.backend.clear_session()  # layers are numbered from one again, and their names are in the model
+    tf.keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+    if tf.config.threading.get_intra_op_parallelism_threads() != 1:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def build(features: int, classes: int, hidden: tuple[int, ...] = HIDDEN) -> "tf.keras.Model":
     layers = [tf.keras.layers.Input((features,))]
-    layers += [tf.keras.layers.Dense(width, activation="relu") for width in HIDDEN]
+    layers += [tf.keras.layers.Dense(width, activation="relu") for width in hidden]
     return tf.keras.Sequential([*layers, tf.keras.layers.Dense(classes)])
 
 

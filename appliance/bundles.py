@@ -1,0 +1,183 @@
+"""`sipwarden model ...`: what each of its commands does, on stdout, with its exit status."""
+
+import importlib.util
+import json
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from appliance import subscriber_table
+from appliance.screen import Exit, complain
+from models.bundle import CARD_FILE, SHIPPED, Bundle
+from models.errors import ModelError, TableError
+from models.scorer import Scorer
+from models.subscriber import Table, evaluate
+from models.verdict import VERDICTS
+
+KIND = "subscriber"
+
+
+def guarded(command: Callable[[], Exit | None]) -> Exit:
+    """Runs a command; what it cannot use is one line on stderr and a status."""
+    try:
+        status = command() or Exit.DONE
+        sys.stdout.flush()
+    except subscriber_table.UnreadableError as error:
+        complain(error)
+        return Exit.UNREADABLE
+    except ModelError as error:
+        complain(error)
+        return Exit.UNUSABLE
+    except BrokenPipeError:
+        sys.stdout = None  # nobody reads: the interpreter must not try again as it exits
+        return Exit.NOBODY_READS
+    return status
+
+
+def subscriber_scorer(path: Path | None) -> Scorer:
+    bundle = Bundle.load(path) if path else Bundle.shipped(KIND)
+    if bundle.card.rows != KIND:
+        raise ModelError(f"{bundle.path}: scores {bundle.card.rows} rows, not subscribers")
+    return Scorer(bundle)
+
+
+def run_evaluate(file: Path, bundle: Path | None, as_json: bool) -> None:
+    """Figures of a labelled table, or else a score for each of its rows."""
+    scorer = subscriber_scorer(bundle)
+    table = subscriber_table.load(file)
+    if table.fraud is None:
+        return show_scores(scorer, table, as_json)
+    if not len(table.fraud):
+        raise TableError(f"{file}: there are no rows")
+    return show(evaluate(scorer, table), as_json)
+
+
+def show_scores(scorer: Scorer, table: Table, as_json: bool) -> None:
+    scored = scorer.score(table.rows)
+    for row, (score, verdict) in enumerate(zip(scored.score.tolist(), scored.verdict.tolist(), strict=True)):
+        if as_json:
+            line = {"row": row, "score": round(score, 6), "verdict": VERDICTS[verdict], "bundle": scorer.bundle.label}
+            print(json.dumps(line))
+        else:
+            print(f"{row:>8} {score:.4f} {VERDICTS[verdict]}")
+
+
+def show(figures: dict, as_json: bool) -> None:
+    """One object as one line of JSON, or as a table."""
+    if as_json:
+        print(json.dumps(figures))
+        return
+    width = max(map(len, figures))
+    for key, value in figures.items():
+        print(f"{key:<{width}}  {'-' if value is None else f'{value:.4f}' if isinstance(value, float) else value}")
+
+
+def run_train(file: Path, out: Path, as_json: bool) -> None:
+    """Teaches a subscriber bundle from a labelled table. Needs the extra `train`."""
+    for needed in ("tensorflow", "sklearn", "tomli_w"):
+        if importlib.util.find_spec(needed) is None:
+            raise ModelError(
+                f"training needs {needed}: run `make train-env`, then `.venv-train/bin/sipwarden model train ...`"
+            )
+    table = subscriber_table.load(file)
+    if table.fraud is None:
+        raise TableError(f"{file}: column 'label' is missing: training needs to know which rows are fraud")
+    from models.training.subscriber import train_labelled  # noqa: PLC0415
+
+    try:
+        card = train_labelled(table, out, f"sipwarden model train subscriber {file.name} --out {out.name}")
+    except ValueError as error:
+        raise TableError(f"{file}: {error}") from error
+    except OSError as error:
+        raise ModelError(f"{out}: {error.strerror}") from error
+    figures = {"bundle": f"{card.name}@{card.version}", "path": str(out), **card.metrics["cross-validation"]}
+    show(figures, as_json)
+
+
+def folders(roots: list[Path]) -> list[Path]:
+    """The bundles named: each root is one, or holds some. Without any, the shipped ones."""
+    found = []
+    for root in roots or [SHIPPED]:
+        held = sorted(path.parent for path in root.glob(f"*/{CARD_FILE}"))
+        found += [root] if (root / CARD_FILE).is_file() or not held else held
+    return found
+
+
+def run_list(roots: list[Path], as_json: bool) -> None:
+    for path in folders(roots):
+        card = Bundle.load(path).card
+        types = [one.fraud_type for one in card.classes]
+        line = {
+            "name": card.name,
+            "version": card.version,
+            "rows": card.rows,
+            "fraud_types": types,
+            "model_bytes": card.model_bytes,
+            "data": card.training.data,
+            "path": str(path),
+        }
+        if as_json:
+            print(json.dumps(line))
+        else:
+            label = f"{card.name}@{card.version}"
+            print(f"{label:<20} {card.rows:<11} {card.model_bytes:>6} B  {', '.join(types)}  ({path})")
+
+
+def run_show(name: str, as_json: bool) -> None:
+    """The card of a bundle: a folder, or the name of a shipped one."""
+    path = Path(name)
+    bundle = Bundle.load(SHIPPED / name if not path.exists() and (SHIPPED / name).is_dir() else path)
+    card = without_nan(msgspec.to_builtins(bundle.card))
+    if as_json:
+        print(json.dumps(card))
+        return
+    for key in ("typical", "knots"):  # a page of numbers each
+        card.pop(key)
+    for key, value in card.items():
+        show_entry(key, value, "")
+
+
+def show_entry(key: str, value, indent: str) -> None:
+    if isinstance(value, dict):
+        print(f"{indent}{key}:")
+        for inner, one in value.items():
+            show_entry(inner, one, indent + "  ")
+    elif isinstance(value, list):
+        print(f"{indent}{key}:")
+        for one in value:
+            text = ", ".join(f"{k} {v}" for k, v in one.items()) if isinstance(one, dict) else one
+            print(f"{indent}  - {text}")
+    else:
+        print(f"{indent}{key}: {value}")
+
+
+def without_nan(value):
+    """JSON has no NaN."""
+    if isinstance(value, dict):
+        return {key: without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def run_verify(roots: list[Path], as_json: bool) -> Exit:
+    """Reads each bundle as scoring would, and loads its model. UNUSABLE when one is damaged."""
+    status = Exit.DONE
+    for path in folders(roots):
+        problem, label = None, None
+        try:
+            bundle = Bundle.load(path)
+            label = bundle.label
+            Scorer(bundle)
+        except ModelError as error:
+            problem, status = str(error), Exit.UNUSABLE
+        if as_json:
+            print(json.dumps({"path": str(path), "bundle": label, "valid": problem is None, "problem": problem}))
+        elif problem is None:
+            print(f"{label}: valid  ({path})")
+        else:
+            complain(problem)
+    return status
