@@ -13,7 +13,7 @@ import mmap
 import os
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Self
 
 from appliance.sources.errors import InterfaceError
@@ -38,7 +38,6 @@ SO_LOCK_FILTER = 44
 SIOCGIFFLAGS = 0x8913
 SIOCGIFHWADDR = 0x8927
 IFF_UP = 0x1
-IFF_RUNNING = 0x40
 ARPHRD_ETHER = 1
 ARPHRD_LOOPBACK = 772
 
@@ -101,17 +100,16 @@ class PacketSocket:
     def fileno(self) -> int:
         return self._socket.fileno()
 
+    def failed(self) -> bool:
+        """Whether the kernel has something to say since it was last asked; reading it makes the socket wait again."""
+        return self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+
     def trouble(self) -> str | None:
-        """Why nothing comes any more, or None: the interface went down, away, or has another name now."""
-        failed = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if failed and failed != errno.ENETDOWN:
-            return _reason(failed)
-        try:
+        """Why nothing comes any more, or None: the interface went down or away, or has another name now."""
+        with contextlib.suppress(OSError):
             if socket.if_nametoindex(self.interface) != self.index:
                 return "was replaced by another of that name"
-        except OSError:
-            return "is not there"
-        return None if is_up(self.interface) else "is down"
+        return condition(self.interface)
 
     def statistics(self) -> tuple[int, int]:
         """(packets that passed the filter, those of them that the ring had no room for), since it was opened."""
@@ -150,12 +148,13 @@ class PacketSocket:
         return ring
 
 
-def is_up(interface: str) -> bool:
-    """Whether the interface is there, administratively up, and has a link."""
-    with contextlib.suppress(OSError):
+def condition(interface: str) -> str | None:
+    """None while the interface is there and up, else the end of a sentence about it."""
+    try:
         flags = struct.unpack_from("=H", _ask(interface, SIOCGIFFLAGS), 16)[0]
-        return flags & IFF_UP != 0
-    return False
+    except OSError as error:
+        return _reason(error.errno)
+    return None if flags & IFF_UP else "is down"
 
 
 def _hardware_type(interface: str) -> int:
@@ -170,7 +169,7 @@ def _ask(interface: str, question: int) -> bytes:
 
 
 @contextlib.contextmanager
-def _refusals():  # type: ignore[no-untyped-def]
+def _refusals() -> Iterator[None]:
     """Turns the operating system's refusal into the end of a sentence about the interface."""
     try:
         yield
@@ -179,7 +178,7 @@ def _refusals():  # type: ignore[no-untyped-def]
 
 
 def _reason(number: int | None) -> str:
-    if number in (errno.ENODEV, errno.ENXIO):
+    if number is None or number in (errno.ENODEV, errno.ENXIO):  # if_nametoindex gives no number
         return "is not there"
     if number == errno.ENETDOWN:
         return "is down"
@@ -187,4 +186,5 @@ def _reason(number: int | None) -> str:
         return "may not be listened on: the capability CAP_NET_RAW is missing"
     if number == errno.ENOMEM:
         return "cannot be given a ring of that size: not enough memory"
-    return os.strerror(number or 0)[:1].lower() + os.strerror(number or 0)[1:]
+    text = os.strerror(number)
+    return text[:1].lower() + text[1:]
