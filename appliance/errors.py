@@ -21,3 +21,10 @@ class ConfigError(ApplianceError):
         self.reason = reason
         self.key = key
         self.line = line
+
+
+class InstallError(ApplianceError):
+    """A bundle cannot be installed or taken back: the fault of the state directory, which is named."""
+
+    def __init__(self, folder: Path, reason: OSError | str) -> None:
+        super().__init__(f"{folder}: {reason.strerror if isinstance(reason, OSError) else reason}")
