@@ -28,3 +28,11 @@ class InstallError(ApplianceError):
 
     def __init__(self, folder: Path, reason: OSError | str) -> None:
         super().__init__(f"{folder}: {reason.strerror if isinstance(reason, OSError) else reason}")
+
+
+class StoreError(ApplianceError):
+    """What an administrator asked to be kept could not be: `str()` names the file and why."""
+
+
+class SnapshotError(ApplianceError):
+    """A snapshot of the state cannot be used, or not be written: `str()` names the file and why."""
