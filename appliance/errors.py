@@ -21,3 +21,11 @@ class ConfigError(ApplianceError):
         self.reason = reason
         self.key = key
         self.line = line
+
+
+class StoreError(ApplianceError):
+    """What an administrator asked to be kept could not be: `str()` names the file and why."""
+
+
+class SnapshotError(ApplianceError):
+    """A snapshot of the state cannot be used, or not be written: `str()` names the file and why."""
