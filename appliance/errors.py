@@ -21,3 +21,7 @@ class ConfigError(ApplianceError):
         self.reason = reason
         self.key = key
         self.line = line
+
+
+class MetricsError(ApplianceError):
+    """Metrics cannot be served where the configuration says."""
