@@ -209,9 +209,9 @@ def test_a_quantile_is_the_bound_that_so_many_are_not_above() -> None:
 # --- over HTTP
 
 
-@pytest.fixture
-def server(metrics: Metrics) -> Iterator[Server]:
-    server = Server(metrics, "127.0.0.1:0")
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    server = Server(Metrics(Box()), "127.0.0.1:0")
     yield server
     server.close()
 
@@ -277,12 +277,12 @@ def test_garbage_does_no_harm(server: Server, garbage: bytes) -> None:
 
 
 def test_a_scrape_that_fails_is_no_answer_rather_than_half_of_one(
-    server: Server, box: Box, monkeypatch: pytest.MonkeyPatch
+    server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails() -> Status:
+    def fails(_: Box) -> Status:
         raise RuntimeError("no status")
 
-    monkeypatch.setattr(box, "status", fails)
+    monkeypatch.setattr(Box, "status", fails)
     with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
         get(server)
     monkeypatch.undo()
