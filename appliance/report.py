@@ -125,6 +125,23 @@ class SummaryLine(Record, frozen=True, tag_field="type", tag="summary"):
 
 Line = CallLine | SourceLine | SummaryLine
 
+
+class StoredFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """A watched or flagged call or party as the box keeps it, with its line of the report as it was sent."""
+
+    id: int = 0  # given by the store; 0 before
+    time_ns: int  # at which the verdict was reached, capture time
+    kind: Literal["call", "source"]
+    verdict: Verdict
+    score: Ratio
+    fraud_types: list[FraudType]
+    source: str | None = None  # an IP address, or ip:port of a call
+    caller: str | None = None
+    callee: str | None = None
+    call_id: str | None = None
+    line: bytes  # CallLine or SourceLine as JSON
+
+
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Line)
 
