@@ -43,5 +43,11 @@ class InstallError(ApplianceError):
 
     def __init__(self, folder: Path, reason: OSError | str) -> None:
         super().__init__(f"{folder}: {reason.strerror if isinstance(reason, OSError) else reason}")
+
+
 class MetricsError(ApplianceError):
     """Metrics cannot be served where the configuration says."""
+
+
+class IdentityError(ApplianceError):
+    """The box has no identity for its collector, or cannot get one: `str()` says why, and whose turn it is."""
