@@ -21,10 +21,10 @@ from models.fraud_types import FraudType
 from models.reason import Reason
 from models.verdict import Verdict
 
-Moment = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")]
-Socket = Annotated[str, Meta(pattern=r"^(\d+\.\d+\.\d+\.\d+|\[[0-9a-f:.]+\]):\d{1,5}$")]  # ip:port, [ip]:port
-E164 = Annotated[str, Meta(pattern=r"^\+[1-9]\d{1,14}$")]
-Label = Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$")]  # name@version
+Moment = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\Z")]
+Socket = Annotated[str, Meta(pattern=r"^(\d+\.\d+\.\d+\.\d+|\[[0-9a-f:.]+\]):\d{1,5}\Z")]  # ip:port, [ip]:port
+E164 = Annotated[str, Meta(pattern=r"^\+[1-9]\d{1,14}\Z")]
+Label = Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+\Z")]  # name@version
 Ratio = Annotated[float, Meta(ge=0, le=1)]
 Seconds = Annotated[float, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=0)]
@@ -162,8 +162,8 @@ def decode(line: bytes) -> Line:
 SCHEMA = 1  # of the batches that this version writes
 SCHEMAS = (1,)  # that it reads
 
-BoxName = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]  # a DNS label (RFC 1123)
-Incarnation = Annotated[str, Meta(pattern=r"^[0-9a-f]{8,32}$")]
+BoxName = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")]  # a DNS label (RFC 1123)
+Incarnation = Annotated[str, Meta(pattern=r"^[0-9a-f]{8,32}\Z")]
 Sequence = Annotated[int, Meta(ge=1, le=(1 << 62))]
 
 MAX_ITEMS = 5000  # of one batch
