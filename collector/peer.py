@@ -27,7 +27,7 @@ class PeerProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         self.timeout_keep_alive_task = self.loop.call_later(FIRST_BYTE_S, self.timeout_keep_alive_handler)
 
     def shutdown(self) -> None:
-        """Closes when idle. TLS waits for the client to say that it saw it, which one that is not reading never does."""
+        """Closes when idle. TLS would wait for the client's answer, which one that is not reading never gives."""
         super().shutdown()
         if self.transport.is_closing():
             self.loop.call_later(CLOSE_S, self.transport.abort)

@@ -1,13 +1,31 @@
 """A PostgreSQL server of the tests' own: a cluster in a temporary folder, on a socket in it, gone afterwards."""
 
+import contextlib
 import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 START_S = 30
+
+
+@contextlib.contextmanager
+def cluster(*, safe: bool = False) -> Iterator["Cluster"]:
+    """A running server. Not below pytest's folders: the server's account may not enter them, and the path of a socket
+    has 107 bytes at most."""
+    memory = Path("/dev/shm")
+    where = memory if memory.is_dir() and not safe else None
+    with tempfile.TemporaryDirectory(prefix="sipwarden-pg-", dir=where) as folder:
+        Path(folder).chmod(0o755)
+        running = Cluster(Path(folder) / "cluster", safe=safe)
+        try:
+            yield running
+        finally:
+            running.stop("immediate")
 
 
 def programs() -> Path | None:
@@ -20,7 +38,7 @@ def programs() -> Path | None:
 
 
 class Cluster:
-    """One server; `url()` makes a new empty database on it. The server refuses to run as root: then `postgres` runs it."""
+    """One server; `url()` makes a new empty database on it. It refuses to run as root: then `postgres` runs it."""
 
     def __init__(self, folder: Path, *, safe: bool = False) -> None:
         """`safe`: commits are flushed to the disk, as in production; else they are not, for speed."""
