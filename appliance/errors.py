@@ -43,5 +43,7 @@ class InstallError(ApplianceError):
 
     def __init__(self, folder: Path, reason: OSError | str) -> None:
         super().__init__(f"{folder}: {reason.strerror if isinstance(reason, OSError) else reason}")
+
+
 class MetricsError(ApplianceError):
     """Metrics cannot be served where the configuration says."""
