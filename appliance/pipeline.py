@@ -115,7 +115,8 @@ class Pipeline:
         outlet = Outlet(write, write)
         with CaptureFile(path) as capture:
             while True:
-                if self.run(capture.reader, outlet):
+                if self.run(capture.reader):
+                    self.end_block(outlet)
                     continue
                 position = capture.position
                 if not capture.fill():
@@ -133,23 +134,23 @@ class Pipeline:
         for finding in self.findings:
             write(encode(finding.line()))
 
-    def run(self, source: RecordSource, outlet: Outlet, *, live: bool = False) -> bool:
-        """Takes packets until none is within reach, at most until a block is full: that one is ended, and True."""
-        if self.engine.run(source, live) != BLOCK:
-            return False
-        self.end_block(outlet)
-        return True
+    def run(self, source: RecordSource, *, live: bool = False) -> bool:
+        """Takes packets until none is within reach. True when the block is full first: it has to be ended."""
+        return self.engine.run(source, live) == BLOCK
 
-    def advance(self, now_ns: int, offset_ns: int, outlet: Outlet) -> None:
-        """Takes what time alone brings about: see Engine."""
-        while self.engine.advance(now_ns, offset_ns) == BLOCK:
-            self.end_block(outlet)
+    def advance(self, now_ns: int, offset_ns: int) -> bool:
+        """Takes what time alone brings about (see Engine). True when the block is full first."""
+        return self.engine.advance(now_ns, offset_ns) == BLOCK
 
     def refresh(self, outlet: Outlet) -> None:
         """Reports the findings about which there is news since they were last reported."""
         for finding in self.findings:
             if finding.has_news:
                 outlet.findings(encode(finding.line()))
+
+    def open_lines(self, serials: np.ndarray, slots: np.ndarray) -> bytes:
+        """The JSON lines, as they would be now, of calls that kernels/open_calls.pyx found in the table."""
+        return self._lines.write_open(self.engine, serials, slots, self._reasons)
 
     def summary(self) -> dict[str, int | float]:
         """The totals so far, by the names of the summary line."""
