@@ -2,7 +2,8 @@
 
 What is found is put into a queue of bounded size, and never waited for: when the disk is too slow, the newest is
 dropped and counted. The recorder takes all that waits at once, so that a burst is a few large transactions. Calls that
-passed are not kept: they are in the counters.
+passed are not kept: they are in the counters. The spool gets a call or party when its verdict rises and a call when it
+is over; what else becomes known of a party meanwhile goes to the store alone.
 """
 
 import threading
@@ -60,8 +61,8 @@ class Recorder(threading.Thread):
         self.spool = spool
         self.queue_bytes = queue_bytes
         self.dropped = 0
-        self.outlet = Outlet(self._put, self._put, self._put)
-        self._queue: deque[bytes] = deque()
+        self.outlet = Outlet(calls=self._report, findings=self._update, alert=self._report)
+        self._queue: deque[tuple[bytes, bool]] = deque()  # lines, and whether they are for the spool too
         self._waiting_bytes = 0
         self._news = threading.Condition()
         self._stopping = False
@@ -90,22 +91,33 @@ class Recorder(threading.Thread):
             if last:
                 return
 
-    def _put(self, block: bytes) -> None:
+    def _report(self, block: bytes) -> None:
+        self._put(block, spooled=True)
+
+    def _update(self, block: bytes) -> None:
+        self._put(block, spooled=False)
+
+    def _put(self, block: bytes, *, spooled: bool) -> None:
         with self._news:
             if self._waiting_bytes + len(block) > self.queue_bytes:
                 self.dropped += 1
                 return
-            self._queue.append(block)
+            self._queue.append((block, spooled))
             self._waiting_bytes += len(block)
             self._news.notify()
 
-    def _record(self, blocks: list[bytes]) -> None:
+    def _record(self, blocks: list[tuple[bytes, bool]]) -> None:
         try:
-            lines = (line for block in blocks for line in block.splitlines() if PASSED not in line)
-            findings = [stored(line) for line in lines]
-            self.store.put(findings)
-            for finding in findings:
-                self.spool.put(GRADES[finding.verdict], finding.line)
+            findings = [
+                (stored(line), spooled)
+                for block, spooled in blocks
+                for line in block.splitlines()
+                if PASSED not in line
+            ]
+            self.store.put([finding for finding, _ in findings])
+            for finding, spooled in findings:
+                if spooled:
+                    self.spool.put(GRADES[finding.verdict], finding.line)
         except Exception:
             # a fault in here must not keep the findings after these from being stored
             log.exception("findings could not be recorded", blocks=len(blocks))

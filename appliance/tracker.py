@@ -38,7 +38,7 @@ VISIT_S = 0.1
 TOTALS_S = 0.5
 REFRESH_S = 5.0
 # What a source still holds at the end is taken for at most so long: one that is flooded never comes to an end.
-DRAIN_S = 2.0
+DRAIN_S = 10.0
 # Questions that wait: each client asks one at a time.
 MAX_QUESTIONS = 64
 # A row of a recording beside live sources says nothing of the box's speed. See LATE_NS in kernels/engine.pyx.
