@@ -44,3 +44,10 @@ class MetricsError(ApplianceError):
 
 class BusyError(ApplianceError):
     """The tracker cannot be asked: too many have asked already, or it has ended."""
+
+
+class StateError(ApplianceError):
+    """The state directory cannot be used: `str()` names it and says why."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")

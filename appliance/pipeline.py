@@ -4,7 +4,7 @@ A block is what one pass of the engine left behind: feature rows, and calls that
 in one batch, the verdicts go back to their calls, and then the finished calls are reported.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,10 +76,13 @@ def load_scorers(folder: str | None) -> dict[str, Scorer]:
 class Pipeline:
     """One engine over any number of sources, in the order in which they are run.
 
-    Raises BundleError when the bundles cannot be used. `secret` keys the hashes.
+    Raises BundleError when the bundles cannot be used. `secret` keys the hashes; `scorers` are those of the
+    configuration when None.
     """
 
-    def __init__(self, config: Config, secret: int = REPLAY_SECRET) -> None:
+    def __init__(
+        self, config: Config, secret: int = REPLAY_SECRET, scorers: Mapping[str, Scorer] | None = None
+    ) -> None:
         limits = config.limits
         self.engine = Engine(
             calls=limits.calls,
@@ -99,9 +102,9 @@ class Pipeline:
         self._watched_sources = 0
         self._reasons: dict[int, bytes] = {}  # serial of a live call -> its reasons as JSON
         self._given_up: list[bytes] = []  # lines of findings that made room for others in this block
-        self.use(load_scorers(config.screen.bundles))
+        self.use(load_scorers(config.screen.bundles) if scorers is None else scorers)
 
-    def use(self, scorers: dict[str, Scorer]) -> None:
+    def use(self, scorers: Mapping[str, Scorer]) -> None:
         """Scores by these from the next block on."""
         self.calls = scorers["call"]
         self.sources = scorers["source"]

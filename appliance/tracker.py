@@ -28,7 +28,8 @@ from appliance.clock import Clock
 from appliance.errors import BusyError
 from appliance.outlet import Outlet
 from appliance.pipeline import Pipeline
-from appliance.sources.source import Source
+from appliance.sources.source import Source, SourceCounters
+from appliance.totals import Totals
 
 T = TypeVar("T")
 
@@ -63,8 +64,9 @@ class Tracker(threading.Thread):
         self.turns = 0  # how often the loop went round: what the watchdog looks at
         self.blocks = 0
         self.failure: BaseException | None = None
-        self.totals = pipeline.summary()
         self._pipeline = pipeline
+        self._closed_counters = SourceCounters()
+        self.totals = self._totals()
         self._questions: deque[tuple[Callable[[Pipeline], object], Future]] = deque()
         self._last: tuple[Callable[[Pipeline], object], Future] | None = None
         self._asking = threading.Lock()
@@ -107,6 +109,10 @@ class Tracker(threading.Thread):
                 self._stopping = True
                 os.eventfd_write(self._wake, 1)
         return future
+
+    def watch(self, sources: Sequence[Source]) -> "Future[None]":
+        """Takes these sources instead of those it has, which are closed; one that is in both goes on."""
+        return self.ask(lambda _: self._replace(list(sources)))
 
     # -- the thread -----------------------------------------------------------------------------------------
 
@@ -215,10 +221,20 @@ class Tracker(threading.Thread):
     def _look_after(self, now_s: float) -> None:
         if now_s >= self._totals_s:
             self._totals_s = now_s + TOTALS_S
-            self.totals = self._pipeline.summary()
+            self.totals = self._totals()
         if now_s >= self._refresh_s:
             self._refresh_s = now_s + REFRESH_S
             self._pipeline.refresh(self.outlet)
+
+    def _totals(self) -> Totals:
+        return Totals.of(self._pipeline, self.sources, self._closed_counters)
+
+    def _replace(self, sources: list[Source]) -> None:
+        for source in self.sources:
+            if source not in sources:
+                source.close()
+                self._closed_counters += source.counters()
+        self.sources = sources
 
     # -- the end --------------------------------------------------------------------------------------------
 
@@ -228,7 +244,7 @@ class Tracker(threading.Thread):
             self._empty(source)
         self._end_block()
         self._pipeline.refresh(self.outlet)
-        self.totals = self._pipeline.summary()
+        self.totals = self._totals()
         with self._asking:
             self._questions.extend([self._last] if self._last else [])
             self._closed = True
