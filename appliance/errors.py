@@ -36,3 +36,7 @@ class InstallError(ApplianceError):
 
     def __init__(self, folder: Path, reason: OSError | str) -> None:
         super().__init__(f"{folder}: {reason.strerror if isinstance(reason, OSError) else reason}")
+
+
+class PartyError(ApplianceError):
+    """A text names no number, range, address or network that a list can hold: the fault of who wrote it."""

@@ -1,20 +1,17 @@
 """The calls that are going on: read from the engine's table in short looks, so that packets never wait for long."""
 
 import ipaddress
-import re
 from collections.abc import Awaitable, Callable
 
 import numpy as np
 
+from appliance.party import SEPARATORS
 from appliance.pipeline import Pipeline
 from kernels import open_calls
 
 # A look at so many slots takes well under a millisecond of the tracker's time; writing a line some microseconds.
 SLOTS_PER_LOOK = 4096
 LINES_PER_LOOK = 64
-
-# What people put between the digits of a number.
-SEPARATORS = re.compile(r"[\s()./-]")
 
 Look = Callable[[Pipeline], object]
 

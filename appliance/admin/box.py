@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import msgspec
 
 from appliance.config import Config
+from appliance.store import Store
 
 if TYPE_CHECKING:
     from appliance.pipeline import Pipeline
@@ -29,6 +30,13 @@ class Box(Protocol):
 
     async def ask(self, question: "Callable[[Pipeline], T]") -> T:
         """Runs `question` on the tracker's thread between two blocks. It must be short: packets wait meanwhile."""
+
+    @property
+    def store(self) -> Store:
+        """The findings store. Its calls read the disk: they belong on another thread."""
+
+    async def lists_changed(self) -> None:
+        """The lists of the store are different now: what is held against them is to be made anew."""
 
     def metrics_text(self) -> str:
         """In Prometheus' text format."""
