@@ -23,6 +23,13 @@ class ConfigError(ApplianceError):
         self.line = line
 
 
+class InstallError(ApplianceError):
+    """A bundle cannot be installed or taken back: the fault of the state directory, which is named."""
+
+    def __init__(self, folder: Path, reason: OSError | str) -> None:
+        super().__init__(f"{folder}: {reason.strerror if isinstance(reason, OSError) else reason}")
+
+
 class StoreError(ApplianceError):
     """What an administrator asked to be kept could not be: `str()` names the file and why."""
 
@@ -40,3 +47,5 @@ class InstallError(ApplianceError):
 
 class PartyError(ApplianceError):
     """A text names no number, range, address or network that a list can hold: the fault of who wrote it."""
+class MetricsError(ApplianceError):
+    """Metrics cannot be served where the configuration says."""

@@ -1,6 +1,6 @@
 # cython: language_level=3
 """Where records come from: a capture file, a live ring, a HEP feed. The engine takes any of them."""
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 cdef enum RecordStatus:
     RECORD_FOUND = 1
@@ -20,6 +20,8 @@ cdef struct Record:
 
 
 cdef class RecordSource:
+    cdef readonly uint64_t duplicates       # of its packets, those that the engine had seen already
+
     # Fills `record` when RECORD_FOUND. Waits for nothing and makes no system call: what brings bytes within reach is
     # the source's own affair. A RecordStatus.
     cdef int next(self, Record* record) noexcept nogil
