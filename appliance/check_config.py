@@ -5,8 +5,8 @@ from pathlib import Path
 from appliance import config as configuration
 from appliance.config import Config
 from appliance.errors import ConfigError
+from appliance.exit import Exit, complain
 from appliance.pipeline import load_bundles
-from appliance.screen import Exit, complain
 from models.errors import ModelError
 from models.scorer import Scorer
 

@@ -71,9 +71,9 @@ def is_emergency(number: str, region: str | None) -> bool:
         except phonenumbers.NumberParseException:
             return False
         number = phonenumbers.national_significant_number(parsed)
-        regions = phonenumbers.region_codes_for_country_code(parsed.country_code)
+        regions = phonenumbers.region_codes_for_country_code(parsed.country_code or 0)
     else:
-        regions = (region.upper(),) if region else sorted(phonenumbers.SUPPORTED_SHORT_REGIONS)
+        regions = (region.upper(),) if region else tuple(phonenumbers.SUPPORTED_SHORT_REGIONS)
     if len(number) > LONGEST_EMERGENCY:
         return False
     return number in EMERGENCY_EVERYWHERE or any(phonenumbers.is_emergency_number(number, one) for one in regions)

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-import msgspec
-
 from appliance.config import Config
+from appliance.status import Status
 from appliance.store import Store
 
 if TYPE_CHECKING:
@@ -25,8 +24,8 @@ class Box(Protocol):
     def version(self) -> str:
         """Of the distribution."""
 
-    def status(self) -> msgspec.Struct:
-        """The Status of appliance/status.py. Never waits."""
+    def status(self) -> Status:
+        """How the service is. Never waits."""
 
     async def ask(self, question: "Callable[[Pipeline], T]") -> T:
         """Runs `question` on the tracker's thread between two blocks. It must be short: packets wait meanwhile."""

@@ -12,7 +12,7 @@ from appliance.doctor.check import Check
 from appliance.doctor.examination import from_inside
 from appliance.errors import ConfigError
 from appliance.live_calls import live_calls
-from appliance.report import decode
+from appliance.report import CallLine, decode
 from appliance.support import Support, process_facts, without_secrets
 from models.errors import ModelError
 
@@ -56,7 +56,8 @@ async def reload(context: Context, _: NoArguments) -> list[str]:
 async def doctor(context: Context, _: NoArguments) -> list[Check]:
     """What keeps the service from seeing and judging calls, and the cure."""
     box = context.box
-    calls = [decode(line) for line in await live_calls(box.ask, limit=EXAMINED_CALLS)]
+    lines = await live_calls(box.ask, limit=EXAMINED_CALLS)
+    calls = [call for call in map(decode, lines) if isinstance(call, CallLine)]
     return await asyncio.to_thread(from_inside, box.config, box.status(), calls)
 
 

@@ -26,12 +26,13 @@ NEAR_FINDINGS = 500  # among so many of the latest an unknown id is looked for
 
 
 class FindingsArguments(Unmaskable, frozen=True, kw_only=True):
-    """`number`: of the caller or callee; `since_ns`: capture time; `before_id`: for the next page."""
+    """`number`: of caller or callee; `source`: an address; `since_ns`: capture time; `before_id`: for the next page."""
 
     kind: Literal["call", "source"] | None = None
     verdict: StoredVerdict | None = None
     fraud_type: FraudType | None = None
     number: str | None = None
+    source: str | None = None
     since_ns: int | None = None
     before_id: int | None = None
     limit: Limit = 50
@@ -96,7 +97,7 @@ async def explain(context: Context, arguments: ExplainArguments) -> Explanation:
     live = await live_calls(context.box.ask, limit=1, call_id=arguments.id)
     finding = await asyncio.to_thread(context.box.store.get, arguments.id)
     if not live and finding is None:
-        raise await _unknown(context, arguments.id)
+        raise await unknown_id(context, arguments.id)
     line = live[0] if live else finding.line  # type: ignore[union-attr]
     return Explanation(
         id=finding.id if finding else None,
@@ -111,7 +112,7 @@ async def label(context: Context, arguments: LabelArguments) -> Labelled:
     """Say what a finding turned out to be: fraud or honest."""
     finding = await asyncio.to_thread(context.box.store.get, arguments.id)
     if finding is None:
-        raise await _unknown(context, arguments.id)
+        raise await unknown_id(context, arguments.id)
     try:
         kept = await asyncio.to_thread(
             context.box.store.label, finding.id, arguments.label, context.peer.user, time.time_ns()
@@ -138,13 +139,14 @@ def _find(context: Context, arguments: FindingsArguments) -> list[StoredFinding]
         verdict=arguments.verdict,
         fraud_type=arguments.fraud_type,
         number=arguments.number,
+        source=arguments.source,
         since_ns=arguments.since_ns,
         before_id=arguments.before_id,
         limit=min(arguments.limit, MAX_ROWS),
     )
 
 
-async def _unknown(context: Context, wanted: str) -> AdminError:
+async def unknown_id(context: Context, wanted: str) -> AdminError:
     """With the ids that are near: of the latest findings, and of calls that are going on."""
     latest = await asyncio.to_thread(context.box.store.find, limit=NEAR_FINDINGS)
     if wanted.isdecimal():
