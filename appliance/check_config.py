@@ -4,8 +4,8 @@ from pathlib import Path
 
 from appliance import config as configuration
 from appliance.errors import ConfigError
+from appliance.exit import Exit, complain
 from appliance.pipeline import load_scorers
-from appliance.screen import Exit, complain
 from models.errors import ModelError
 
 

@@ -38,6 +38,10 @@ class SnapshotError(ApplianceError):
     """A snapshot of the state cannot be used, or not be written: `str()` names the file and why."""
 
 
+class PartyError(ApplianceError):
+    """A text names no number, range, address or network that a list can hold: the fault of who wrote it."""
+
+
 class MetricsError(ApplianceError):
     """Metrics cannot be served where the configuration says."""
 

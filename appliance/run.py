@@ -9,7 +9,7 @@ from appliance import log
 from appliance.admin.errors import AdminError
 from appliance.config import Flags
 from appliance.errors import ApplianceError
-from appliance.screen import Exit, complain
+from appliance.exit import Exit, complain
 from appliance.service import Service
 from appliance.sources.errors import SourceError
 from models.errors import ModelError
