@@ -3,6 +3,7 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from capture.decode cimport Decoder
+from capture.duplicates cimport Duplicates
 from capture.packet cimport Address, Packet
 from capture.sip cimport SipMessage
 from capture.source cimport RecordSource
@@ -27,6 +28,7 @@ cdef struct RowNote:        # what a row is about, as of the row: its profile ma
 
 cdef class Engine:
     cdef Decoder decoder
+    cdef Duplicates duplicates      # None: packets that come twice are taken twice
     cdef StreamTable streams
     cdef readonly CallTable calls
     cdef readonly MediaTable media
@@ -63,7 +65,7 @@ cdef class Engine:
     cdef uint64_t flagged
     cdef uint64_t watched
 
-    cdef int _run(self, RecordSource reader) noexcept nogil
+    cdef int _run(self, RecordSource source) noexcept nogil
     cdef bint _full(self) noexcept nogil
     cdef bint _expire(self) noexcept nogil
     cdef void _packet(self) noexcept nogil
