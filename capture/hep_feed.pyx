@@ -181,6 +181,11 @@ cdef class HepFeed(RecordSource):
         return self.arrival_ns
 
     @property
+    def unread(self) -> int:
+        """Messages that were not given out yet: `begin` would lose them."""
+        return self.count - self.first
+
+    @property
     def full(self) -> bool:
         """Nothing more is taken in before the next `begin`."""
         return self.count == MESSAGES or self.stream_used > STREAM_BYTES - HEP_MAXIMUM_BYTES
