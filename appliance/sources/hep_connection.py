@@ -34,7 +34,10 @@ class Connection:
         return self._socket.fileno()
 
     def receive(self, feed: HepFeed) -> str | None:
-        """Reads what is there and hands it on. Why the connection has to be closed, "" when it has ended well, or None."""
+        """Reads what is there and hands it on.
+
+        Gives None, or why the connection has to be closed: "" when it has ended well.
+        """
         self.has_more = False
         while True:
             taken = feed.take_stream(self._view[: self._used])
