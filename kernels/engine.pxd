@@ -3,6 +3,7 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from capture.decode cimport Decoder
+from capture.duplicates cimport Duplicates
 from capture.packet cimport Address, Packet
 from capture.sip cimport SipMessage
 from capture.source cimport Record, RecordSource
@@ -27,6 +28,7 @@ cdef struct RowNote:        # what a row is about, as of the row: its profile ma
 
 cdef class Engine:
     cdef Decoder decoder
+    cdef Duplicates duplicates      # None: packets that come twice are taken twice
     cdef StreamTable streams
     cdef readonly CallTable calls
     cdef readonly MediaTable media

@@ -14,10 +14,11 @@ from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_
 from libc.stdlib cimport calloc, free
 
 from capture.decode cimport DECODED, Decoder
+from capture.duplicates cimport Duplicates
 from capture.goip cimport GOIP_KEEPALIVE, GOIP_NONE, goip_read
 from capture.hashing cimport hash_bytes
 from capture.index cimport NO_SLOT
-from capture.packet cimport PACKET_TRUNCATED, PROTOCOL_UDP, endpoint_hash
+from capture.packet cimport PACKET_MESSAGE, PACKET_TRUNCATED, PROTOCOL_UDP, endpoint_hash
 from capture.sdp cimport SdpSession, sdp_read
 from capture.sip cimport (
     HEADER_AUTHORIZATION, HEADER_PROXY_AUTHORIZATION, METHOD_ACK, METHOD_BYE, METHOD_CANCEL, METHOD_INVITE, SIP_MESSAGE,
@@ -75,7 +76,8 @@ cdef class Engine:
     """All tables of the appliance and the pass over them.
 
     Sizes are counts of entries, `block_packets` the most that a block takes; `region` is the home country (ISO 3166)
-    or None; `secret` keys every hash.
+    or None; `secret` keys every hash. With `duplicate_window_ns` a packet that comes again within that time is passed
+    over: live sources see some twice (capture/duplicates.pyx).
 
     Time. In a replay it comes with the packets alone. A live box calls `advance` with the time of a clock that never
     steps: from then on calls run out while no packet comes, and what a packet says of its time is believed only as far
@@ -84,10 +86,13 @@ cdef class Engine:
     """
 
     def __cinit__(self, *, uint32_t calls, uint32_t callers, uint32_t callees, uint32_t sources, uint32_t streams,
-                  uint32_t tcp_connections, uint64_t tcp_bytes, uint32_t block_packets, uint64_t secret, region=None):
+                  uint32_t tcp_connections, uint64_t tcp_bytes, uint32_t block_packets, uint64_t secret, region=None,
+                  int64_t duplicate_window_ns=0):
         self.secret = secret
         self.plan = Plan(region)
         self.decoder = Decoder(secret)
+        if duplicate_window_ns > 0:
+            self.duplicates = Duplicates(duplicate_window_ns, secret)
         self.streams = StreamTable(tcp_connections, tcp_bytes, secret)
         self.calls = CallTable(calls, BLOCK_CALLS, secret, self.plan)
         self.media = MediaTable(streams, calls + 1 + BLOCK_CALLS, secret)
@@ -164,7 +169,10 @@ cdef class Engine:
             if record.time_ns > self.last_ns:
                 self.last_ns = record.time_ns
             if self.decoder.decode(&record, &self.packet) == DECODED:
-                self._packet()
+                if self.duplicates is not None and self.duplicates.seen(&self.packet):
+                    source.duplicates += 1
+                else:
+                    self._packet()
 
     cdef bint _full(self) noexcept nogil:
         return (
@@ -176,7 +184,7 @@ cdef class Engine:
     cdef void _packet(self) noexcept nogil:
         cdef int status
         cdef uint8_t first
-        if self.packet.protocol != PROTOCOL_UDP:
+        if self.packet.protocol != PROTOCOL_UDP and not self.packet.flags & PACKET_MESSAGE:
             self.stream_slot = self.streams.feed(&self.packet)
             return
         if self.packet.payload_bytes == 0:
@@ -191,7 +199,7 @@ cdef class Engine:
             return
         if self.packet.flags & PACKET_TRUNCATED:
             self.message.truncated = 1
-        self._message(status, TRANSPORT_UDP)
+        self._message(status, TRANSPORT_UDP if self.packet.protocol == PROTOCOL_UDP else TRANSPORT_TCP)
 
     cdef void _beside_sip(self) noexcept nogil:
         """What gateways exchange with their managers and SIM banks: only that they do is kept."""
