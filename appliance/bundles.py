@@ -12,8 +12,8 @@ import msgspec
 from appliance import config as configuration
 from appliance import subscriber_table
 from appliance.errors import ApplianceError, InstallError
+from appliance.exit import Exit, complain
 from appliance.installed import InstalledBundles
-from appliance.screen import Exit, complain
 from models.bundle import CARD_FILE, SHIPPED, Bundle, read_file
 from models.errors import ModelError, TableError
 from models.scorer import Scorer
