@@ -12,7 +12,7 @@ from libc.string cimport memcpy, strlen
 from capture.index cimport NO_SLOT
 from capture.packet cimport Endpoint, address_is_v4
 from kernels.calls cimport (
-    SEEN_2XX, SEEN_ACK, SEEN_BYE, SEEN_IMPLIED, SEEN_INVITE, SEEN_REPLY, SEEN_TRUNCATED, Call,
+    PHASE_RELEASED, SEEN_2XX, SEEN_ACK, SEEN_BYE, SEEN_IMPLIED, SEEN_INVITE, SEEN_REPLY, SEEN_TRUNCATED, Call,
 )
 from kernels.engine cimport Engine
 from kernels.media cimport Stream
@@ -270,6 +270,21 @@ cdef class CallLines:
             self._identity(call)
             self._streams(engine, engine.calls.released[i])
             self._verdict(call, reasons.pop(call.serial, b"[]") if call.verdict else b"[]")
+        return self.buffer[:self.used] if self.used else b""
+
+    def write_open(self, Engine engine, const int64_t[::1] serials, const int32_t[::1] slots, dict reasons) -> bytes:
+        """The lines, as they would be now, of calls that are still in the table; those that left it since
+        kernels/open_calls.pyx found them are passed over."""
+        cdef Py_ssize_t i
+        cdef const Call* call
+        self.used = 0
+        for i in range(slots.shape[0]):
+            call = &engine.calls.calls[slots[i]]
+            if call.serial != <uint64_t>serials[i] or call.phase == PHASE_RELEASED:
+                continue
+            self._identity(call)
+            self._streams(engine, slots[i])
+            self._verdict(call, reasons.get(call.serial, b"[]") if call.verdict else b"[]")
         return self.buffer[:self.used] if self.used else b""
 
     cdef int _identity(self, const Call* call) except -1:

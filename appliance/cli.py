@@ -92,6 +92,18 @@ def explain(
     raise typer.Exit(run(call_id, file, config_path=config, bundle=bundle, region=region))
 
 
+@app.command("check-config")
+def check_config(
+    config: Annotated[
+        Path | None, typer.Option(metavar="F", readable=False, help="Configuration file (TOML), as of `run`.")
+    ] = None,
+) -> None:
+    """Say whether the service would start with a configuration, and what is wrong with it."""
+    from appliance.check_config import run  # noqa: PLC0415
+
+    raise typer.Exit(run(config))
+
+
 @app.command()
 def simulate(
     scenarios: Annotated[list[str], typer.Argument(metavar="SCENARIO...", help="Scenario files, or names of shipped.")],

@@ -21,3 +21,27 @@ class ConfigError(ApplianceError):
         self.reason = reason
         self.key = key
         self.line = line
+
+
+class InstallError(ApplianceError):
+    """A bundle cannot be installed or taken back: the fault of the state directory, which is named."""
+
+    def __init__(self, folder: Path, reason: OSError | str) -> None:
+        super().__init__(f"{folder}: {reason.strerror if isinstance(reason, OSError) else reason}")
+
+
+class StoreError(ApplianceError):
+    """What an administrator asked to be kept could not be: `str()` names the file and why."""
+
+
+class SnapshotError(ApplianceError):
+    """A snapshot of the state cannot be used, or not be written: `str()` names the file and why."""
+
+
+class InstallError(ApplianceError):
+    """A bundle cannot be installed or taken back: the fault of the state directory, which is named."""
+
+    def __init__(self, folder: Path, reason: OSError | str) -> None:
+        super().__init__(f"{folder}: {reason.strerror if isinstance(reason, OSError) else reason}")
+class MetricsError(ApplianceError):
+    """Metrics cannot be served where the configuration says."""

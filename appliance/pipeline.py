@@ -119,6 +119,10 @@ class Pipeline:
         for finding in self.findings:
             write(encode(finding.line()))
 
+    def open_lines(self, serials: np.ndarray, slots: np.ndarray) -> bytes:
+        """The JSON lines, as they would be now, of calls that kernels/open_calls.pyx found in the table."""
+        return self._lines.write_open(self.engine, serials, slots, self._reasons)
+
     def summary(self) -> dict[str, int | float]:
         """The totals so far, by the names of the summary line."""
         totals = self.engine.counters()

@@ -79,15 +79,12 @@ def _ended(message: object, status: Exit) -> Exit:
 
 def settings(config_path: Path | None, bundle: Path | None, region: str | None) -> Config:
     """The configuration with the flags of the command line over it. Raises ConfigError."""
-    config = configuration.load(config_path)
-    screen = config.screen
+    flags = []
     if region is not None:
-        if not configuration.known_region(region):
-            raise ConfigError(Path("--region"), configuration.region_expected(region))
-        screen = msgspec.structs.replace(screen, region=region)
+        flags.append(("--region", "screen", "region", region))
     if bundle is not None:
-        screen = msgspec.structs.replace(screen, bundles=str(bundle))
-    return msgspec.structs.replace(config, screen=screen)
+        flags.append(("--bundle", "screen", "bundles", str(bundle)))
+    return configuration.load(config_path, flags)
 
 
 class Screening:

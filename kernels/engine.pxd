@@ -4,8 +4,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from capture.decode cimport Decoder
 from capture.packet cimport Address, Packet
-from capture.records cimport RecordReader
 from capture.sip cimport SipMessage
+from capture.source cimport RecordSource
 from capture.tcp cimport StreamTable
 from kernels.calls cimport CallTable
 from kernels.media cimport MediaTable
@@ -63,7 +63,7 @@ cdef class Engine:
     cdef uint64_t flagged
     cdef uint64_t watched
 
-    cdef int _run(self, RecordReader reader) noexcept nogil
+    cdef int _run(self, RecordSource reader) noexcept nogil
     cdef bint _full(self) noexcept nogil
     cdef bint _expire(self) noexcept nogil
     cdef void _packet(self) noexcept nogil

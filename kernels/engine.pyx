@@ -1,7 +1,7 @@
 # cython: language_level=3
 """The engine: one `nogil` pass that takes packets down to feature rows.
 
-`run` takes packets from a reader until its buffer is used up, and is called again, until a block is full. A block
+`run` takes packets from a source until none is within reach, and is called again, until a block is full. A block
 ends where the data says so: when the room for feature rows or for finished calls is used up, or after as many
 packets as the caller allows. Then the caller scores the rows, writes the verdicts back (`judge_calls`), reports the
 finished calls, calls `next_block`, and runs on. What a row holds depends only on the packets before it, and a call
@@ -18,13 +18,13 @@ from capture.goip cimport GOIP_KEEPALIVE, GOIP_NONE, goip_read
 from capture.hashing cimport hash_bytes
 from capture.index cimport NO_SLOT
 from capture.packet cimport PACKET_TRUNCATED, PROTOCOL_UDP, endpoint_hash
-from capture.records cimport RECORD_FOUND, RECORD_NEED_MORE, Record, RecordReader
 from capture.sdp cimport SdpSession, sdp_read
 from capture.sip cimport (
     HEADER_AUTHORIZATION, HEADER_PROXY_AUTHORIZATION, METHOD_ACK, METHOD_BYE, METHOD_CANCEL, METHOD_INVITE, SIP_MESSAGE,
     SIP_NEED_MORE, SIP_OTHER, SIP_REQUEST, SIP_RESPONSE, SipMessage, Span, sip_read_datagram, sip_sdp_body,
 )
 from capture.sip_text cimport same_name
+from capture.source cimport RECORD_FOUND, RECORD_NEED_MORE, Record, RecordSource
 from capture.tcp cimport StreamTable
 from kernels.calls cimport (
     CALL_ANSWERED, EVENT_ANSWER, EVENT_END, EVENT_SETUP, PHASE_TALK, STAGE_ANSWER, STAGE_END, STAGE_SETUP,
@@ -101,14 +101,14 @@ cdef class Engine:
 
     # -- the pass -----------------------------------------------------------------------------------------
 
-    def run(self, RecordReader reader):
-        """Takes packets until the buffer is used up (NEED_MORE), the block is full (BLOCK), or the file is no longer
+    def run(self, RecordSource reader):
+        """Takes packets until none is within reach (NEED_MORE), the block is full (BLOCK), or the source is no longer
         readable (END). A block goes on over many buffers: large batches cost the model less."""
         with nogil:
             status = self._run(reader)
         return status
 
-    cdef int _run(self, RecordReader reader) noexcept nogil:
+    cdef int _run(self, RecordSource reader) noexcept nogil:
         cdef Record record
         cdef int status
         while True:
