@@ -17,9 +17,9 @@ import msgspec
 
 from appliance.config import load
 from appliance.errors import ApplianceError, IdentityError
+from appliance.exit import Exit, complain
 from appliance.identity import Collector, Identity, Request, trusting
 from appliance.report import BoxName
-from appliance.screen import Exit, complain
 
 TIMEOUT_S = 30.0
 MAX_CA_BYTES = 65536

@@ -44,7 +44,7 @@ TIMEOUT_S = 60.0  # the collector answers after its commit
 MAX_RETRY_AFTER_S = 3600.0
 COMPRESSION = 5  # a level above costs more time than it saves bytes
 
-State = Literal["off", "up", "waiting", "refused"]
+State = Literal["off", "ready", "up", "waiting", "refused"]  # off: the box is not enrolled
 
 # A collector's reasons (docs/REPORTS.md) that are about this very batch: part of it may still go through.
 OF_THE_BATCH = frozenset({"malformed", "too_large"})
@@ -112,6 +112,8 @@ class Reporter:
         while not self._identity.exists:
             await asyncio.sleep(self._config.interval_ms / 1000)
         collector = self._identity.collector()
+        if self.status.state == "off":
+            self._say("ready")
         url = (self._config.url or collector.url).rstrip("/")
         context = self._identity.context(self._ca(collector))
         proxy = self._config.proxy or None
@@ -180,7 +182,7 @@ class Reporter:
 
     def _say(self, state: State, problem: str | None = None, **changes: int) -> None:
         if state != self.status.state:
-            tell = log.info if state == "up" else log.warning
+            tell = log.info if state in ("ready", "up") else log.warning
             tell("reporting to the collector", state=state, problem=problem)
         self.status = msgspec.structs.replace(self.status, state=state, problem=problem, **changes)
 

@@ -44,7 +44,8 @@ class Counted(msgspec.Struct, frozen=True):
 
 
 class SelfReport:
-    """Puts a minute and a health report into `spool` at the end of each minute of the wall clock.
+    """Puts a minute and a health report into `spool` at the end of each minute of the wall clock, once the box is
+    enrolled.
 
     `status` and `fraud_types` (verdicts by fraud type) count since the start of the service.
     """
@@ -75,6 +76,8 @@ class SelfReport:
 
     def report(self, time_ns: int) -> None:
         """Reports the minute of `time_ns`, and the health as of now."""
+        if self._reporter().state == "off":
+            return
         status = self._status()
         counted = Counted.of(status, self._fraud_types())
         minute = self._minute(time_ns - time_ns % MINUTE_NS, counted)

@@ -21,6 +21,7 @@ from appliance.admin.server import AdminServer
 from appliance.clock import Clock
 from appliance.config import Config, Flags
 from appliance.errors import ApplianceError
+from appliance.identity import Identity
 from appliance.installed import InstalledBundles
 from appliance.metrics import Metrics
 from appliance.metrics_server import Server as MetricsServer
@@ -28,7 +29,9 @@ from appliance.notification import Notification, Watchdog
 from appliance.observer import Observer
 from appliance.pipeline import Pipeline
 from appliance.recorder import Recorder
-from appliance.reload import Reload, changes, scorers_of, waits_for_start
+from appliance.reload import Reload, changes, scorers_of
+from appliance.reporter import Reporter
+from appliance.self_report import SelfReport
 from appliance.show import Show
 from appliance.sources import open_sources
 from appliance.spool import Spool
@@ -81,6 +84,10 @@ class Service:
         self._tracker = Tracker(
             pipeline, sources, self._recorder.outlet, config.service.verdict_delay_ms / 1e3, clock
         )
+        self._reporter = Reporter(config.collector, spool, Identity(config.identity_dir))
+        self._self_report = SelfReport(
+            spool, self.status, lambda: self.tally.fraud_types, lambda: self._reporter.status
+        )
         self._watchdog = Watchdog(self._tracker, self._notification)
         self._metrics = Metrics(self)
         self._admin = AdminServer(self, registry)
@@ -115,7 +122,15 @@ class Service:
     async def _work(self) -> None:
         self._recorder.start()
         self._tracker.start()
-        chores = [asyncio.ensure_future(chore) for chore in (self._look_after(), self._feed_the_watchdog())]
+        chores = [
+            asyncio.ensure_future(chore)
+            for chore in (
+                self._look_after(),
+                self._feed_the_watchdog(),
+                self._reporter.run(),
+                self._self_report.run(),
+            )
+        ]
         self._notification.ready()
         log.info("started", version=self.version, state_dir=self.config.service.state_dir)
         for problem in self._problems():
@@ -247,6 +262,8 @@ class Service:
         for part, health in (("findings", self.store.health()), ("spool", self._recorder.spool.health())):
             if health.problem is not None:
                 yield f"{part}: {health.problem}"
+        if self._reporter.status.problem is not None:
+            yield f"reporting: {self._reporter.status.problem}"
 
 
 def _labels(pipeline: Pipeline) -> dict[str, str]:

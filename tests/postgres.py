@@ -41,7 +41,7 @@ class Cluster:
     """One server; `url()` makes a new empty database on it. It refuses to run as root: then `postgres` runs it."""
 
     def __init__(self, folder: Path, *, safe: bool = False) -> None:
-        """`safe`: commits are flushed to the disk, as in production; else they are not, for speed."""
+        """`safe`: commits are on the disk, as in production; else with the kernel, which survives any crash but its own."""
         bin_folder = programs()
         assert bin_folder is not None
         self._bin = bin_folder
@@ -53,7 +53,7 @@ class Cluster:
         self._run("initdb", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "-D", self._data)
         settings = f"listen_addresses=''\nunix_socket_directories='{folder}'\n"
         if not safe:
-            settings += "fsync=off\nsynchronous_commit=off\nfull_page_writes=off\n"
+            settings += "fsync=off\nfull_page_writes=off\n"
         with (self._data / "postgresql.conf").open("a") as file:
             file.write(settings)
         self.start()
