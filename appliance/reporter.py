@@ -106,6 +106,11 @@ class Reporter:
             except IdentityError as error:
                 self._say("refused", str(error))
                 await asyncio.sleep(REFUSED_S)
+            except Exception as error:
+                # a fault in here must not end reporting until the next start
+                log.exception("the reporter failed")
+                self._say("waiting", f"the reporter failed: {error}")
+                await asyncio.sleep(LONGEST_PAUSE_S)
 
     async def _with_identity(self) -> None:
         """Reports with the identity as it is now; returns when it was renewed."""

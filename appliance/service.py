@@ -29,7 +29,7 @@ from appliance.notification import Notification, Watchdog
 from appliance.observer import Observer
 from appliance.pipeline import Pipeline
 from appliance.recorder import Recorder
-from appliance.reload import Reload, changes, scorers_of
+from appliance.reload import Reload, changes, scorers_of, waits_for_start
 from appliance.reporter import Reporter
 from appliance.self_report import SelfReport
 from appliance.show import Show
