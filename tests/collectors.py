@@ -1,5 +1,7 @@
 """A collector in a process of its own, boxes that are enrolled with it, and what they might report."""
 
+import contextlib
+import io
 import json
 import os
 import secrets
@@ -10,7 +12,8 @@ import sys
 import time
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from unittest import mock
 
 import httpx
 
@@ -18,6 +21,7 @@ from appliance.enroll import enroll, split_token
 from appliance.findings import moment
 from appliance.identity import Identity
 from appliance.report import Acknowledgement, Minute, encode_batch, payload
+from collector import cli
 from collector.arrival import Sender, prepare, read_batch
 from collector.authority import Authority
 from collector.config import Config, load
@@ -36,6 +40,14 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 class CollectorProcess:
@@ -70,17 +82,24 @@ class CollectorProcess:
     def enrolment_url(self) -> str:
         return f"https://127.0.0.1:{self.enrolment_port}"
 
-    def command(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess:
-        """Runs an admin command to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "collector", "--config", str(self.config_file), *arguments],
-            cwd=ROOT,
-            env={**os.environ, **self.environment},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
+    def command(self, *arguments: str, stdin: str = "") -> Done:
+        """Runs an admin command to its end, in this process: starting another takes longer than most commands do."""
+        out, err = io.StringIO(), io.StringIO()
+        patched = (
+            mock.patch.dict(os.environ, self.environment),
+            mock.patch.object(sys, "argv", ["sipwarden-collector", "--config", str(self.config_file), *arguments]),
+            mock.patch.object(sys, "stdin", io.StringIO(stdin)),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
         )
+        with contextlib.ExitStack() as stack:
+            for each in patched:
+                stack.enter_context(each)
+            try:
+                cli.main()
+            except SystemExit as ended:
+                return Done(int(ended.code or 0), out.getvalue(), err.getvalue())
+        return Done(0, out.getvalue(), err.getvalue())
 
     def start(self) -> "CollectorProcess":
         """Starts it and waits until it takes connections."""
