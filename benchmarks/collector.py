@@ -71,8 +71,8 @@ class Box:
             self._sequence += 1
             items.append((self._sequence, call_line(self._sequence, call_id=f"{self.name}-{self._sequence}@bench")))
         data = gzip.compress(encode_batch(self.name, INCARNATION, moment(time.time_ns()), items), 1)
-        head = f"POST /v1/batches HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Encoding: gzip\r\nContent-Length: {len(data)}\r\n\r\n"
-        return head.encode() + data
+        head = ("POST /v1/batches HTTP/1.1", "Host: 127.0.0.1", "Content-Encoding: gzip", f"Content-Length: {len(data)}")
+        return "\r\n".join((*head, "", "")).encode() + data
 
     async def send(self, request: bytes) -> tuple[int, dict]:
         """(status, body) of the answer."""
@@ -169,14 +169,18 @@ def measure(kind: str, boxes: int, rate: float, seconds: float) -> int:
         store.close()
         collector.stop()
     sent = sum(box._sequence for box in ready)
-    print(f"{kind}: {boxes} boxes, {rate:g} findings/s asked for, {elapsed:.0f} s, load average {os.getloadavg()[0]:.1f}")
+    print(
+        f"{kind}: {boxes} boxes, {rate:g} findings/s asked for, {elapsed:.0f} s, load average {os.getloadavg()[0]:.1f}"
+    )
     print(f"  acknowledged {measured.stored} of {sent} ({measured.stored / elapsed:.0f}/s), in the store {rows}")
     print(f"  refused {measured.refused or 'none'}, batches late {measured.late} of {len(measured.latencies_s)}")
     quantiles = ", ".join(f"p{share * 100:g} {measured.quantile_ms(share):.0f} ms" for share in (0.5, 0.9, 0.99, 0.999))
     print(f"  batch to acknowledgement: {quantiles}")
     print(f"  processor: collector {used / elapsed:.2f} cores, sender {own / elapsed:.2f}; collector {memory}")
     exact = measured.stored == found == rows and not (measured.stored != sent and not measured.refused)
-    print(f"  {'exact' if exact else 'NOT EXACT'}: acknowledged, counted and stored are {'' if exact else 'not '}the same")
+    print(
+        f"  {'exact' if exact else 'NOT EXACT'}: acknowledged, counted and stored are {'' if exact else 'not '}the same"
+    )
     return 0 if exact else 1
 
 
