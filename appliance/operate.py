@@ -85,7 +85,8 @@ def listing(service: Service, form: Form, look: Listing, command: str, **argumen
 def following(service: Service, form: Form, look: Listing, command: str, **arguments: object) -> None:
     """A command that sends rows as they come."""
     with service.connect() as client:
-        look.follow(client.follow(command, **arguments), form)
+        for row in client.follow(command, **arguments):
+            look.show_one(row, form)
 
 
 def telling(service: Service, form: Form, human: Callable[[dict], str], command: str, **arguments: object) -> None:

@@ -6,11 +6,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import typer
+from typer.testing import CliRunner
 
-from appliance import report, status
+from appliance import admin_commands, report, status
 from appliance.admin.all_commands import registry
 from appliance.admin.server import AdminServer
 from appliance.allow_list import AllowList
@@ -134,6 +137,23 @@ def source_finding(source: str = "192.0.2.7", caller: str | None = None, verdict
 def _checked(line: dict) -> bytes:
     report.decode(msgspec.json.encode(line))
     return json.dumps(line).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command said, and its exit status."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def command(*arguments: object) -> Said:
+    """Runs a client command of `sipwarden` in this process, against whatever socket it names."""
+    app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
+    admin_commands.add_to(app)
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    return Said(done.exit_code, done.stdout, done.stderr)
 
 
 @contextmanager

@@ -152,7 +152,7 @@ async def _delete(context: Context, name: ListName, value: str) -> None:
 def _fields(entry: ListEntry, hide: Mask) -> dict:
     party = Party.read(entry.value)
     return {
-        "value": hide(entry.value) if party.kind in ("number", "range") else entry.value,
+        "value": hide(entry.value) if party.kind == "number" else entry.value,
         "kind": party.kind,
         "added": moment(entry.added_ns),
         "added_by": entry.added_by,
