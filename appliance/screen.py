@@ -13,7 +13,8 @@ from appliance import report
 from appliance.config import Config
 from appliance.errors import ConfigError
 from appliance.exit import Exit, complain
-from appliance.pipeline import Pipeline, Write
+from appliance.outlet import Write
+from appliance.pipeline import Pipeline
 from appliance.report import SummaryLine
 from capture.errors import CaptureFileError
 from models.errors import ModelError
