@@ -16,7 +16,7 @@ from typing import Self, TypeVar
 
 from appliance import config as configuration
 from appliance import log
-from appliance.admin.commands import registry
+from appliance.admin.all_commands import registry
 from appliance.admin.server import AdminServer
 from appliance.clock import Clock
 from appliance.config import Config, Flags
@@ -71,16 +71,16 @@ class Service:
         sources = open_sources(config)
         pipeline = Pipeline(config, state.secret(), scorers_of(config, self._installed))
         self._bundles = _labels(pipeline)
-        self.store = Store(state.path / "findings.sqlite", config.store.max_mib << 20, config.store.max_age_days * DAY_NS)
+        self.store = Store(
+            state.path / "findings.sqlite", config.store.max_mib << 20, config.store.max_age_days * DAY_NS
+        )
         stack.callback(self.store.close)
         spool = Spool(state.path / "spool", config.spool.max_mib << 20)
         stack.callback(spool.close)
         self._show = Show(sys.stdout) if show else None
         self._recorder = Recorder(self.store, spool, self._show.take if self._show else None)
         clock = Clock() if any(source.live for source in sources) or not sources else None
-        self._tracker = Tracker(
-            pipeline, sources, self._recorder.outlet, config.service.verdict_delay_ms / 1e3, clock
-        )
+        self._tracker = Tracker(pipeline, sources, self._recorder.outlet, config.service.verdict_delay_ms / 1e3, clock)
         self._watchdog = Watchdog(self._tracker, self._notification)
         self._metrics = Metrics(self)
         self._admin = AdminServer(self, registry)
@@ -201,7 +201,11 @@ class Service:
         said = changes(old, new)
         await self.ask(lambda pipeline: pipeline.use(ready.scorers))
         before, self._bundles = self._bundles, {kind: scorer.bundle.label for kind, scorer in ready.scorers.items()}
-        said += [f"bundle {kind}: {before[kind]} -> {label}" for kind, label in self._bundles.items() if label != before[kind]]
+        said += [
+            f"bundle {kind}: {before[kind]} -> {label}"
+            for kind, label in self._bundles.items()
+            if label != before[kind]
+        ]
         if ready.sources is not None:
             await asyncio.wrap_future(self._tracker.watch(ready.sources))
         self._tracker.delay_s = new.service.verdict_delay_ms / 1e3

@@ -7,11 +7,10 @@ from typing import Annotated
 from msgspec import Meta
 
 from appliance import log
-from appliance.admin.commands import registry
 from appliance.admin.commands_findings import not_kept
 from appliance.admin.errors import AdminError
 from appliance.admin.peer import Role
-from appliance.admin.registry import Arguments, Context
+from appliance.admin.registry import Arguments, Context, registry
 from appliance.admin.rows import Mask, Unmaskable, masking
 from appliance.errors import PartyError, StoreError
 from appliance.findings import moment
