@@ -153,7 +153,8 @@ def since_ns(text: str | None) -> int | None:
 
 
 def labelled(answer: dict[str, Any]) -> str:
-    return f"finding {answer['id']} is labelled {answer['label']} by {answer['labelled_by']} (verdict: {answer['verdict']})"
+    by = answer["labelled_by"]
+    return f"finding {answer['id']} is labelled {answer['label']} by {by} (verdict: {answer['verdict']})"
 
 
 def entered(answer: dict[str, Any]) -> str:

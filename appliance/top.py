@@ -84,7 +84,7 @@ class Watched:
             self.view.calls = client.ask("calls", limit=FETCHED_CALLS, unmasked=self._unmasked)
         except AdminError as error:
             self.refusal = error
-            self.view.problem = f"{error.message}: trying again"
+            self.view.problem = f"trying again: {error.message}"
             self.close()
         else:
             self.refusal = self.view.problem = None

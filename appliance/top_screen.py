@@ -84,8 +84,8 @@ def _head(view: View) -> list[Line]:
         ),
         (
             f"verdict p99 {'-' if p99 is None else f'{p99:g} ms'}   queue {queue['depth']:,} ({queue['dropped']:,} lost)   "
-            f"store {'-' if store is None else store['state']}   evicted {status['evicted']:,}",
-            "flag" if queue["dropped"] or (store and store["state"] != "ok") else "",
+            f"store {store['state']}   evicted {status['evicted']:,}",
+            "flag" if queue["dropped"] or store["state"] != "ok" else "",
         ),
         *(_source(source, view.source_rates.get(source["name"])) for source in capture["sources"]),
     ]

@@ -57,7 +57,7 @@ class Box:
 
     def status(self) -> status.Status:
         totals = self.pipeline.summary()
-        taken = {name: totals[name] for name in status.TrafficStatus.__struct_fields__ if name in totals}
+        taken = {name: totals.get(name, 0) for name in status.TrafficStatus.__struct_fields__}
         health = self.store.health()
         source = status.SourceStatus(
             name="eth1", state="up", problem=None, packets=totals["packets"], dropped=3, bytes=totals["bytes"],
@@ -68,15 +68,16 @@ class Box:
             capture=status.CaptureStatus(
                 packets=totals["packets"], dropped=3, bytes=totals["bytes"], duplicates=0, sources=[source]
             ),
-            traffic=status.TrafficStatus(**taken, time=None),
+            traffic=status.TrafficStatus(**(taken | {"time": None})),
             calls=totals["calls"], open_calls=self.open_calls, flagged=7, watched=2, findings=1,
             evicted=0, rates=status.RateStatus(packets=1234.5, calls=6.7, verdicts=8.9),
             latency=status.LatencyStatus(verdicts=12, p50_ms=1.0, p99_ms=5.0),
             queue=status.QueueStatus(depth=0, dropped=0),
             store=status.StoreStatus(
-                state=health.state, problem=health.problem, bytes=health.bytes, findings=health.findings, lost=0
+                state=health.state, problem=health.problem, bytes=health.bytes, findings=health.findings, waiting=0,
+                lost=0, retired=0,
             ),
-            spool=None, bundles={"call": "call@1", "source": "source@1"},
+            spool=status.SpoolStatus(state="ok", problem=None, bytes=0, depth=4, dropped=0, lost=0), bundles={"call": "call@1", "source": "source@1"},
             snapshot=status.SnapshotStatus(taken=None, bytes=0, restored=False, problem=None),
         )  # fmt: skip
 

@@ -68,7 +68,7 @@ def test_status_as_raw_is_a_name_and_a_value_a_line(ask) -> None:
     values = dict(rows(ask("status", "-o", "raw")))
     assert values["capture.dropped"] == "3"
     assert values["capture.sources.0.name"] == "eth1"
-    assert values["spool"] == "-"
+    assert values["snapshot.taken"] == "-"
 
 
 def test_status_for_people_says_whether_the_box_does_its_work(ask) -> None:
@@ -87,7 +87,7 @@ verdicts  12; half within 1 ms, 99 of 100 within 5 ms
 tables    0 entries made room for newer ones
 queue     0 wait, 0 dropped
 store     ok; 0 findings in 0.0 MiB; 0 lost
-spool     no collector
+spool     ok; 4 wait for the collector, 0 made room for others
 bundles   call@1 (call), source@1 (source)
 snapshot  -
 """
