@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from appliance import subscriber_table
-from appliance.screen import Exit, complain
+from appliance.exit import Exit, complain
 from models.bundle import CARD_FILE, SHIPPED, Bundle
 from models.errors import ModelError, TableError
 from models.scorer import Scorer

@@ -15,3 +15,11 @@ class BundleError(ModelError):
 
 class TableError(ModelError):
     """A table of subscribers cannot be used: the fault of who made it; the column or row is named."""
+
+
+class SignatureError(BundleError):
+    """A bundle is not signed by a key that is trusted."""
+
+
+class KeyFileError(ModelError):
+    """A key cannot be read: the fault of who named it."""
