@@ -6,9 +6,8 @@ import struct
 import subprocess
 import time
 
-from appliance.config import Config, Limits
+from appliance.outlet import Outlet
 from appliance.pipeline import Pipeline
-from kernels.engine import BLOCK
 
 PATIENCE_S = 10.0
 
@@ -16,10 +15,11 @@ PATIENCE_S = 10.0
 class Watch:
     """Reads `sources` into a pipeline of its own."""
 
-    def __init__(self, sources, *, config=None):
+    def __init__(self, sources, config, duplicate_window_ns=0):
         self.sources = sources
-        self.pipeline = Pipeline(config or Config(limits=Limits()))
+        self.pipeline = Pipeline(config, duplicate_window_ns=duplicate_window_ns)
         self.lines = []
+        self.outlet = Outlet(self.lines.append, self.lines.append)
         self.states = []  # of the first source, as they changed
         self.turn()
 
@@ -30,8 +30,8 @@ class Watch:
             source.receive()
             if not self.states or self.states[-1] != self.sources[0].state:
                 self.states.append(self.sources[0].state)
-            while source.reader is not None and self.pipeline.engine.run(source.reader) == BLOCK:
-                self.pipeline._end_block(self.lines.append)
+            while source.reader is not None and self.pipeline.run(source.reader, live=source.live):
+                self.pipeline.end_block(self.outlet)
 
     def until(self, condition):
         deadline_s = time.monotonic() + PATIENCE_S
@@ -69,9 +69,9 @@ class Watch:
 
 
 def write_pcap(path, frames):
-    """`frames` of Ethernet, (time in s, bytes) each, as a capture."""
+    """`frames` of Ethernet, (time in ns, bytes) each, as a capture."""
     with path.open("wb") as file:
-        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
-        for time_s, frame in frames:
-            file.write(struct.pack("<IIII", int(time_s), int(time_s % 1 * 1e6), len(frame), len(frame)) + frame)
+        file.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 1))
+        for time_ns, frame in frames:
+            file.write(struct.pack("<IIII", *divmod(time_ns, 10**9), len(frame), len(frame)) + frame)
     return path
