@@ -28,7 +28,7 @@ from appliance.notification import Notification, Watchdog
 from appliance.observer import Observer
 from appliance.pipeline import Pipeline
 from appliance.recorder import Recorder
-from appliance.reload import Reload, changes, scorers_of
+from appliance.reload import Reload, changes, scorers_of, waits_for_start
 from appliance.show import Show
 from appliance.sources import open_sources
 from appliance.spool import Spool

@@ -37,7 +37,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from appliance.database import Fault, fault_of
-from appliance.spool_segment import MAX_PAYLOAD_BYTES, Appender, Segment, pack
+from appliance.spool_segment import HEADER, MAX_PAYLOAD_BYTES, Appender, Record, Segment, pack
 
 GRADES = 8  # 0 is the lowest
 MAX_SEGMENT_BYTES = 1 << 20  # read as a whole
