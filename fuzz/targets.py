@@ -8,8 +8,10 @@ from appliance import report
 from appliance.config import Config, Limits
 from appliance.pipeline import Pipeline
 from appliance.report import CallLine
+from capture import hep as hep_reader
 from capture import sdp, sip
 from capture.errors import CaptureFileError
+from capture.hep_feed import HepFeed
 from capture.records import RecordReader
 from capture.sip_check import check_message
 
@@ -80,6 +82,30 @@ def records(data: bytes) -> None:
     assert (found, reader.problem) == (expected, whole.problem)
 
 
+def hep(data: bytes) -> None:
+    """What is read of a message lies inside it; a stream in pieces gives the records that it gives whole, and the
+    engine takes them."""
+    read = hep_reader.read(data)
+    assert read["status"] != "sip" or (read["bytes"] <= len(data) and read["payload"] in data), read
+    feed = HepFeed()
+    taken = feed.take_stream(data)
+    expected = list(feed)
+    feed.begin()
+    found, kept = [], b""
+    for at in range(0, len(data), RECORD_STEP):
+        kept += data[at : at + RECORD_STEP]
+        step = feed.take_stream(kept)
+        if step < 0:
+            assert taken < 0, data
+            break
+        kept = kept[step:]
+        found += feed
+        feed.begin()
+    assert found == expected
+    feed.take_stream(data)
+    Pipeline(SMALL).run(feed)
+
+
 def capture_file(data: bytes) -> None:
     """Any file is screened to its end or refused by name, and what is said of it keeps to the contract."""
     lines: list[bytes] = []
@@ -102,6 +128,7 @@ TARGETS: dict[str, Target] = {
     "grammar": sip_grammar,
     "sdp": session_description,
     "records": records,
+    "hep": hep,
     "frames": capture_file,
     "file": capture_file,
 }
