@@ -107,9 +107,10 @@ cdef class HepFeed(RecordSource):
         return taken
 
     def take_stream(self, data not None) -> int:
-        """Copies the whole messages at the start of `data`: the bytes of them, or -1 when no message can begin so.
+        """Copies the whole messages at the start of `data`: the bytes of them.
 
-        What is left over is either part of a message or finds no room before the next `begin`.
+        What is left over is either part of a message or finds no room before the next `begin`. -1 when no message can
+        begin where one has to; those before it are taken.
         """
         cdef Py_buffer buffer
         PyObject_GetBuffer(data, &buffer, PyBUF_SIMPLE)
