@@ -10,6 +10,7 @@ from appliance.pipeline import Pipeline
 from appliance.report import CallLine
 from capture import hep as hep_reader
 from capture import sdp, sip
+from capture.decode import Decoder
 from capture.errors import CaptureFileError
 from capture.hep_feed import HepFeed
 from capture.records import RecordReader
@@ -83,8 +84,8 @@ def records(data: bytes) -> None:
 
 
 def hep(data: bytes) -> None:
-    """What is read of a message lies inside it; a stream in pieces gives the records that it gives whole, and the
-    engine takes them."""
+    """What is read of a message lies inside it; a stream in pieces gives the records that it gives whole, and each
+    of them is a packet."""
     read = hep_reader.read(data)
     assert read["status"] != "sip" or (read["bytes"] <= len(data) and read["payload"] in data), read
     feed = HepFeed()
@@ -102,8 +103,8 @@ def hep(data: bytes) -> None:
             break
         kept = kept[step:]
     assert found == expected
-    feed.take_stream(data)
-    Pipeline(SMALL).run(feed)
+    decoded = [Decoder().decode_frame(record, link_type) for _, link_type, record, _ in expected]
+    assert all(packet is not None and packet["payload"] in data for packet in decoded)
 
 
 def capture_file(data: bytes) -> None:
