@@ -16,9 +16,9 @@ from typing import Self, TypeVar
 
 from appliance import config as configuration
 from appliance import log
-from appliance.admin.commands import registry
+from appliance.admin.all_commands import registry
 from appliance.admin.server import AdminServer
-from appliance.clock import Clock
+from appliance.allow_list import AllowList
 from appliance.config import Config, Flags
 from appliance.errors import ApplianceError
 from appliance.installed import InstalledBundles
@@ -28,12 +28,12 @@ from appliance.notification import Notification, Watchdog
 from appliance.observer import Observer
 from appliance.pipeline import Pipeline
 from appliance.recorder import Recorder
-from appliance.reload import Reload, changes, scorers_of, waits_for_start
+from appliance.reload import Reload, changes, scorers_of
 from appliance.show import Show
 from appliance.sources import open_sources
 from appliance.spool import Spool
 from appliance.state_dir import StateDir
-from appliance.status import Status
+from appliance.status import SnapshotStatus, Status
 from appliance.store import Store
 from appliance.tally import Tally
 from appliance.tracker import Tracker
@@ -43,6 +43,7 @@ T = TypeVar("T")
 
 LOOK_S = 1.0  # between two looks at rates, counters and the parts
 DAY_NS = 86400 * 10**9
+CURE_OF_NOTHING = "name interfaces or a directory in [capture], or an address to listen on in [hep]"
 
 
 class Service:
@@ -69,18 +70,23 @@ class Service:
         state = stack.enter_context(StateDir(Path(config.service.state_dir)))
         self._installed = InstalledBundles(state.path)
         sources = open_sources(config)
-        pipeline = Pipeline(config, state.secret(), scorers_of(config, self._installed))
+        capture = config.capture
+        pipeline = Pipeline(
+            config,
+            state.secret(),
+            scorers_of(config, self._installed),
+            capture.duplicate_window_ms * 1_000_000 if capture.remove_duplicates else 0,
+        )
         self._bundles = _labels(pipeline)
-        self.store = Store(state.path / "findings.sqlite", config.store.max_mib << 20, config.store.max_age_days * DAY_NS)
+        self.store = Store(
+            state.path / "findings.sqlite", config.store.max_mib << 20, config.store.max_age_days * DAY_NS
+        )
         stack.callback(self.store.close)
         spool = Spool(state.path / "spool", config.spool.max_mib << 20)
         stack.callback(spool.close)
         self._show = Show(sys.stdout) if show else None
         self._recorder = Recorder(self.store, spool, self._show.take if self._show else None)
-        clock = Clock() if any(source.live for source in sources) or not sources else None
-        self._tracker = Tracker(
-            pipeline, sources, self._recorder.outlet, config.service.verdict_delay_ms / 1e3, clock
-        )
+        self._tracker = Tracker(pipeline, sources, self._recorder.outlet, config.service.verdict_delay_ms / 1e3)
         self._watchdog = Watchdog(self._tracker, self._notification)
         self._metrics = Metrics(self)
         self._admin = AdminServer(self, registry)
@@ -113,13 +119,14 @@ class Service:
         return self._tracker.failure is not None
 
     async def _work(self) -> None:
+        await self.lists_changed()
         self._recorder.start()
         self._tracker.start()
         chores = [asyncio.ensure_future(chore) for chore in (self._look_after(), self._feed_the_watchdog())]
         self._notification.ready()
         log.info("started", version=self.version, state_dir=self.config.service.state_dir)
-        for problem in self._problems():
-            log.warning("the service cannot do all its work", problem=problem)
+        if not self._tracker.sources:
+            log.warning("nothing is watched", cure=CURE_OF_NOTHING)
         await self._ended.wait()
         self._notification.stopping()
         log.info("stopping")
@@ -201,7 +208,11 @@ class Service:
         said = changes(old, new)
         await self.ask(lambda pipeline: pipeline.use(ready.scorers))
         before, self._bundles = self._bundles, {kind: scorer.bundle.label for kind, scorer in ready.scorers.items()}
-        said += [f"bundle {kind}: {before[kind]} -> {label}" for kind, label in self._bundles.items() if label != before[kind]]
+        said += [
+            f"bundle {kind}: {before[kind]} -> {label}"
+            for kind, label in self._bundles.items()
+            if label != before[kind]
+        ]
         if ready.sources is not None:
             await asyncio.wrap_future(self._tracker.watch(ready.sources))
         self._tracker.delay_s = new.service.verdict_delay_ms / 1e3
@@ -222,7 +233,12 @@ class Service:
 
     def status(self) -> Status:
         return self._observer.status(
-            self._tracker.totals, self.tally, self._recorder, self._bundles, self._snapshots.status(), self._problems()
+            self._tracker.totals,
+            self.tally,
+            self._recorder,
+            self._bundles,
+            SnapshotStatus(taken=None, bytes=0, restored=False, problem=None),
+            self._problems(),
         )
 
     def evictions(self) -> Mapping[str, int]:
@@ -231,6 +247,10 @@ class Service:
     async def ask(self, question: Callable[[Pipeline], T]) -> T:
         return await asyncio.wrap_future(self._tracker.ask(question))
 
+    async def lists_changed(self) -> None:
+        entries = await asyncio.to_thread(self.store.entries, "allow")
+        self._recorder.allowed = AllowList(entries)
+
     def metrics_text(self) -> str:
         return self._metrics.text()
 
@@ -238,7 +258,7 @@ class Service:
         """What keeps the service from doing its work, the gravest first."""
         totals = self._tracker.totals
         if not totals.sources:
-            yield "nothing is watched: name interfaces in [capture], or an address to listen on in [hep]"
+            yield f"nothing is watched: {CURE_OF_NOTHING}"
         for source in totals.sources:
             if source.problem is not None:
                 yield f"{source.name}: {source.problem}"

@@ -59,4 +59,6 @@ class StateDir:
         except OSError as error:
             raise StateError(path, f"cannot be used: {error.strerror}") from error
         except ValueError as error:
-            raise StateError(path, "is not the secret of this service: take it away, and profiles begin anew") from error
+            raise StateError(
+                path, "is not the secret of this service: take it away, and profiles begin anew"
+            ) from error

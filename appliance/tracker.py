@@ -49,17 +49,23 @@ LATEST_S = 60.0
 class Tracker(threading.Thread):
     """Runs until `stop`. `outlet` takes what is found; `delay_s` is how long rows wait for company.
 
-    `clock` is None when time comes with the packets alone. `failure` is what ended the thread before its time.
+    `failure` is what ended the thread before its time.
     """
 
     def __init__(
-        self, pipeline: Pipeline, sources: Sequence[Source], outlet: Outlet, delay_s: float, clock: Clock | None
+        self,
+        pipeline: Pipeline,
+        sources: Sequence[Source],
+        outlet: Outlet,
+        delay_s: float,
+        clock: Clock | None = None,
     ) -> None:
         super().__init__(name="tracker", daemon=True)
         self.sources = list(sources)
         self.outlet = outlet
         self.delay_s = delay_s
-        self.clock = clock
+        self.clock = clock or Clock()
+        self._moves_time = _moves_time(sources)
         self.tally = pipeline.tally
         self.turns = 0  # how often the loop went round: what the watchdog looks at
         self.blocks = 0
@@ -179,7 +185,7 @@ class Tracker(threading.Thread):
             self._hungry = True  # there is nothing to wait for: more may be within reach at once
 
     def _advance(self) -> None:
-        if self.clock is None:
+        if not self._moves_time:
             return
         now_ns = self.clock.now_ns()
         while self._pipeline.advance(now_ns, self.clock.offset_ns):
@@ -196,11 +202,11 @@ class Tracker(threading.Thread):
             self._end_block()
 
     def _end_block(self) -> None:
-        times = self._pipeline.engine.row_times() if self.clock is not None else None
+        times = self._pipeline.engine.row_times()
         self._pipeline.end_block(self.outlet)
         self.blocks += 1
         self._waiting_since_s = None
-        if times is not None and len(times):
+        if self._moves_time and len(times):
             latency_s = (self.clock.wall_ns() - times) * 1e-9
             self.tally.latency_s.add(latency_s[latency_s < LATEST_S])
 
@@ -235,6 +241,7 @@ class Tracker(threading.Thread):
                 source.close()
                 self._closed_counters += source.counters()
         self.sources = sources
+        self._moves_time = self._moves_time or _moves_time(sources)
 
     # -- the end --------------------------------------------------------------------------------------------
 
@@ -270,3 +277,8 @@ class Tracker(threading.Thread):
         for _, future in unanswered:
             if not future.done():
                 future.set_exception(BusyError("the tracker has ended"))
+
+
+def _moves_time(sources: Sequence[Source]) -> bool:
+    """Whether time passes without packets: it does unless there are recordings only, which have times of their own."""
+    return not sources or any(source.live for source in sources)

@@ -59,6 +59,8 @@ class Found:
 class DirectorySource(Source):
     """Reads what comes into `directory`, and remembers it in `state_dir`."""
 
+    live = False
+
     def __init__(self, directory: Path, state_dir: Path) -> None:
         super().__init__(str(directory))
         self._directory = directory
