@@ -197,7 +197,8 @@ def _lenient_type(kind: Any) -> Any:
 
 
 if TYPE_CHECKING:
-    ReadCallLine, ReadSourceLine = CallLine, SourceLine
+    ReadCallLine = CallLine
+    ReadSourceLine = SourceLine
 else:
     ReadCallLine, ReadSourceLine = lenient(CallLine), lenient(SourceLine)
 
