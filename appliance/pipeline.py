@@ -132,6 +132,11 @@ class Pipeline:
         totals["evicted"] += self.findings.evicted
         return totals
 
+    @property
+    def reasons(self) -> dict[int, bytes]:
+        """Why live calls are watched or flagged, as JSON by their serial."""
+        return self._reasons
+
     def _end_block(self, write: Write) -> None:
         rows = self.engine.call_block
         if len(rows):
