@@ -32,7 +32,7 @@ SNAPSHOT_FILE = "state.snapshot"
 MAGIC = b"sipwarden snapshot 1\n"
 LENGTH = struct.Struct("<I")
 CHUNK = struct.Struct("<BI")
-END, ENGINE, FINDINGS, REASONS = range(4)
+END, ENGINE, FINDINGS, REASONS, PARTIES = range(5)
 DIGEST_BYTES = 32
 STEP_BYTES = 1 << 20
 STEP_ENTRIES = 256  # findings or reasons that are written in one step: below a millisecond
@@ -51,6 +51,14 @@ class Head(msgspec.Struct, frozen=True):
     layout: dict[str, int | str]
     region: str | None
     secret: str  # a mark of it
+
+
+class Parties(msgspec.Struct, frozen=True):
+    """The totals of findings about parties."""
+
+    flagged_sources: int
+    watched_sources: int
+    evicted: int
 
 
 class SnapshotTaken(msgspec.Struct, frozen=True):
@@ -116,6 +124,9 @@ class _Taking:
         self._engine = EngineSnapshot(pipeline.engine)
         self._findings = pipeline.findings.kept()
         self._reasons = list(pipeline.reasons.items())
+        self._parties: Parties | None = Parties(
+            pipeline.flagged_sources, pipeline.watched_sources, pipeline.findings.evicted
+        )
 
     def step(self) -> tuple[int, bytes | bytearray]:
         """Kind and content of the next chunk."""
@@ -125,6 +136,9 @@ class _Taking:
         if self._reasons:
             written, self._reasons = self._reasons[:STEP_ENTRIES], self._reasons[STEP_ENTRIES:]
             return REASONS, _encode([(serial, msgspec.Raw(text)) for serial, text in written])
+        if self._parties is not None:
+            parties, self._parties = self._parties, None
+            return PARTIES, _encode(parties)
         chunk = self._engine.step(STEP_BYTES)
         return (END, b"") if chunk is None else (ENGINE, chunk)
 
@@ -222,6 +236,11 @@ def _put_back(path: Path, file: BinaryIO, pipeline: Pipeline) -> None:
             elif kind == REASONS:
                 reasons = msgspec.json.decode(content, type=list[tuple[int, msgspec.Raw]])
                 pipeline.reasons.update((serial, bytes(text)) for serial, text in reasons)
+            elif kind == PARTIES:
+                parties = msgspec.json.decode(content, type=Parties)
+                pipeline.flagged_sources = parties.flagged_sources
+                pipeline.watched_sources = parties.watched_sources
+                pipeline.findings.evicted = parties.evicted
             else:
                 raise ValueError(f"a chunk of kind {kind}")
         engine.finish()

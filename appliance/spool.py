@@ -70,9 +70,7 @@ class SpoolHealth(msgspec.Struct, frozen=True):
 class Spool:
     """The spool in the folder `path`, of at most `max_bytes`. Any thread may call."""
 
-    def __init__(
-        self, path: Path, max_bytes: int, *, monotonic_ns: Callable[[], int] = time.monotonic_ns
-    ) -> None:
+    def __init__(self, path: Path, max_bytes: int, *, monotonic_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self.path = path
         self.max_bytes = max_bytes
         self.epoch = 1 + secrets.randbelow((1 << EPOCH_BITS) - 1)

@@ -17,7 +17,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
@@ -29,14 +29,13 @@ import msgspec
 from appliance import store_labels, store_lists
 from appliance.database import Database, Fault, fault_of, give_back, used_bytes, values
 from appliance.errors import StoreError
-from appliance.report import StoredFinding
-from appliance.store_findings import COLUMNS, finding_of, number_key, retire, storable, store_finding
+from appliance.report import StoredFinding, StoredVerdict
+from appliance.store_findings import ADDRESS, COLUMNS, finding_of, number_key, retire, storable, store_finding
 from appliance.store_labels import FindingLabel, LabelValue, label_of, labels_of, store_label
 from appliance.store_lists import ListEntry, ListName, entry_of, store_entry
 from appliance.store_salvage import Salvage
 from appliance.store_schema import MIGRATIONS
 from models.fraud_types import FraudType
-from models.verdict import Verdict
 
 MINUTE_NS = 60 * 10**9
 RETRY_NS = 10**9  # between two tries of a disk in trouble
@@ -138,22 +137,25 @@ class Store:
     def find(
         self,
         kind: Literal["call", "source"] | None = None,
-        verdict: Verdict | None = None,
+        verdict: StoredVerdict | None = None,
         fraud_type: FraudType | None = None,
         number: str | None = None,
+        source: str | None = None,
         since_ns: int | None = None,
         before_id: int | None = None,
         limit: int = 100,
     ) -> list[StoredFinding]:
         """At most `limit` (1..MAX_PAGE) findings, newest first; the next page has `before_id` of the last's id.
 
-        `number`: of a caller or callee, as sent or in E.164, however it is written; `since_ns`: capture time.
+        `number`: of a caller or callee, as sent or in E.164, however it is written; `source`: an IP address, of calls
+        from any port of it; `since_ns`: capture time.
         """
         conditions = {
             "kind = ?": kind,
             "verdict = ?": verdict,
             "instr(fraud_types, ?)": None if fraud_type is None else f'"{fraud_type}"',
             "id IN (SELECT finding FROM numbers WHERE number = ?)": None if number is None else number_key(number),
+            f"? IN (source, {ADDRESS})": source,
             "time_ns >= ?": since_ns,
             "id < ?": before_id,
         }
@@ -185,6 +187,12 @@ class Store:
     def labels(self) -> list[FindingLabel]:
         """The latest label of every finding that ever had one, also of those that were retired."""
         return labels_of(self._read(store_labels.LATEST))
+
+    def labels_of(self, findings: Sequence[int]) -> dict[int, LabelValue]:
+        """The latest label of each of some findings (at most MAX_PAGE) that has one."""
+        wanted = findings[:MAX_PAGE]
+        rows = self._read(store_labels.latest_of(len(wanted)), *wanted)
+        return {label.finding: label.label for label in labels_of(rows)}
 
     def entries(self, name: ListName | None = None) -> list[ListEntry]:
         """What is on the lists now, in the order in which it was put there."""

@@ -10,6 +10,7 @@ from appliance.report import StoredFinding
 SAME_PARTY_NS = 86400 * 10**9  # news of a call or party after a longer silence is another finding
 MAX_LINE_BYTES = 1 << 20
 COLUMNS = "id, time_ns, kind, verdict, score, fraud_types, source, caller, callee, call_id, line"
+ADDRESS = "trim(rtrim(rtrim(source, '0123456789'), ':'), '[]')"  # of ip:port and [ip]:port
 # the watched go first: whoever floods the box with suspicions must not wash out what was flagged
 RETIRE_WATCHED = (
     "DELETE FROM findings WHERE id IN (SELECT id FROM findings WHERE verdict <> 'flag' ORDER BY id LIMIT ?)"

@@ -12,16 +12,25 @@ from msgspec import Meta
 
 from appliance.database import read_only, values
 from appliance.errors import StoreError
-from appliance.report import StoredFinding
+from appliance.report import StoredFinding, StoredVerdict
 from appliance.store_findings import json_text, read_line, storable
 from models.fraud_types import FraudType
-from models.verdict import Verdict
 
 LabelValue = Literal["fraud", "honest"]
 
 MAX_LABELS = 100_000  # the oldest go: years of a desk's work, some 15 MiB
 COLUMNS = "finding, label, labelled_by, time_ns, kind, verdict, score, fraud_types, bundle"
 LATEST = f"SELECT {COLUMNS} FROM labels WHERE id IN (SELECT max(id) FROM labels GROUP BY finding) ORDER BY id"
+
+
+def latest_of(count: int) -> str:
+    """LATEST of `count` findings, whose ids are the parameters."""
+    wanted = ", ".join("?" * count)
+    return (
+        f"SELECT {COLUMNS} FROM labels WHERE id IN"
+        f" (SELECT max(id) FROM labels WHERE finding IN ({wanted}) GROUP BY finding) ORDER BY id"
+    )
+
 
 _types = msgspec.json.Decoder(list[str])
 
@@ -34,7 +43,7 @@ class FindingLabel(msgspec.Struct, frozen=True, kw_only=True):
     labelled_by: str
     time_ns: int
     kind: Literal["call", "source"]
-    verdict: Verdict
+    verdict: StoredVerdict
     score: Annotated[float, Meta(ge=0, le=1)]
     fraud_types: list[FraudType]
     bundle: str | None  # name@version; None for a finding about a party
