@@ -19,8 +19,9 @@ from appliance import log
 from appliance.admin.all_commands import registry
 from appliance.admin.server import AdminServer
 from appliance.allow_list import AllowList
+from appliance.clock import Clock
 from appliance.config import Config, Flags
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, BusyError
 from appliance.installed import InstalledBundles
 from appliance.metrics import Metrics
 from appliance.metrics_server import Server as MetricsServer
@@ -29,11 +30,13 @@ from appliance.observer import Observer
 from appliance.pipeline import Pipeline
 from appliance.recorder import Recorder
 from appliance.reload import Reload, changes, scorers_of
+from appliance.secret import load_secret
 from appliance.show import Show
+from appliance.snapshots import Snapshots
 from appliance.sources import open_sources
 from appliance.spool import Spool
 from appliance.state_dir import StateDir
-from appliance.status import SnapshotStatus, Status
+from appliance.status import Status
 from appliance.store import Store
 from appliance.tally import Tally
 from appliance.tracker import Tracker
@@ -71,12 +74,15 @@ class Service:
         self._installed = InstalledBundles(state.path)
         sources = open_sources(config)
         capture = config.capture
-        pipeline = Pipeline(
-            config,
-            state.secret(),
-            scorers_of(config, self._installed),
-            capture.duplicate_window_ms * 1_000_000 if capture.remove_duplicates else 0,
-        )
+        scorers = scorers_of(config, self._installed)
+        secret, problem = load_secret(state.path)
+        if problem is not None:
+            log.error("a secret for this run alone", problem=problem)
+        self._snapshots = Snapshots(state.path, config.screen.region, secret)
+        window_ns = capture.duplicate_window_ms * 1_000_000 if capture.remove_duplicates else 0
+        pipeline = self._snapshots.restore(lambda: Pipeline(config, secret, scorers, window_ns))
+        # the engine's time does not go back: one that is ahead keeps its own, and the wall clock is behind it
+        clock = Clock(min(0, time.time_ns() - pipeline.engine.time_ns))
         self._bundles = _labels(pipeline)
         self.store = Store(
             state.path / "findings.sqlite", config.store.max_mib << 20, config.store.max_age_days * DAY_NS
@@ -86,7 +92,7 @@ class Service:
         stack.callback(spool.close)
         self._show = Show(sys.stdout) if show else None
         self._recorder = Recorder(self.store, spool, self._show.take if self._show else None)
-        self._tracker = Tracker(pipeline, sources, self._recorder.outlet, config.service.verdict_delay_ms / 1e3)
+        self._tracker = Tracker(pipeline, sources, self._recorder.outlet, config.service.verdict_delay_ms / 1e3, clock)
         self._watchdog = Watchdog(self._tracker, self._notification)
         self._metrics = Metrics(self)
         self._admin = AdminServer(self, registry)
@@ -122,7 +128,9 @@ class Service:
         await self.lists_changed()
         self._recorder.start()
         self._tracker.start()
-        chores = [asyncio.ensure_future(chore) for chore in (self._look_after(), self._feed_the_watchdog())]
+        chores = [
+            asyncio.ensure_future(chore) for chore in (self._look_after(), self._feed_the_watchdog(), self._remember())
+        ]
         self._notification.ready()
         log.info("started", version=self.version, state_dir=self.config.service.state_dir)
         if not self._tracker.sources:
@@ -140,12 +148,14 @@ class Service:
 
     async def _drain(self) -> None:
         """In the order in which what was captured moves on."""
-        answer = self._tracker.stop(lambda _: None)
-        with contextlib.suppress(ApplianceError):
-            await asyncio.wrap_future(answer)
-        await asyncio.to_thread(self._tracker.join)
+        with contextlib.suppress(BusyError):  # it has failed: what was recorded before is kept
+            await asyncio.wrap_future(self._tracker.drain())
         self._recorder.stop()
         await asyncio.to_thread(self._recorder.join)
+        if self._tracker.failure is None:
+            await asyncio.to_thread(self._snapshots.save, self._tracker.ask)
+        self._tracker.stop()
+        await asyncio.to_thread(self._tracker.join)
 
     async def _look_after(self) -> None:
         while True:
@@ -162,6 +172,11 @@ class Service:
         while True:
             self._watchdog.look()
             await asyncio.sleep(self._watchdog.pause_s)
+
+    async def _remember(self) -> None:
+        while True:
+            await asyncio.sleep(self.config.service.snapshot_interval_s)
+            await asyncio.to_thread(self._snapshots.save, self._tracker.ask)
 
     def _sentence(self) -> str:
         """The status in one line, for `systemctl status`."""
@@ -237,7 +252,7 @@ class Service:
             self.tally,
             self._recorder,
             self._bundles,
-            SnapshotStatus(taken=None, bytes=0, restored=False, problem=None),
+            self._snapshots.status(),
             self._problems(),
         )
 
@@ -267,6 +282,8 @@ class Service:
         for part, health in (("findings", self.store.health()), ("spool", self._recorder.spool.health())):
             if health.problem is not None:
                 yield f"{part}: {health.problem}"
+        if self._snapshots.problem is not None:
+            yield f"snapshot: {self._snapshots.problem}"
 
 
 def _labels(pipeline: Pipeline) -> dict[str, str]:

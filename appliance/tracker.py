@@ -74,12 +74,13 @@ class Tracker(threading.Thread):
         self._closed_counters = SourceCounters()
         self.totals = self._totals()
         self._questions: deque[tuple[Callable[[Pipeline], object], Future]] = deque()
-        self._last: tuple[Callable[[Pipeline], object], Future] | None = None
+        self._drained: Future[None] = Future()
         self._asking = threading.Lock()
         self._closed = False
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._poll = select.poll()
         self._polled: list[int] = []
+        self._draining = False
         self._stopping = False
         self._hungry = False  # a source has more within reach than was taken
         self._waiting_since_s: float | None = None  # of what is in the block
@@ -103,18 +104,19 @@ class Tracker(threading.Thread):
                 os.eventfd_write(self._wake, 1)
         return future
 
-    def stop(self, question: Callable[[Pipeline], T]) -> "Future[T]":
-        """Ends the thread in order: what the sources hold is still taken, the last block is ended and reported, and
-        then `question` is run."""
-        future: Future[T] = Future()
+    def drain(self) -> "Future[None]":
+        """Ends the screening in order: what the sources hold is still taken, they are closed, the last block is ended
+        and reported. From then on only questions are answered, until `stop`."""
         with self._asking:
-            if self._closed:
-                future.set_exception(BusyError("the tracker has ended"))
-            else:
-                self._last = (question, future)
-                self._stopping = True
+            self._draining = True
+            if not self._closed:
                 os.eventfd_write(self._wake, 1)
-        return future
+        return self._drained
+
+    def stop(self) -> None:
+        """Drains, and ends the thread."""
+        self._stopping = True
+        self.drain()
 
     def watch(self, sources: Sequence[Source]) -> "Future[None]":
         """Takes these sources instead of those it has, which are closed; one that is in both goes on."""
@@ -125,9 +127,13 @@ class Tracker(threading.Thread):
     def run(self) -> None:
         try:
             self._poll.register(self._wake, select.POLLIN)
-            while not self._stopping:
+            while not self._draining:
                 self._turn()
             self._drain()
+            while not self._stopping:
+                self._wait()
+                self._answer()
+                self.turns += 1
         except BaseException as error:
             self.failure = error
             log.exception("the tracker failed")
@@ -167,7 +173,7 @@ class Tracker(threading.Thread):
     def _patience_ms(self) -> int:
         if self._hungry or self._stopping:
             return 0
-        until_s = self._visit_s
+        until_s = min(self._visit_s, time.monotonic() + VISIT_S)
         if self._waiting_since_s is not None and self._pipeline.engine.rows:
             until_s = min(until_s, self._waiting_since_s + self.delay_s)
         return max(0, math.ceil((until_s - time.monotonic()) * 1e3))
@@ -252,10 +258,10 @@ class Tracker(threading.Thread):
         self._end_block()
         self._pipeline.refresh(self.outlet)
         self.totals = self._totals()
-        with self._asking:
-            self._questions.extend([self._last] if self._last else [])
-            self._closed = True
-        self._answer()
+        self._replace([])
+        self._hungry = False
+        self._visit_s = math.inf
+        self._drained.set_result(None)
 
     def _empty(self, source: Source) -> None:
         until_s = time.monotonic() + DRAIN_S
@@ -273,8 +279,7 @@ class Tracker(threading.Thread):
         with self._asking:
             self._closed = True
             os.close(self._wake)
-            unanswered = [*self._questions, *([self._last] if self._last else [])]
-        for _, future in unanswered:
+        for future in [*(future for _, future in self._questions), self._drained]:
             if not future.done():
                 future.set_exception(BusyError("the tracker has ended"))
 
