@@ -103,8 +103,8 @@ class Pipeline:
         )
         self.tally = Tally()
         self.findings = Findings(MAX_FINDINGS, self._give_up)
-        self._flagged_sources = 0
-        self._watched_sources = 0
+        self.flagged_sources = 0
+        self.watched_sources = 0
         self._reasons: dict[int, bytes] = {}  # serial of a live call -> its reasons as JSON
         self._given_up: list[bytes] = []  # lines of findings that made room for others in this block
         self.use(load_scorers(config.screen.bundles) if scorers is None else scorers)
@@ -163,10 +163,15 @@ class Pipeline:
     def summary(self) -> dict[str, int | float]:
         """The totals so far, by the names of the summary line."""
         totals = self.engine.counters()
-        totals["flagged"] += self._flagged_sources
-        totals["watched"] += self._watched_sources
+        totals["flagged"] += self.flagged_sources
+        totals["watched"] += self.watched_sources
         totals["evicted"] += self.findings.evicted
         return totals
+
+    @property
+    def reasons(self) -> dict[int, bytes]:
+        """Why live calls are watched or flagged, as JSON by their serial."""
+        return self._reasons
 
     def end_block(self, outlet: Outlet) -> None:
         """Scores the rows of the block and reports what came of it."""
@@ -221,8 +226,8 @@ class Pipeline:
         if risen:
             self.tally.rose("party", verdict, finding.types)
             if caller is None:
-                self._watched_sources += (verdict == WATCH) - (before == WATCH)
-                self._flagged_sources += verdict == FLAG
+                self.watched_sources += (verdict == WATCH) - (before == WATCH)
+                self.flagged_sources += verdict == FLAG
         return finding, risen
 
 
