@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from container import Container, missing
 
+SAMPLE = Path(__file__).resolve().parents[2] / "simulator" / "samples" / "sample.pcap.gz"
 NAMED = "SIPWARDEN_PACKAGE"
 MAX_EXPOSURE = 2.0  # of systemd's scale from 0 to 10
 CAP_NET_RAW = 1 << 13
@@ -140,6 +141,13 @@ def test_the_command_completes_itself_and_has_a_manual(box: Container) -> None:
     completed = box.run("bash", "-c", f"{script} && _sipwarden_completion sipwarden && echo ${{COMPREPLY[*]}}")
     assert "status" in completed.split()
     assert (box.root / "usr/share/man/man1/sipwarden.1.gz").is_file()
+
+
+def test_the_other_unit_screens_one_capture(box: Container) -> None:
+    box.put(SAMPLE, "/var/lib/sipwarden/captures/monday.pcap.gz")
+    box.run("systemctl", "start", "sipwarden-screen@monday.pcap.gz.service")
+    lines = box.read("/var/lib/sipwarden/findings/monday.pcap.gz.jsonl").splitlines()
+    assert json.loads(lines[-1])["flagged"] > 0
 
 
 # --- at work
