@@ -116,11 +116,14 @@ def check_config(
     config: Annotated[
         Path | None, typer.Option(metavar="F", readable=False, help="Configuration file (TOML), as of `run`.")
     ] = None,
+    unit: Annotated[
+        bool, typer.Option("--unit", help="Print a drop-in for the systemd unit with the memory that it needs.")
+    ] = False,
 ) -> None:
     """Say whether the service would start with a configuration, and what is wrong with it."""
     from appliance.check_config import run  # noqa: PLC0415
 
-    raise typer.Exit(run(config))
+    raise typer.Exit(run(config, unit))
 
 
 @app.command()
