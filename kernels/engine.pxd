@@ -4,6 +4,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from capture.decode cimport Decoder
 from capture.packet cimport Address, Packet
+from capture.sdp cimport SdpMemory
 from capture.sip cimport SipMessage
 from capture.source cimport RecordSource
 from capture.tcp cimport StreamTable
@@ -62,6 +63,8 @@ cdef class Engine:
     cdef uint64_t evicted
     cdef uint64_t flagged
     cdef uint64_t watched
+
+    cdef SdpMemory descriptions     # last: it is large
 
     cdef int _run(self, RecordSource reader) noexcept nogil
     cdef bint _full(self) noexcept nogil
