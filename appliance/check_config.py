@@ -3,26 +3,20 @@
 from pathlib import Path
 
 from appliance import config as configuration
-from appliance.config import Config
 from appliance.errors import ConfigError
-from appliance.pipeline import load_bundles
-from appliance.screen import Exit, complain
+from appliance.exit import Exit, complain
+from appliance.pipeline import load_scorers
 from models.errors import ModelError
-from models.scorer import Scorer
 
 
 def run(path: Path | None) -> Exit:
     """The command: one line on stdout, or on stderr what is wrong."""
     try:
-        check(configuration.load(path))
+        config = configuration.load(path)
+        load_scorers(config.screen.bundles)  # what the configuration names must be usable too
     except (ConfigError, ModelError) as error:
         complain(error)
         return Exit.UNUSABLE
     names = ", ".join(map(str, configuration.files(path)))
     print(f"{names or 'the defaults'}: valid")
     return Exit.DONE
-
-
-def check(config: Config) -> dict[str, Scorer]:
-    """What a configuration names must be usable too: the scorers of its bundles. Raises ModelError."""
-    return {kind: Scorer(bundle) for kind, bundle in load_bundles(config.screen.bundles).items()}

@@ -46,6 +46,7 @@ class Screen(Section, frozen=True):
 
     region: str | None = None
     bundles: str | None = None
+    trusted_keys: tuple[str, ...] = ()
 
 
 class Limits(Section, frozen=True):

@@ -11,11 +11,12 @@ at the price of a forced write for every commit, which flash storage of a gatewa
 The schema's version is SQLite's `user_version`; each migration raises it by one, in a transaction of its own.
 """
 
+import errno
 import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, LiteralString
 
@@ -28,26 +29,40 @@ CACHE_KIB = 2048  # of each connection
 KEPT_ASIDE = 2  # corrupt files that are kept for whoever wants to look; more would fill the disk
 FILE_MODE = 0o600  # numbers of subscribers are in it
 
-FAULTS: dict[int, Fault] = {
+SQLITE_FAULTS: dict[int, Fault] = {
     sqlite3.SQLITE_FULL: "full",
     sqlite3.SQLITE_READONLY: "read_only",
     sqlite3.SQLITE_CORRUPT: "corrupt",
     sqlite3.SQLITE_NOTADB: "corrupt",
 }
+SYSTEM_FAULTS: dict[int, Fault] = {errno.ENOSPC: "full", errno.EDQUOT: "full", errno.EROFS: "read_only"}
+# SQLite's words for a schema that is not the one that was made, which it takes for the query's fault
+NOT_OUR_SCHEMA = ("no such table", "no such column", "no such index", "already exists")
+MOST_VERSIONS = 1000  # a schema beyond is no newer program's but a damaged file's
 
 
-def fault_of(error: sqlite3.Error | OSError) -> Fault:
-    """What an error says of the disk. Whatever is not known better is `unavailable`: locked, not permitted, I/O."""
+def fault_of(error: sqlite3.Error | OSError, path: Path) -> Fault:
+    """What an error says of the disk that `path` is on. Whatever is not known better is `unavailable`: locked, not
+    permitted, I/O."""
     if isinstance(error, OSError):
-        import errno  # noqa: PLC0415 - only trouble needs it
+        fault = SYSTEM_FAULTS.get(error.errno or 0)
+    else:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # 0: raised by the module itself
+        fault = SQLITE_FAULTS.get(code)
+        if code == sqlite3.SQLITE_ERROR and any(words in str(error) for words in NOT_OUR_SCHEMA):
+            fault = "corrupt"
+    return fault or _fault_of_disk(path)
 
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return "full"
-        return "read_only" if error.errno == errno.EROFS else "unavailable"
-    code = getattr(error, "sqlite_errorcode", None)
-    if code is None:  # raised by the sqlite3 module itself: a schema that is not ours, a value that does not decode
-        return "corrupt"
-    return FAULTS.get(code & 0xFF, "unavailable")
+
+def _fault_of_disk(path: Path) -> Fault:
+    """SQLite says of a log that it cannot make only that it cannot be opened."""
+    try:
+        disk = os.statvfs(path.parent)
+    except OSError:
+        return "unavailable"
+    if disk.f_flag & os.ST_RDONLY:
+        return "read_only"
+    return "full" if disk.f_blocks and disk.f_bavail == 0 else "unavailable"
 
 
 class Database:
@@ -77,7 +92,8 @@ class Database:
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                    with suppress(sqlite3.Error):  # a disk in trouble: closing undoes it too
+                        connection.execute("ROLLBACK")
                 raise
 
     @contextmanager
@@ -95,20 +111,12 @@ class Database:
                 self._reader.execute("PRAGMA query_only = ON")
             yield self._reader
 
-    @property
-    def used_bytes(self) -> int:
-        """Bytes of pages in use: freed pages are reused before the file grows."""
-        with self._writing:
-            connection = self._open()
-            pages = connection.execute("PRAGMA page_count").fetchone()[0]
-            free = connection.execute("PRAGMA freelist_count").fetchone()[0]
-        return (pages - free) * PAGE_BYTES
-
     def close(self) -> None:
         with self._reading, self._writing:
             for connection in (self._reader, self._writer):
                 if connection is not None:
-                    connection.close()
+                    with suppress(sqlite3.Error):
+                        connection.close()
             self._reader = self._writer = None
 
     def move_aside(self, when: str) -> Path:
@@ -148,6 +156,7 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
+        connection.text_factory = _text
         try:
             connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # this one and the next count for a new file only
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -165,6 +174,10 @@ class Database:
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > MOST_VERSIONS or version < 0:
+            damaged = sqlite3.DatabaseError(f"schema version {version}")
+            damaged.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise damaged
         if version > len(self.migrations):
             raise OSError(f"was written by a newer version (schema {version}, known here {len(self.migrations)})")
         for number, migration in enumerate(self.migrations[version:], start=version + 1):
@@ -176,8 +189,28 @@ def read_only(path: Path) -> closing[sqlite3.Connection]:
     return closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_MS / 1000))
 
 
+def used_bytes(connection: sqlite3.Connection) -> int:
+    """Of pages in use: freed ones are reused before the file grows."""
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    return (pages - connection.execute("PRAGMA freelist_count").fetchone()[0]) * PAGE_BYTES
+
+
+def give_back(connection: sqlite3.Connection) -> int:
+    """Shrinks the file by some pages when many are free. Bytes of pages in use."""
+    used = used_bytes(connection)
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    if pages * PAGE_BYTES > 2 * used:
+        connection.execute(f"PRAGMA incremental_vacuum({WAL_PAGES // 4})").fetchall()
+    return used
+
+
 def values(connection: sqlite3.Connection, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
     return connection.execute(query, parameters).fetchall()
+
+
+def _text(stored: bytes) -> str:
+    """Text with a flipped bit is still worth reading."""
+    return stored.decode(errors="replace")
 
 
 def _inode(path: Path) -> int | None:

@@ -1,20 +1,18 @@
 """The calls that are going on: read from the engine's table in short looks, so that packets never wait for long."""
 
 import ipaddress
-import re
 from collections.abc import Awaitable, Callable
+from operator import methodcaller
 
 import numpy as np
 
+from appliance.party import SEPARATORS
 from appliance.pipeline import Pipeline
-from kernels import open_calls
+from kernels.open_calls import find, slots_of
 
 # A look at so many slots takes well under a millisecond of the tracker's time; writing a line some microseconds.
 SLOTS_PER_LOOK = 4096
 LINES_PER_LOOK = 64
-
-# What people put between the digits of a number.
-SEPARATORS = re.compile(r"[\s()./-]")
 
 Look = Callable[[Pipeline], object]
 
@@ -46,17 +44,19 @@ async def live_calls(
     lines: list[bytes] = []
     for start in range(0, len(newest), LINES_PER_LOOK):
         chosen = newest[start : start + LINES_PER_LOOK]
-        block = await ask(lambda pipeline, chosen=chosen: pipeline.open_lines(serials[chosen], slots[chosen]))
+        block = await ask(methodcaller("open_lines", serials[chosen], slots[chosen]))
         lines += block.splitlines()
     return lines
 
 
 async def _find(ask: Callable[[Look], Awaitable], wanted: dict) -> tuple[np.ndarray, np.ndarray]:
     """(serials, slots) of all that match; at most as many as the table has slots, 12 bytes each."""
-    found = [
-        await ask(lambda pipeline, first=first: open_calls.find(pipeline.engine, first, SLOTS_PER_LOOK, **wanted))
-        for first in range(0, await ask(lambda pipeline: open_calls.slots_of(pipeline.engine)), SLOTS_PER_LOOK)
-    ]
+
+    def look_from(first: int) -> Look:
+        return lambda pipeline: find(pipeline.engine, first, SLOTS_PER_LOOK, **wanted)
+
+    slots = await ask(lambda pipeline: slots_of(pipeline.engine))
+    found = [await ask(look_from(first)) for first in range(0, slots, SLOTS_PER_LOOK)]
     return np.concatenate([serials for serials, _ in found]), np.concatenate([slots for _, slots in found])
 
 

@@ -126,13 +126,17 @@ class SummaryLine(Record, frozen=True, tag_field="type", tag="summary"):
 Line = CallLine | SourceLine | SummaryLine
 
 
+# What the desk has allowed is judged and kept like everything else, and not reported as `flag`.
+StoredVerdict = Verdict | Literal["allowed"]
+
+
 class StoredFinding(msgspec.Struct, frozen=True, kw_only=True):
-    """A watched or flagged call or party as the box keeps it, with its line of the report as it was sent."""
+    """A watched or flagged call or party as the box keeps it, with its line of the report as it was judged."""
 
     id: int = 0  # given by the store; 0 before
     time_ns: int  # at which the verdict was reached, capture time
     kind: Literal["call", "source"]
-    verdict: Verdict
+    verdict: StoredVerdict
     score: Ratio
     fraud_types: list[FraudType]
     source: str | None = None  # an IP address, or ip:port of a call
@@ -193,7 +197,8 @@ def _lenient_type(kind: Any) -> Any:
 
 
 if TYPE_CHECKING:
-    ReadCallLine, ReadSourceLine = CallLine, SourceLine
+    ReadCallLine = CallLine
+    ReadSourceLine = SourceLine
 else:
     ReadCallLine, ReadSourceLine = lenient(CallLine), lenient(SourceLine)
 

@@ -4,7 +4,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from enum import IntEnum
 from pathlib import Path
 
 import msgspec
@@ -13,26 +12,12 @@ from appliance import config as configuration
 from appliance import report
 from appliance.config import Config
 from appliance.errors import ConfigError
-from appliance.pipeline import Pipeline, Write
+from appliance.exit import Exit, complain
+from appliance.outlet import Write
+from appliance.pipeline import Pipeline
 from appliance.report import SummaryLine
 from capture.errors import CaptureFileError
 from models.errors import ModelError
-
-
-class Exit(IntEnum):
-    """What the process says when it ends."""
-
-    DONE = 0
-    FAILED = 1  # what was found could not be written
-    UNUSABLE = 2  # arguments, configuration or bundle
-    UNREADABLE = 3  # a file could not be read to its end; the others were screened
-    INTERRUPTED = 130  # 128 + SIGINT, as a shell would say it
-    NOBODY_READS = 141  # 128 + SIGPIPE
-
-
-def complain(message: object) -> None:
-    """One line on stderr."""
-    print(f"sipwarden: {message}", file=sys.stderr)
 
 
 def run(

@@ -45,6 +45,7 @@ class TrafficStatus(Part, frozen=True, kw_only=True):
     malformed: Count
     rtp_packets: Count
     rtp_streams: Count
+    corrected: Count  # packets whose time could not be, and was taken as of now
     time: Moment | None  # of the engine: that of the latest packet, moved on while none comes
 
 
@@ -74,18 +75,24 @@ class QueueStatus(Part, frozen=True, kw_only=True):
 class StoreStatus(Part, frozen=True, kw_only=True):
     """The findings on disk."""
 
-    state: Literal["ok", "full", "read_only", "corrupt"]
+    state: Literal["ok", "full", "read_only", "corrupt", "unavailable"]
     problem: str | None
     bytes: Count
     findings: Count
+    waiting: Count  # in memory, for the disk
     lost: Count  # could not be written
+    retired: Count  # made room for newer ones before their age
 
 
 class SpoolStatus(Part, frozen=True, kw_only=True):
     """What waits for the collector."""
 
+    state: Literal["ok", "full", "read_only", "unavailable"]
+    problem: str | None
+    bytes: Count
     depth: Count
-    dropped: Count
+    dropped: Count  # made room for others
+    lost: Count  # could not be written
 
 
 class SnapshotStatus(Part, frozen=True, kw_only=True):
@@ -116,7 +123,7 @@ class Status(Part, frozen=True, kw_only=True):
     rates: RateStatus
     latency: LatencyStatus
     queue: QueueStatus
-    store: StoreStatus | None  # null without one
-    spool: SpoolStatus | None
+    store: StoreStatus
+    spool: SpoolStatus
     bundles: dict[str, str]  # kind of row -> name@version
     snapshot: SnapshotStatus

@@ -66,6 +66,3 @@ CREATE TABLE entries (                      -- of the lists
 """
 
 MIGRATIONS: tuple[LiteralString, ...] = (FIRST,)
-
-# What a person put in, which no traffic brings back: copied out of a corrupt file as far as it can be read.
-PRECIOUS = ("labels", "entries")

@@ -65,8 +65,10 @@ HEADROOM = TAG_BYTES
 
 cdef inline void put_tag_back(tpacket3_hdr* header, uint8_t* frame) noexcept nogil:
     """Moves the MAC addresses into the headroom in front of `frame`, and writes the tag behind them."""
-    cdef uint16_t kind = header.hv1.tp_vlan_tpid if header.tp_status & TP_STATUS_VLAN_TPID_VALID else <int>ETHERTYPE_VLAN
+    cdef uint16_t kind = ETHERTYPE_VLAN
     cdef uint8_t* tag = frame - TAG_BYTES + MAC_ADDRESSES_BYTES
+    if header.tp_status & TP_STATUS_VLAN_TPID_VALID:
+        kind = header.hv1.tp_vlan_tpid
     memmove(frame - TAG_BYTES, frame, MAC_ADDRESSES_BYTES)
     tag[0] = kind >> 8
     tag[1] = kind & 0xff
@@ -109,7 +111,9 @@ cdef class Ring(RecordSource):
         if self.place > self.block_bytes - sizeof(tpacket3_hdr):
             return self._broken()
         header = <tpacket3_hdr*>(block + self.place)
-        if (header.tp_mac < sizeof(tpacket3_hdr) + TAG_BYTES or header.tp_snaplen > self.block_bytes
+        if (header.tp_mac < sizeof(tpacket3_hdr) + TAG_BYTES
+                or self.left > 1 and header.tp_next_offset < sizeof(tpacket3_hdr)
+                or header.tp_snaplen > self.block_bytes
                 or header.tp_mac + header.tp_snaplen > self.block_bytes - self.place):
             return self._broken()
         frame = <uint8_t*>header + header.tp_mac

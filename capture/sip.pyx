@@ -148,8 +148,10 @@ cdef void repeated_content_length(SipMessage* message, uint32_t at, uint32_t end
 
 cdef inline bint is_read(uint8_t kind) noexcept nogil:
     """Whether more is wanted of a kind than where it is."""
-    return <uint64_t>(1 << HEADER_VIA | 1 << HEADER_FROM | 1 << HEADER_TO | 1 << HEADER_CALL_ID | 1 << HEADER_CSEQ
-            | 1 << HEADER_CONTENT_LENGTH) >> kind & 1
+    return <uint64_t>(
+        1 << HEADER_VIA | 1 << HEADER_FROM | 1 << HEADER_TO | 1 << HEADER_CALL_ID | 1 << HEADER_CSEQ
+        | 1 << HEADER_CONTENT_LENGTH
+    ) >> kind & 1
 
 
 cdef void read_value(SipMessage* message, uint8_t kind, uint32_t at, uint32_t end) noexcept nogil:

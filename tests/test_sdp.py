@@ -229,7 +229,9 @@ MEDIA_LINES = (
 )
 
 
-@given(st.lists(st.lists(st.sampled_from(MEDIA_LINES), max_size=7), max_size=20), st.sampled_from([b"\r\n", b"\n", b""]))
+@given(
+    st.lists(st.lists(st.sampled_from(MEDIA_LINES), max_size=7), max_size=20), st.sampled_from([b"\r\n", b"\n", b""])
+)
 def test_what_is_remembered_of_others_changes_nothing(descriptions: list[list[bytes]], ending: bytes) -> None:
     memory = sdp.Memory(7)
     for lines in descriptions:

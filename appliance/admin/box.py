@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-import msgspec
-
 from appliance.config import Config
+from appliance.status import Status
+from appliance.store import Store
 
 if TYPE_CHECKING:
     from appliance.pipeline import Pipeline
@@ -24,11 +24,18 @@ class Box(Protocol):
     def version(self) -> str:
         """Of the distribution."""
 
-    def status(self) -> msgspec.Struct:
-        """The Status of appliance/status.py. Never waits."""
+    def status(self) -> Status:
+        """How the service is. Never waits."""
 
     async def ask(self, question: "Callable[[Pipeline], T]") -> T:
         """Runs `question` on the tracker's thread between two blocks. It must be short: packets wait meanwhile."""
+
+    @property
+    def store(self) -> Store:
+        """The findings store. Its calls read the disk: they belong on another thread."""
+
+    async def lists_changed(self) -> None:
+        """The lists of the store are different now: what is held against them is to be made anew."""
 
     def metrics_text(self) -> str:
         """In Prometheus' text format."""

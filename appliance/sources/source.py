@@ -44,6 +44,8 @@ class SourceCounters:
 class Source(ABC):
     """A live source by the name of `name`, down until the first `receive`."""
 
+    live = True  # packets come in as they are sent; False: from recordings, in whose time they are screened
+
     def __init__(self, name: str) -> None:
         self.name = name
         self.reader: RecordSource | None = None

@@ -25,7 +25,10 @@ def arrival_ns(row_id: int) -> int:
 
 
 class Ids:
-    """Gives out rising ids, above `last`, the highest that is in the store. For one process: see `Store.lock`."""
+    """Gives out rising ids, above `last`, the highest that is in the store.
+
+    Two processes on one store may give out the same id: the primary key then fails, and the writer starts anew above.
+    """
 
     def __init__(self, last: int) -> None:
         self._last = last

@@ -56,6 +56,7 @@ class Journal:
         box_id: int | None = None,
         address: str | None = None,
         detail: str | None = None,
+        count: int = 1,
     ) -> None:
         """Notes one event. The same kind, reason, box and address again within a minute only raises the count: a
         rogue box must not be able to fill the table."""
@@ -71,20 +72,20 @@ class Journal:
         with writing(self._engine.connect()) as connection, connection.begin():
             last = connection.execute(sa.select(c.id).where(same).order_by(c.id.desc()).limit(1)).scalar()
             if last is not None:
-                counted = {"count": c.count + 1, "last_ns": now}
+                counted = {"count": c.count + count, "last_ns": now}
                 connection.execute(sa.update(tables.events).where(c.id == last).values(counted))
                 return
             connection.execute(
                 sa.insert(tables.events).values(
                     first_ns=now,
                     last_ns=now,
-                    count=1,
+                    count=count,
                     kind=kind,
                     reason=reason,
                     box_id=box_id,
                     box=box,
                     address=address,
-                    detail=detail[:MAX_DETAIL] if detail else None,
+                    detail=detail[:MAX_DETAIL].replace("\0", "") if detail else None,
                 )
             )
 

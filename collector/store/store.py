@@ -1,5 +1,6 @@
 """The store as the rest of the collector sees it: one object, one part for each kind of row."""
 
+import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from collector.errors import StoreError
@@ -8,6 +9,7 @@ from collector.store.database import first_line, make_partitions, migrate, newes
 from collector.store.findings import Findings
 from collector.store.fleet import Fleet
 from collector.store.journal import Journal
+from collector.store.tables import NUMBERED
 from collector.store.trends import Trends
 
 
@@ -40,6 +42,12 @@ class Store:
         except SQLAlchemyError as error:
             raise StoreError(f"cannot open the store: {first_line(error)}") from error
         return store
+
+    def highest_id(self) -> int:
+        """The highest id of any row that `Ids` numbers, 0 in an empty store."""
+        with self.engine.connect() as connection:
+            highest = [connection.scalar(sa.select(sa.func.max(table.c.id))) for table in NUMBERED]
+        return max(found or 0 for found in highest)
 
     def close(self) -> None:
         self.engine.dispose()

@@ -265,6 +265,7 @@ api_tokens = Table(
 )
 
 PARTITIONED = (findings, calls)
+NUMBERED = (findings, calls, health)  # by `collector.store.ids.Ids`
 
 
 def box_id(name: str) -> ScalarSelect[int]:
