@@ -77,11 +77,15 @@ class Pipeline:
     """One engine over any number of sources, in the order in which they are run.
 
     Raises BundleError when the bundles cannot be used. `secret` keys the hashes; `scorers` are those of the
-    configuration when None.
+    configuration when None; a packet that comes again within `duplicate_window_ns` is left out, 0 for none.
     """
 
     def __init__(
-        self, config: Config, secret: int = REPLAY_SECRET, scorers: Mapping[str, Scorer] | None = None
+        self,
+        config: Config,
+        secret: int = REPLAY_SECRET,
+        scorers: Mapping[str, Scorer] | None = None,
+        duplicate_window_ns: int = 0,
     ) -> None:
         limits = config.limits
         self.engine = Engine(
@@ -95,6 +99,7 @@ class Pipeline:
             block_packets=limits.block_packets,
             secret=secret,
             region=config.screen.region,
+            duplicate_window_ns=duplicate_window_ns,
         )
         self.tally = Tally()
         self.findings = Findings(MAX_FINDINGS, self._give_up)
