@@ -71,7 +71,12 @@ class Box:
             self._sequence += 1
             items.append((self._sequence, call_line(self._sequence, call_id=f"{self.name}-{self._sequence}@bench")))
         data = gzip.compress(encode_batch(self.name, INCARNATION, moment(time.time_ns()), items), 1)
-        head = ("POST /v1/batches HTTP/1.1", "Host: 127.0.0.1", "Content-Encoding: gzip", f"Content-Length: {len(data)}")
+        head = (
+            "POST /v1/batches HTTP/1.1",
+            "Host: 127.0.0.1",
+            "Content-Encoding: gzip",
+            f"Content-Length: {len(data)}",
+        )
         return "\r\n".join((*head, "", "")).encode() + data
 
     async def send(self, request: bytes) -> tuple[int, dict]:

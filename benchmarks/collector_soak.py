@@ -10,6 +10,7 @@ old batches of the same boxes come again, out of order.
 import argparse
 import asyncio
 import contextlib
+import logging
 import random
 import tempfile
 import time
@@ -74,7 +75,8 @@ class Relay:
             writer.transport.abort()
             return
         self._open |= {writer, far_writer}
-        await asyncio.gather(self._copy(reader, far_writer), self._copy(far_reader, writer), return_exceptions=True)
+        with contextlib.suppress(asyncio.CancelledError):  # the end of the run
+            await asyncio.gather(self._copy(reader, far_writer), self._copy(far_reader, writer), return_exceptions=True)
         self._open -= {writer, far_writer}
 
     @staticmethod
@@ -194,6 +196,7 @@ def _send_again(box: EnrolledBox, batch: Batch) -> None:
 
 def soak(kind: str, boxes: int, seconds: float, rate: float, kills: int) -> int:
     """Runs one soak; 0 when the counts are exact."""
+    logging.getLogger("sipwarden").setLevel(logging.CRITICAL)  # each box says each time that nobody answers
     reporter_module.LONGEST_PAUSE_S = 5.0  # minutes here stand for hours there
     with contextlib.ExitStack() as stack:
         postgres = stack.enter_context(cluster(safe=True)) if kind == "postgresql" else None
