@@ -27,7 +27,7 @@ def installed(tmp_path: Path) -> Path:
 
 
 def test_the_collectors_unit_is_one_that_systemd_takes(systemd_analyze: str, installed: Path) -> None:
-    command = [systemd_analyze, "verify", "--man=no", installed]
+    command = [systemd_analyze, "verify", installed]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
