@@ -22,6 +22,7 @@ from collector.arrival import (
 from collector.errors import CollectorError, RefusedError
 from collector.ranges import Ranges
 from collector.store import tables
+from collector.store.bulk import insert_rows
 from collector.store.ids import Ids, lowest_id
 from collector.store.trends import HOUR_S, MINUTE_S
 from models.fraud_types import FRAUD_TYPES
@@ -190,17 +191,13 @@ class Deposit:
                 elif (report := arrival.health.get(sequence)) is not None:
                     health.append(_health_row(box_id, arrival, report))
         self._put_findings(list(findings.values()))
-        self._put(tables.calls, self._numbered(calls))
-        self._put(tables.health, self._numbered(health))
+        insert_rows(self._connection, tables.calls, self._numbered(calls))
+        insert_rows(self._connection, tables.health, self._numbered(health))
         self._upsert_rows(tables.counters, _by_key(counters), add=COUNTED)
         self._upsert_rows(tables.fraud_counters, _by_key(frauds), add=("flagged",))
 
     def _numbered(self, rows: list[Row]) -> list[Row]:
         return [{"id": row_id, **row} for row_id, row in zip(self._ids.take(len(rows)), rows, strict=True)]
-
-    def _put(self, table: sa.Table, rows: list[Row]) -> None:
-        if rows:
-            self._connection.execute(sa.insert(table), rows)
 
     def _put_findings(self, findings: list[Row]) -> None:
         known = self._stored_subjects(findings)
@@ -210,7 +207,7 @@ class Deposit:
             stored = known.get(row["subject"])
             if stored is not None and _is_newer(row, stored.incarnation, stored.sequence):
                 again.append({"finding": stored.id, **row})
-        self._put(tables.findings, new)
+        insert_rows(self._connection, tables.findings, new)
         if again:
             replaced = [name for name in again[0] if name not in ("finding", "subject", "box_id")]
             update = sa.update(tables.findings).where(tables.findings.c.id == sa.bindparam("finding"))
@@ -223,7 +220,7 @@ class Deposit:
             for position in range(len(FRAUD_TYPES))
             if row["fraud_types"] >> position & 1
         ]
-        self._put(tables.finding_types, types)
+        insert_rows(self._connection, tables.finding_types, types)
 
     def _stored_subjects(self, findings: list[Row]) -> dict[int, sa.Row]:
         """The findings of the last days that are about the same."""
