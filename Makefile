@@ -15,7 +15,7 @@ PACKAGES := capture kernels models appliance simulator
 COMPILED := $(wildcard $(foreach package,$(PACKAGES),$(package)/*.pyx $(package)/*.pxd))
 SAMPLE := simulator/samples/sample.pcap.gz
 
-.PHONY: help run test build lint format bench fuzz model train-env dist deb test-package check-arm64 clean
+.PHONY: help run test build lint format bench bench-live fuzz model train-env dist deb test-package check-arm64 clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ bench: build ## measure against sngrep, tshark and a bare walk of the same file
 	@tools/system-packages bench
 	@CFLAGS="-O3" $(BIN)/cythonize --quiet -3 --inplace benchmarks/walk.pyx
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-live: build ## measure live capture on a veth pair beside tcpdump and sngrep (as root)
+	@tools/system-packages bench-live
+	@$(BIN)/python -m benchmarks.live $(ARGS)
 
 fuzz: build $(VENV)/.with-test ## throw mutated input at the readers, compiled with address and undefined-behaviour checks
 	@fuzz/run $(ARGS)

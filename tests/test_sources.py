@@ -329,7 +329,9 @@ def test_what_is_no_filter_is_refused_with_the_reason_of_libpcap(expression):
         open_sources(Config(capture=Capture(interfaces=("lo",), filter=expression)))
 
 
-@pytest.mark.parametrize("expression", ["", "udp", "port 5060 or portrange 10000-20000", "vlan 7 and udp", "net 10.0.0.0/8"])
+@pytest.mark.parametrize(
+    "expression", ["", "udp", "port 5060 or portrange 10000-20000", "vlan 7 and udp", "net 10.0.0.0/8"]
+)
 def test_what_is_a_filter_is_taken(expression):
     packet_filter.check(expression)
 
