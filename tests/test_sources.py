@@ -7,6 +7,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import time
 
 import pytest
@@ -17,6 +18,7 @@ from appliance.sources import open_sources
 from appliance.sources.directory import SETTLED_S, DirectorySource
 from appliance.sources.errors import FilterError, ListenError
 from appliance.sources.hep import MAXIMUM_CONNECTIONS, HepSource
+from capture import hep as hep_reader
 from tests.hep_messages import OLD, hep
 from tests.tap import Tap, request
 from tests.watch import Watch
@@ -72,6 +74,28 @@ def test_a_connection_with_more_than_fits_at_once_is_read_to_its_end_without_new
                 sent += stream.send(data[sent:])
             watch.turn(0.001)
         watch.until(lambda: watch.counts()["packets"] == 100)
+
+
+def test_agents_that_send_all_they_can_get_their_turn_all_the_same():
+    with listening() as (source, _), contextlib.ExitStack() as stack:
+        streams = [stack.enter_context(socket.create_connection(("127.0.0.1", source.port))) for _ in range(30)]
+        senders = [
+            threading.Thread(target=stream.sendall, args=(hep(b" " * 60_000, (f"192.0.2.{i}", 5060)) * 40,))
+            for i, stream in enumerate(streams)
+        ]
+        for sender in senders:
+            sender.start()
+        time.sleep(0.2)
+        seen = []
+        deadline_s = time.monotonic() + 20
+        while len(seen) < 40 * len(streams):
+            source.receive()
+            seen += [hep_reader.read(data)["source"][0] for _, _, data, _ in source.reader]
+            assert time.monotonic() < deadline_s, len(seen)
+        for sender in senders:
+            sender.join()
+    # a turn has room for some 17 messages: within a few of them everybody was served
+    assert len(set(seen[: 4 * len(streams)])) == len(streams)
 
 
 def test_an_agent_that_does_not_speak_hep_is_shown_the_door_and_the_others_stay():
