@@ -20,7 +20,6 @@ from benchmarks.live.link import Link
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "benchmarks" / "data"
 MIXED = DATA / "mixed.pcap"
-PACKETS = traffic.SIP_PACKETS * (traffic.RTP_FOR_A_SIP + 1)
 
 console = Console()
 
@@ -39,14 +38,13 @@ def mixed() -> None:
 
 def measure(contender: Contender, rate: int, seconds: float) -> tuple[traffic.Sent, Watched]:
     with Link(), contender:
-        sent = traffic.send(MIXED, rate, seconds, PACKETS)
+        sent = traffic.send(MIXED, rate, seconds)
     return sent, contender.result()
 
 
 def lost(sent: traffic.Sent, watched: Watched) -> int:
     """Packets that were sent and not seen."""
-    of_these = sent.packets * traffic.SIP_PACKETS // PACKETS if watched.sip_only else sent.packets
-    return of_these - watched.seen
+    return (sent.sip_packets if watched.sip_only else sent.packets) - watched.seen
 
 
 def row(name: str, sent: traffic.Sent, watched: Watched) -> list[str]:
@@ -76,8 +74,9 @@ def main(
         sys.exit("error: network namespaces need root")
     DATA.mkdir(parents=True, exist_ok=True)
     mixed()
-    title = f"one SIP packet in {traffic.RTP_FOR_A_SIP + 1}, the rest RTP; {os.cpu_count()} cores, sender included"
-    headings = ("sent packets/s", "not seen", "dropped", "CPU %", "CPU µs/packet", "p50 ms", "p99 ms", "peak MiB")
+    share = traffic.sip_packets(MIXED) / traffic.PACKETS
+    title = f"{share:.1%} of the packets are SIP, the rest RTP; {os.cpu_count()} cores, sender included"
+    headings = ("packets/s", "not seen", "dropped", "CPU %", "CPU µs/packet", "p50 ms", "p99 ms", "peak MiB")
     table = Table("", *headings, title=title, title_justify="left")
     results = []
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:

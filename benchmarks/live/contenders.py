@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.live.link import TAP, watched
-from benchmarks.live.traffic import UDP_PAYLOAD
-from capture import sip
-from capture.file import CaptureFile
+from benchmarks.live.traffic import sip_packets
 
 RING_MIB = 64  # for all: sipwarden's default
 # What is left in the rings is read in this time after the last packet.
@@ -134,8 +132,7 @@ class Sngrep(Contender):
         return self.folder / "sngrep.pcap"
 
     def result(self) -> Watched:
-        with CaptureFile(self.saved) as capture:
-            seen = sum(sip.starts_here(data[UDP_PAYLOAD:]) for _, _, data, _ in capture)
+        seen = sip_packets(self.saved)
         self.saved.unlink()
         return Watched(seen, None, self.cpu_s, sip_only=True)
 
