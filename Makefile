@@ -6,6 +6,8 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 ARGS ?=
+INTERFACE ?=
+SECONDS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 VENV_TRAIN := .venv-train
@@ -20,8 +22,8 @@ SAMPLE := simulator/samples/sample.pcap.gz
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: build ## screen the sample capture and show the findings
-	@$(BIN)/sipwarden screen $(SAMPLE) $(ARGS)
+run: build ## start the service on simulated live traffic (INTERFACE=eth0 for a real one, SECONDS=60 to stop by itself)
+	@tools/run $(BIN)/sipwarden "$(INTERFACE)" "$(SECONDS)"
 
 test: build $(VENV)/.with-test ## run the whole test suite (ARGS="-k sip" for a part of it)
 	@tools/system-packages test
