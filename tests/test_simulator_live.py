@@ -1,6 +1,7 @@
 """The simulator played live: real datagrams, on the loopback interface and nowhere else, for a bounded time."""
 
 import socket
+import time
 from pathlib import Path
 from threading import Thread
 
