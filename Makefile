@@ -17,7 +17,7 @@ PACKAGES := capture kernels models appliance simulator
 COMPILED := $(wildcard $(foreach package,$(PACKAGES),$(package)/*.pyx $(package)/*.pxd))
 SAMPLE := simulator/samples/sample.pcap.gz
 
-.PHONY: help run test build lint format bench fuzz model train-env dist deb test-package check-arm64 clean
+.PHONY: help run test build lint format bench soak fuzz model train-env dist deb test-package check-arm64 clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench: build ## measure against sngrep, tshark and a bare walk of the same file
 	@tools/system-packages bench
 	@CFLAGS="-O3" $(BIN)/cythonize --quiet -3 --inplace benchmarks/walk.pyx
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+soak: build ## an hour of 200 calls a second on simulated time: memory must not grow
+	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
 fuzz: build $(VENV)/.with-test ## throw mutated input at the readers, compiled with address and undefined-behaviour checks
 	@fuzz/run $(ARGS)
