@@ -6,6 +6,8 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 ARGS ?=
+INTERFACE ?=
+SECONDS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 VENV_TRAIN := .venv-train
@@ -15,13 +17,13 @@ PACKAGES := capture kernels models appliance simulator
 COMPILED := $(wildcard $(foreach package,$(PACKAGES),$(package)/*.pyx $(package)/*.pxd))
 SAMPLE := simulator/samples/sample.pcap.gz
 
-.PHONY: help run test build lint format bench bench-live fuzz model train-env dist deb test-package check-arm64 clean
+.PHONY: help run test build lint format bench bench-live soak fuzz model train-env dist deb test-package check-arm64 clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: build ## screen the sample capture and show the findings
-	@$(BIN)/sipwarden screen $(SAMPLE) $(ARGS)
+run: build ## start the service on simulated live traffic (INTERFACE=eth0 for a real one, SECONDS=60 to stop by itself)
+	@tools/run $(BIN)/sipwarden "$(INTERFACE)" "$(SECONDS)"
 
 test: build $(VENV)/.with-test ## run the whole test suite (ARGS="-k sip" for a part of it)
 	@tools/system-packages test
@@ -48,6 +50,9 @@ bench: build ## measure against sngrep, tshark and a bare walk of the same file
 bench-live: build ## measure live capture on a veth pair beside tcpdump and sngrep (as root)
 	@tools/system-packages bench-live
 	@$(BIN)/python -m benchmarks.live $(ARGS)
+
+soak: build ## an hour of 200 calls a second on simulated time: memory must not grow
+	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
 fuzz: build $(VENV)/.with-test ## throw mutated input at the readers, compiled with address and undefined-behaviour checks
 	@fuzz/run $(ARGS)
