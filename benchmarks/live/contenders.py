@@ -63,11 +63,12 @@ class Contender(ABC):
         self.ready()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         time.sleep(DRAIN_S)
         self.process.send_signal(signal.SIGINT)
         # read before it is waited for: a full pipe would hold it up, and the usage is that of this child alone
-        self.output, self.errors = self.process.stdout.read(), self.process.stderr.read()  # type: ignore[union-attr]
+        self.output = self.process.stdout.read()  # type: ignore[union-attr]
+        self.errors = self.process.stderr.read()  # type: ignore[union-attr]
         _, status, usage = os.wait4(self.process.pid, 0)
         self.process.returncode = os.waitstatus_to_exitcode(status)
         self.process.stdout.close()  # type: ignore[union-attr]
