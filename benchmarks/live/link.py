@@ -1,10 +1,12 @@
 """A veth pair between two network namespaces of its own: one end sends, the other is watched."""
 
+import os
 import subprocess
 from collections.abc import Sequence
 from typing import Self
 
-WATCHED, SENDING = "sipwarden-watch", "sipwarden-send"
+# two benchmarks may run at once
+WATCHED, SENDING = (f"sipwarden-{what}-{os.getpid()}" for what in ("watched", "sending"))
 TAP, PORT = "tap0", "port0"
 
 
