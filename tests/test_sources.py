@@ -15,7 +15,7 @@ import pytest
 from appliance.config import Capture, Config, Hep, Service
 from appliance.sources import filter as packet_filter
 from appliance.sources import open_sources
-from appliance.sources.directory import SETTLED_S, DirectorySource
+from appliance.sources.directory import ABANDONED_S, SCAN_S, SETTLED_S, DirectorySource
 from appliance.sources.errors import FilterError, ListenError
 from appliance.sources.hep import MAXIMUM_CONNECTIONS, HepSource
 from capture import hep as hep_reader
@@ -286,16 +286,18 @@ def test_a_capture_is_not_touched_while_it_is_written_and_taken_when_it_is_close
     watch.until(lambda: watch.counts()["packets"] == 2)
 
 
-def test_of_what_lay_there_at_the_start_the_newest_waits_until_it_has_settled(captures):
-    for i, name in enumerate(("old", "older", "oldest")):
-        age(capture_of(name).write(captures / f"{name}.pcap"), 10 * i)
+def test_what_lay_there_at_the_start_is_read_when_it_has_settled_and_the_latest_when_it_was_abandoned(captures):
+    for seconds, name in ((5, "written"), (SETTLED_S + 1, "old"), (SETTLED_S + 9, "older")):
+        age(capture_of(name).write(captures / f"{name}.pcap"), seconds)
     watch = watching(captures)
     watch.until(lambda: watch.counts()["packets"] == 2).until_quiet()
+    age(captures / "written.pcap", SETTLED_S + 1)  # still the latest
+    watch.until_quiet(SCAN_S + 0.1)
     assert watch.counts()["calls"] == 2
-    age(captures / "old.pcap", SETTLED_S + 1)
+    age(captures / "written.pcap", ABANDONED_S + 1)
     watch.until(lambda: watch.counts()["calls"] == 3)
     calls = [line["call_id"] for line in watch.finish() if line["type"] == "call"]
-    assert sorted(calls) == ["old", "older", "oldest"]
+    assert sorted(calls) == ["old", "older", "written"]
 
 
 def test_packed_captures_are_read_and_files_of_other_kinds_are_said_and_not_tried_again(captures):
@@ -305,7 +307,7 @@ def test_packed_captures_are_read_and_files_of_other_kinds_are_said_and_not_trie
     (captures / ".hidden.pcap").write_bytes(plain)
     (captures / "half.pcap.part").write_bytes(plain)
     for path in captures.iterdir():
-        age(path, SETTLED_S + 1)
+        age(path, ABANDONED_S + 1)
     watch = watching(captures)
     watch.until(lambda: watch.counts()["packets"] == 1).until_quiet(0.3)
     assert watch.sources[0].counters().errors == 1
@@ -316,7 +318,7 @@ def test_a_capture_that_is_longer_than_the_buffer_is_taken_whole_whatever_a_bloc
     tap = Tap()
     for _ in range(3):
         tap.rtp(("192.0.2.10", 4000), ("198.51.100.20", 5000), count=4000, interval_s=0.0001)
-    age(tap.write(captures / "long.pcap"), SETTLED_S + 1)
+    age(tap.write(captures / "long.pcap"), ABANDONED_S + 1)
     config = Config()
     source = DirectorySource(captures, captures.parent / "state")
     watch = Watch([source], config)
