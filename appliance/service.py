@@ -99,7 +99,10 @@ class Service:
         self._tracker = Tracker(pipeline, sources, self._recorder.outlet, config.service.verdict_delay_ms / 1e3, clock)
         self._reporter = Reporter(config.collector, spool, Identity(config.identity_dir))
         self._self_report = SelfReport(
-            spool, self.status, lambda: self.tally.fraud_types, lambda: self._reporter.status
+            spool,
+            self.status,
+            lambda: {str(name): count for name, count in self.tally.fraud_types.items()},
+            lambda: self._reporter.status,
         )
         self._watchdog = Watchdog(self._tracker, self._notification)
         self._metrics = Metrics(self)
