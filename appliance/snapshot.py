@@ -85,6 +85,8 @@ def save(path: Path, ask: Ask, *, region: str | None, secret: int) -> SnapshotTa
             size = file.tell()
         new.rename(path)
         _sync_folder(path.parent)
+    except TimeoutError:  # an OSError that says nothing of the disk: `ask` gave up
+        raise
     except OSError as error:
         raise SnapshotError(f"{path}: cannot be written: {error.strerror}") from error
     finally:
@@ -198,7 +200,7 @@ def _read_head(path: Path, file: BinaryIO) -> Head:
         raise SnapshotError(f"{path}: is damaged: a head of {length} bytes")
     try:
         return msgspec.json.decode(_exactly(path, file, length), type=Head)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SnapshotError(f"{path}: is damaged: {error}") from error
 
 

@@ -9,7 +9,6 @@ from appliance import snapshot
 from appliance.config import Config
 from appliance.outlet import Outlet
 from appliance.pipeline import Pipeline
-from capture.file import CaptureFile
 
 CALLS = 150_000  # fill every table of the default limits but the streams
 SECRET = 1

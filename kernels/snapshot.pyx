@@ -1,15 +1,16 @@
 # cython: language_level=3
 """What an engine remembers, copied out between its blocks and put back into a fresh one.
 
-Kept are the profiles of callers, callees and sources with the order in which they would be evicted, the pairs, the called
-ranges, the open calls with their queues, and the totals. Left out is what the next seconds bring back: media streams and
-what they are expected to be, TCP streams, fragments. Indices are built anew: where an entry lies is salted by each engine.
+Kept are the profiles of callers, callees and sources with the order in which they would be evicted, the pairs, the
+called ranges, the open calls with their queues, and the totals. Left out is what the next seconds bring back: media
+streams and what they are expected to be, TCP streams, fragments. Indices are built anew: where an entry lies is salted
+by each engine.
 
 Theory of operation
 -------------------
-A snapshot is taken in steps, so that the packets wait only for one at a time. A step copies frames: entries of one region,
-each with its columns side by side. An entry is whole, since a step falls between two blocks, but the engine goes on
-between two steps. What that can tear apart is mended when it is put back:
+A snapshot is taken in steps, so that the packets wait only for one at a time. A step copies frames: entries of one
+region, each with its columns side by side. An entry is whole, since a step falls between two blocks, but the engine
+goes on between two steps. What that can tear apart is mended when it is put back:
 
 - a call that has ended meanwhile is left out: the first steps note which calls there are, in the order of their queues;
 - a call that points to a slot which another key has taken since points to none (slots carry a generation);
@@ -283,7 +284,7 @@ cdef class EngineSnapshot:
         return True
 
     cdef int32_t _next_in_queue(self) noexcept:
-        """Where the noting goes on in the queue at hand: behind the last noted call that still stands where it stood."""
+        """Where the noting goes on in the queue at hand: behind the last noted call that stands where it stood."""
         cdef CallTable calls = self.engine.calls
         cdef const Call* call
         cdef const Place* place
@@ -412,8 +413,8 @@ cdef class EngineSnapshot:
 cdef class EngineRestore:
     """Puts a snapshot back into a fresh engine of the same layout (`layout`), chunk by chunk as `step` gave them.
 
-    Raises ValueError when the engine is in use. When `feed` or `finish` raises ValueError, for a chunk that `step` never
-    made, the engine is of no more use.
+    Raises ValueError when the engine is in use. When `feed` or `finish` raises ValueError, for a chunk that `step`
+    never made, the engine is of no more use.
     """
 
     cdef Engine engine
