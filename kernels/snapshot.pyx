@@ -148,9 +148,8 @@ def layout(Engine engine):
     return said
 
 
-cdef dict totals_of(Engine engine):
-    cdef Profiles profiles = engine.profiles
-    return {
+cdef dict totals_of(Engine engine, const Region* regions, int count):
+    said = {
         "clock_ns": engine.clock_ns,
         "offset_ns": engine.offset_ns,
         "corrected": engine.corrected,
@@ -173,25 +172,19 @@ cdef dict totals_of(Engine engine):
         "media_expired": engine.media.expired,
         "tcp_evicted": engine.streams.totals.evicted,
         "fragments_evicted": engine.decoder.fragments.counters.evicted,
-        "gateway_signs": profiles.gateway_signs,
-        "callers_hand": profiles.callers.hand,
-        "callers_evicted": profiles.callers.evicted,
-        "callees_hand": profiles.callees.hand,
-        "callees_evicted": profiles.callees.evicted,
-        "sources_hand": profiles.sources.hand,
-        "sources_evicted": profiles.sources.evicted,
+        "gateway_signs": engine.profiles.gateway_signs,
     }
+    cdef int i
+    for i in range(count):
+        if regions[i].table != NULL:
+            said[f"{regions[i].name.decode()}_hand"] = regions[i].table.hand
+            said[f"{regions[i].name.decode()}_evicted"] = regions[i].table.evicted
+    return said
 
 
-cdef uint32_t hand_of(object said, const SlotTable* table) except? 0:
-    hand = said
-    if not 0 <= hand < table.capacity:
-        raise ValueError(f"a hand at {hand} of {table.capacity} slots")
-    return hand
-
-
-cdef int set_totals(Engine engine, dict said) except -1:
-    cdef Profiles profiles = engine.profiles
+cdef int set_totals(Engine engine, const Region* regions, int count, dict said) except -1:
+    cdef SlotTable* table
+    cdef int i
     engine.clock_ns = said["clock_ns"]
     engine.offset_ns = said["offset_ns"]
     engine.corrected = said["corrected"]
@@ -215,13 +208,16 @@ cdef int set_totals(Engine engine, dict said) except -1:
     engine.media.expired = said["media_expired"]
     engine.streams.totals.evicted = said["tcp_evicted"]
     engine.decoder.fragments.counters.evicted = said["fragments_evicted"]
-    profiles.gateway_signs = said["gateway_signs"]
-    profiles.callers.hand = hand_of(said["callers_hand"], &profiles.callers)
-    profiles.callers.evicted = said["callers_evicted"]
-    profiles.callees.hand = hand_of(said["callees_hand"], &profiles.callees)
-    profiles.callees.evicted = said["callees_evicted"]
-    profiles.sources.hand = hand_of(said["sources_hand"], &profiles.sources)
-    profiles.sources.evicted = said["sources_evicted"]
+    engine.profiles.gateway_signs = said["gateway_signs"]
+    for i in range(count):
+        table = regions[i].table
+        if table == NULL:
+            continue
+        hand = said[f"{regions[i].name.decode()}_hand"]
+        if not 0 <= hand < table.capacity:
+            raise ValueError(f"{regions[i].name.decode()}: a hand at {hand} of {table.capacity} slots")
+        table.hand = hand
+        table.evicted = said[f"{regions[i].name.decode()}_evicted"]
     return 0
 
 
@@ -317,7 +313,7 @@ cdef class EngineSnapshot:
             del chunk[size:]
             return chunk
         self.ended = True
-        said = json.dumps(totals_of(self.engine)).encode()
+        said = json.dumps(totals_of(self.engine, self.regions, self.region_count)).encode()
         cdef Frame frame = Frame(region=TOTALS, first=0, count=len(said), reserved=0)
         return bytearray((<char*>&frame)[:sizeof(Frame)] + said)
 
@@ -464,17 +460,18 @@ cdef class EngineRestore:
 
     def finish(self):
         """After the last chunk: builds the indices and the queues, and mends what the steps tore apart."""
+        cdef int i
         if not self.complete:
             raise ValueError("the totals are missing")
-        self._index(&self.engine.profiles.callers)
-        self._index(&self.engine.profiles.callees)
-        self._index(&self.engine.profiles.sources)
+        for i in range(self.region_count):
+            if self.regions[i].table != NULL:
+                self._index(self.regions[i].table)
         self._queue_calls()
         self._count_open_calls()
 
     cdef int _totals(self, bytes said) except -1:
         try:
-            set_totals(self.engine, json.loads(said))
+            set_totals(self.engine, self.regions, self.region_count, json.loads(said))
         except (KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"totals: {error!r}") from error
         self.complete = True
