@@ -25,7 +25,9 @@ import msgspec
 from appliance.errors import SnapshotError
 from appliance.findings import Finding
 from appliance.pipeline import Pipeline
-from kernels.snapshot import EngineRestore, EngineSnapshot, layout
+from kernels.regions import layout
+from kernels.restore import EngineRestore
+from kernels.snapshot import EngineSnapshot
 
 SNAPSHOT_FILE = "state.snapshot"
 MAGIC = b"sipwarden snapshot 1\n"

@@ -16,7 +16,9 @@ from appliance.outlet import Outlet
 from appliance.pipeline import Pipeline
 from capture.file import CaptureFile
 from kernels.engine import Engine
-from kernels.snapshot import EngineRestore, EngineSnapshot, layout
+from kernels.regions import layout
+from kernels.restore import EngineRestore
+from kernels.snapshot import EngineSnapshot
 from tests.disks import ROOT_ONLY, tmpfs
 from tests.tap import Tap, request, response
 
@@ -342,8 +344,8 @@ def test_a_folder_that_is_gone_is_told_by_name(tmp_path):
 
 # What the next packets bring back, what is the same in every engine, or what is only used inside a block.
 LEFT_OUT = {
-    "Engine": """decoder descriptions duplicates streams calls media profiles plan secret now_ns nothing next_flush_ns packet
-        message stream_slot block_packets block_end rows_capacity call_rows_count source_rows_count call_features
+    "Engine": """decoder descriptions duplicates streams calls media profiles plan secret now_ns nothing next_flush_ns
+        packet message stream_slot block_packets block_end rows_capacity call_rows_count source_rows_count call_features
         source_features call_rows source_rows call_notes source_notes""",
     "CallTable": """calls index secret plan capacity live free_slots free_count head tail released released_count
         released_capacity events""",
@@ -357,8 +359,8 @@ def test_every_attribute_is_kept_or_left_out_on_purpose(name, file):
     line = re.compile(r"    cdef (?:readonly )?[\w\[\]:, ]+?[ *](\w+)(?:\[\w+\])?(?:\s*#.*)?")
     attributes = [found[1] for text in declared.splitlines() if (found := line.fullmatch(text))]
     assert len(attributes) >= 10
-    source = (ROOT / "kernels" / "snapshot.pyx").read_text()
+    source = "".join((ROOT / "kernels" / f"{part}.pyx").read_text() for part in ("regions", "restore"))
     for attribute in set(attributes) - set(LEFT_OUT[name].split()):
         assert re.search(rf"\b(engine|calls|profiles)\.{attribute}\b", source), (
-            f"{name}.{attribute} is new: let kernels/snapshot.pyx keep it, or say here that it may be forgotten"
+            f"{name}.{attribute} is new: let kernels/regions.pyx keep it, or say here that it may be forgotten"
         )
