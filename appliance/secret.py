@@ -17,7 +17,7 @@ FILE_MODE = 0o600
 def load_secret(state_dir: Path) -> tuple[int, str | None]:
     """The box's secret, drawn when there is none, and what is to be said of it.
 
-    One that cannot be read, or not be kept, is replaced by a fresh one: the box starts, and remembers nothing of before.
+    One that cannot be read or kept is replaced by a fresh one: the box starts, and remembers nothing of before.
     """
     path = state_dir / SECRET_FILE
     try:

@@ -36,7 +36,7 @@ def test_a_damaged_secret_is_said_by_name_and_replaced(tmp_path, content):
 @ROOT_ONLY
 def test_on_a_full_disk_the_box_has_a_secret_for_this_run_and_says_so(tmp_path):
     with tmpfs(tmp_path / "disk", "64k") as disk:
-        (disk / "filler").write_bytes(bytes(60 << 10))
+        (disk / "filler").write_bytes(bytes(64 << 10))
         secret, problem = load_secret(disk)
         assert secret > 0
         assert f"{disk / SECRET_FILE}: cannot be kept: No space left" in problem
