@@ -18,7 +18,8 @@ from appliance.admin.client import Client
 from appliance.admin.errors import AdminError, SocketError, SocketInUseError
 from appliance.admin.listener import listen
 from appliance.admin.protocol import MAX_REQUEST_BYTES
-from tests.admin_box import Box, call_finding, open_calls, serving, until
+from tests.admin_box import Box, call_finding, open_calls, serving
+from tests.feed import until
 
 HELLO = b'{"protocol": 1, "client": "test"}\n'
 ROOT = Path(__file__).resolve().parent.parent
