@@ -3,9 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
-from typing import Literal
-
-import msgspec
+from typing import Any, Literal
 
 from appliance import log
 from appliance.admin.commands_calls import Limit
@@ -18,7 +16,7 @@ from appliance.admin.rows import Mask, Unmaskable, masked, masking
 from appliance.errors import PartyError
 from appliance.findings import moment
 from appliance.party import Party
-from appliance.report import Record, StoredFinding, decode
+from appliance.report import Record, StoredFinding
 
 FORMAT = "sipwarden-evidence/1"
 VERDICTS = ("pass", "allowed", "watch", "flag")  # the gravest last
@@ -71,7 +69,7 @@ class EvidenceItem(Record, frozen=True, kw_only=True):
     time: str
     verdict: str
     label: str | None
-    line: msgspec.Raw
+    line: dict[str, Any]
 
 
 class Evidence(Record, frozen=True, kw_only=True):
@@ -113,7 +111,7 @@ async def evidence_export(context: Context, arguments: ExportArguments) -> Evide
             time=moment(finding.time_ns),
             verdict=finding.verdict,
             label=labels.get(finding.id),
-            line=msgspec.Raw(msgspec.json.encode(masked(decode(finding.line), hide))),
+            line=masked(finding.line, hide),
         )
         for finding in found
     ]

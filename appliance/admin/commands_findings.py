@@ -4,9 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from difflib import get_close_matches
-from typing import Literal
-
-import msgspec
+from typing import Any, Literal
 
 from appliance import log
 from appliance.admin.commands_calls import Limit
@@ -17,7 +15,7 @@ from appliance.admin.registry import Arguments, Context, registry
 from appliance.admin.rows import FindingRow, Mask, Unmaskable, finding_row, masked, masking
 from appliance.errors import StoreError
 from appliance.live_calls import live_calls
-from appliance.report import Record, StoredFinding, StoredVerdict, decode
+from appliance.report import Record, StoredFinding, StoredVerdict
 from models.fraud_types import FraudType
 
 FOLLOW_S = 1.0  # between two looks for news
@@ -49,7 +47,7 @@ class Explanation(Record, frozen=True, kw_only=True):
     id: int | None  # of the finding; None for a live call that is none
     origin: Literal["live", "store"]
     label: str | None
-    line: msgspec.Raw
+    line: dict[str, Any]
 
 
 class LabelArguments(Arguments, frozen=True, kw_only=True):
@@ -102,7 +100,7 @@ async def explain(context: Context, arguments: ExplainArguments) -> Explanation:
         id=finding.id if finding else None,
         origin="live" if live else "store",
         label=(await asyncio.to_thread(context.box.store.labels_of, [finding.id])).get(finding.id) if finding else None,
-        line=msgspec.Raw(msgspec.json.encode(masked(decode(line), hide))),
+        line=masked(line, hide),
     )
 
 
