@@ -11,7 +11,7 @@ from appliance.admin.commands_findings import unknown_id
 from appliance.admin.errors import AdminError
 from appliance.admin.peer import Role
 from appliance.admin.protocol import MAX_ROWS
-from appliance.admin.registry import Context, registry
+from appliance.admin.registry import Context, Natural, registry
 from appliance.admin.rows import Mask, Unmaskable, masked, masking
 from appliance.errors import PartyError
 from appliance.findings import moment
@@ -59,7 +59,7 @@ class ExportArguments(Unmaskable, frozen=True, kw_only=True):
     """`about`: a number, an address, the id of a finding, or a Call-ID."""
 
     about: str
-    since_ns: int | None = None
+    since_ns: Natural | None = None
 
 
 class EvidenceItem(Record, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from appliance.admin.commands_calls import Limit
 from appliance.admin.errors import AdminError
 from appliance.admin.peer import Role
 from appliance.admin.protocol import MAX_ROWS
-from appliance.admin.registry import Arguments, Context, registry
+from appliance.admin.registry import Arguments, Context, Natural, registry
 from appliance.admin.rows import FindingRow, Mask, Unmaskable, finding_row, masked, masking
 from appliance.errors import StoreError
 from appliance.live_calls import live_calls
@@ -30,8 +30,8 @@ class FindingsArguments(Unmaskable, frozen=True, kw_only=True):
     fraud_type: FraudType | None = None
     number: str | None = None
     source: str | None = None
-    since_ns: int | None = None
-    before_id: int | None = None
+    since_ns: Natural | None = None
+    before_id: Natural | None = None
     limit: Limit = 50
 
 

@@ -19,9 +19,10 @@ from appliance.report import Record
 from appliance.store import ListEntry, ListName
 
 MAX_DENIAL_S = 30 * 86400  # every block expires: who blocks for longer looks again
+MAX_SPAN_S = 10 * 365 * 86400  # for longer there is "always"
 MAX_WHY_CHARACTERS = 500
 
-Seconds = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[int, Meta(ge=1, le=MAX_SPAN_S)]
 Why = Annotated[str, Meta(min_length=1, max_length=MAX_WHY_CHARACTERS)]
 
 

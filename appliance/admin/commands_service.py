@@ -63,6 +63,7 @@ async def doctor(context: Context, _: NoArguments) -> list[Check]:
 async def support(context: Context, _: NoArguments) -> Support:
     """What a support dump has of the service: no numbers, no secrets."""
     box = context.box
+    log.info("a support dump is made", by=context.peer.user)
     return Support(
         status=box.status(),
         config=without_secrets(msgspec.to_builtins(box.config)),

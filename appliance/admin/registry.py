@@ -4,9 +4,10 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
+from msgspec import Meta
 
 from appliance.admin.errors import AdminError
 from appliance.admin.peer import Peer, Role
@@ -14,6 +15,10 @@ from appliance.admin.protocol import RoleName
 
 if TYPE_CHECKING:
     from appliance.admin.box import Box
+
+
+# As far as SQLite and the engine count.
+Natural = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 
 
 class Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -30,6 +30,7 @@ from appliance.admin.protocol import (
     request_decoder,
 )
 from appliance.admin.registry import Command, Context, Registry
+from appliance.errors import BusyError
 
 MAX_CLIENTS = 32
 MAX_READERS = 24  # of them
@@ -166,6 +167,8 @@ class AdminServer:
             reply = Reply(id=request.id, result=raw(result))
         except AdminError as error:
             reply = Reply(id=request.id, error=_fault(error))
+        except BusyError as error:
+            reply = Reply(id=request.id, error=Fault("busy", str(error), "try again"))
         except TimeoutError:
             reply = Reply(id=request.id, error=Fault("timeout", f"no answer within {COMMAND_S:.0f} s", "try again"))
         except Exception:
