@@ -1,6 +1,5 @@
 """The commands about evidence: what the box has on a party, as a document that a desk can hand on."""
 
-import asyncio
 import time
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -93,17 +92,17 @@ class Evidence(Record, frozen=True, kw_only=True):
 async def evidence_list(context: Context, arguments: EvidenceListArguments) -> list[EvidenceRow]:
     """The numbers and sources that there is evidence about, the gravest first."""
     hide = masking(context, arguments, "evidence list")
-    return (await asyncio.to_thread(lambda: _parties(context.box.store.find(limit=MAX_ROWS), hide)))[: arguments.limit]
+    return (await context.aside(lambda: _parties(context.box.store.find(limit=MAX_ROWS), hide)))[: arguments.limit]
 
 
 @registry.command("evidence.export", Role.READER)
 async def evidence_export(context: Context, arguments: ExportArguments) -> Evidence:
     """All findings about one call, number or source, with reasons, bundles and versions."""
     hide = masking(context, arguments, "evidence export")
-    kind, found = await asyncio.to_thread(_about, context, arguments)
+    kind, found = await context.aside(_about, context, arguments)
     if not found:
         raise await unknown_id(context, arguments.about)
-    labels = await asyncio.to_thread(context.box.store.labels_of, [finding.id for finding in found])
+    labels = await context.aside(context.box.store.labels_of, [finding.id for finding in found])
     status = context.box.status()
     items = [
         EvidenceItem(

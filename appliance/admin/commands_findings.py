@@ -70,7 +70,7 @@ class Labelled(Record, frozen=True, kw_only=True):
 async def findings(context: Context, arguments: FindingsArguments) -> list[FindingRow]:
     """What was found, the newest first."""
     hide = masking(context, arguments, "findings")
-    return await asyncio.to_thread(lambda: rows_of(context, _find(context, arguments), hide))
+    return await context.aside(lambda: rows_of(context, _find(context, arguments), hide))
 
 
 @registry.command("follow", Role.READER)
@@ -79,9 +79,9 @@ async def follow(context: Context, arguments: FindingsArguments) -> AsyncIterato
     hide = masking(context, arguments, "follow")
     known: dict[int, str] = {}
     while True:
-        found = await asyncio.to_thread(_find, context, arguments)
+        found = await context.aside(_find, context, arguments)
         news = [finding for finding in reversed(found) if known.get(finding.id) != finding.verdict]
-        for row in await asyncio.to_thread(rows_of, context, news, hide):
+        for row in await context.aside(rows_of, context, news, hide):
             yield row
         known = {finding.id: finding.verdict for finding in found}
         await asyncio.sleep(FOLLOW_S)
@@ -92,14 +92,14 @@ async def explain(context: Context, arguments: ExplainArguments) -> Explanation:
     """One call or finding in full, with the reasons of its verdict."""
     hide = masking(context, arguments, "explain")
     live = await live_calls(context.box.ask, limit=1, call_id=arguments.id)
-    finding = await asyncio.to_thread(context.box.store.get, arguments.id)
+    finding = await context.aside(context.box.store.get, arguments.id)
     if not live and finding is None:
         raise await unknown_id(context, arguments.id)
     line = live[0] if live else finding.line  # type: ignore[union-attr]
     return Explanation(
         id=finding.id if finding else None,
         origin="live" if live else "store",
-        label=(await asyncio.to_thread(context.box.store.labels_of, [finding.id])).get(finding.id) if finding else None,
+        label=(await context.aside(context.box.store.labels_of, [finding.id])).get(finding.id) if finding else None,
         line=masked(line, hide),
     )
 
@@ -107,11 +107,11 @@ async def explain(context: Context, arguments: ExplainArguments) -> Explanation:
 @registry.command("label", Role.ADMINISTRATOR)
 async def label(context: Context, arguments: LabelArguments) -> Labelled:
     """Say what a finding turned out to be: fraud or honest."""
-    finding = await asyncio.to_thread(context.box.store.get, arguments.id)
+    finding = await context.aside(context.box.store.get, arguments.id)
     if finding is None:
         raise await unknown_id(context, arguments.id)
     try:
-        kept = await asyncio.to_thread(
+        kept = await context.aside(
             context.box.store.label, finding.id, arguments.label, context.peer.user, time.time_ns()
         )
     except StoreError as error:
@@ -145,7 +145,7 @@ def _find(context: Context, arguments: FindingsArguments) -> list[StoredFinding]
 
 async def unknown_id(context: Context, wanted: str) -> AdminError:
     """With the ids that are near: of the latest findings, and of calls that are going on."""
-    latest = await asyncio.to_thread(context.box.store.find, limit=NEAR_FINDINGS)
+    latest = await context.aside(context.box.store.find, limit=NEAR_FINDINGS)
     if wanted.isdecimal():
         near = [str(finding.id) for finding in latest if abs(finding.id - int(wanted)) <= 3][:3]
     else:
