@@ -149,6 +149,22 @@ def simulate(
     raise typer.Exit(run(scenarios, out, labels, seed, live, speed))
 
 
+@app.command()
+def enroll(
+    url: Annotated[str, typer.Argument(metavar="URL", help="Of the collector's enrolment, https://NAME:8444.")],
+    token: Annotated[str, typer.Option(metavar="T", help="From `sipwarden-collector token create`; - reads it.")],
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Of this box; its host name otherwise.")] = None,
+    ca: Annotated[
+        Path | None, typer.Option(metavar="FILE", readable=False, help="Trust this root, not the token's fingerprint.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(metavar="F", readable=False, help="Configuration file (TOML).")] = None,
+) -> None:
+    """Get this box a certificate from a collector, to report to it from now on."""
+    from appliance.enroll import run  # noqa: PLC0415
+
+    raise typer.Exit(run(url, token, name, ca, config))
+
+
 # Setting up the commands of the running service takes as long as a small capture takes to screen.
 WITHOUT_SERVICE = ("screen", "parse")
 

@@ -53,9 +53,10 @@ class Finding:
         self.requests = max(self.requests, requests)
         self.score = max(self.score, score)
         self.types |= types
-        raised = verdict > self.verdict
-        self.verdict = max(self.verdict, verdict)
-        return raised
+        if verdict <= self.verdict:
+            return False
+        self.verdict = verdict
+        return True
 
     def line(self) -> SourceLine:
         self.has_news = False

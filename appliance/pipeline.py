@@ -4,7 +4,7 @@ A block is what one pass of the engine left behind: feature rows, and calls that
 in one batch, the verdicts go back to their calls, and then the finished calls are reported.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +13,10 @@ import numpy as np
 
 from appliance.call_line import CallLines
 from appliance.config import Config
-from appliance.findings import Finding, Findings, address_text
+from appliance.findings import Finding, Findings
 from appliance.outlet import Outlet, Write
 from appliance.report import encode
+from appliance.suspects import suspects
 from appliance.tally import Tally
 from capture.file import CaptureFile
 from capture.source import RecordSource
@@ -195,9 +196,9 @@ class Pipeline:
         self.tally.scored("call", scores.score)
         raised = self.engine.judge_calls(scores.score, scores.verdict, scores.types)
         reasons = dict(zip(raised.tolist(), explain(self.calls, rows[raised]), strict=True)) if len(raised) else {}
-        for i, verdict, score, types in suspects(scores):
-            serial, _, caller = self.engine.call_of_row(i)
-            finding, risen = self._add(i, caller.decode(errors="replace"), verdict, score, types)
+        found = suspects(self.engine, scores.verdict, scores.score, scores.types)
+        for i, serial, source, caller, time_ns, first_ns, requests, verdict, score, types in found:
+            finding, risen = self._add(source, caller, time_ns, first_ns, requests, verdict, score, types)
             if i in reasons:
                 self.tally.rose("call", verdict, types)
                 text = self._reasons[serial] = msgspec.json.encode(reasons[i])
@@ -210,17 +211,27 @@ class Pipeline:
 
     def _judge_sources(self, rows: np.ndarray, scores: Scores, alert: Write | None) -> None:
         self.tally.scored("source", scores.score)
-        for i, verdict, score, types in suspects(scores):
-            finding, risen = self._add(i, None, verdict, score, types)
+        found = suspects(self.engine, scores.verdict, scores.score, scores.types, of_sources=True)
+        for i, _, source, caller, *row in found:
+            finding, risen = self._add(source, caller, *row)
             if risen:
                 finding.reasons = explain(self.sources, rows[i : i + 1])[0]
                 if alert is not None:
                     alert(encode(finding.line()))
 
-    def _add(self, i: int, caller: str | None, verdict: int, score: float, types: int) -> tuple[Finding, bool]:
-        """Adds row `i` to the finding about its party. The finding, and whether its verdict rose."""
-        address, time_ns, first_ns, requests, _ = self.engine.note_of_row(i, of_source=caller is None)
-        finding = self.findings.of(address_text(address), caller, first_ns=first_ns, time_ns=time_ns)
+    def _add(
+        self,
+        source: str,
+        caller: str | None,
+        time_ns: int,
+        first_ns: int,
+        requests: int,
+        verdict: int,
+        score: float,
+        types: int,
+    ) -> tuple[Finding, bool]:
+        """Adds a row to the finding about its party. The finding, and whether its verdict rose."""
+        finding = self.findings.of(source, caller, first_ns=first_ns, time_ns=time_ns)
         before = finding.verdict
         risen = finding.add(time_ns, requests, verdict, score, types)
         if risen:
@@ -229,15 +240,3 @@ class Pipeline:
                 self.watched_sources += (verdict == WATCH) - (before == WATCH)
                 self.flagged_sources += verdict == FLAG
         return finding, risen
-
-
-def suspects(scores: Scores) -> Iterator[tuple[int, int, float, int]]:
-    """(row, verdict, score, fraud types) of the rows that were watched or flagged, as Python numbers."""
-    rows = scores.verdict.nonzero()[0]
-    return zip(
-        rows.tolist(),
-        scores.verdict[rows].tolist(),
-        scores.score[rows].tolist(),
-        scores.types[rows].tolist(),
-        strict=True,
-    )

@@ -22,6 +22,7 @@ from appliance.allow_list import AllowList
 from appliance.clock import Clock
 from appliance.config import Config, Flags
 from appliance.errors import ApplianceError, BusyError
+from appliance.identity import Identity
 from appliance.installed import InstalledBundles
 from appliance.metrics import Metrics
 from appliance.metrics_server import Server as MetricsServer
@@ -30,7 +31,9 @@ from appliance.observer import Observer
 from appliance.pipeline import Pipeline
 from appliance.recorder import Recorder
 from appliance.reload import Reload, changes, scorers_of
+from appliance.reporter import Reporter
 from appliance.secret import load_secret
+from appliance.self_report import SelfReport
 from appliance.show import Show
 from appliance.snapshots import Snapshots
 from appliance.sources import open_sources
@@ -93,6 +96,10 @@ class Service:
         self._show = Show(sys.stdout) if show else None
         self._recorder = Recorder(self.store, spool, self._show.take if self._show else None)
         self._tracker = Tracker(pipeline, sources, self._recorder.outlet, config.service.verdict_delay_ms / 1e3, clock)
+        self._reporter = Reporter(config.collector, spool, Identity(config.identity_dir))
+        self._self_report = SelfReport(
+            spool, self.status, lambda: self.tally.fraud_types, lambda: self._reporter.status
+        )
         self._watchdog = Watchdog(self._tracker, self._notification)
         self._metrics = Metrics(self)
         self._admin = AdminServer(self, registry)
@@ -129,7 +136,14 @@ class Service:
         self._recorder.start()
         self._tracker.start()
         chores = [
-            asyncio.ensure_future(chore) for chore in (self._look_after(), self._feed_the_watchdog(), self._remember())
+            asyncio.ensure_future(chore)
+            for chore in (
+                self._look_after(),
+                self._feed_the_watchdog(),
+                self._remember(),
+                self._reporter.run(),
+                self._self_report.run(),
+            )
         ]
         self._notification.ready()
         log.info("started", version=self.version, state_dir=self.config.service.state_dir)
@@ -284,6 +298,8 @@ class Service:
                 yield f"{part}: {health.problem}"
         if self._snapshots.problem is not None:
             yield f"snapshot: {self._snapshots.problem}"
+        if self._reporter.status.problem is not None:
+            yield f"reporting: {self._reporter.status.problem}"
 
 
 def _labels(pipeline: Pipeline) -> dict[str, str]:

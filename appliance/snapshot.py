@@ -25,7 +25,6 @@ import msgspec
 from appliance.errors import SnapshotError
 from appliance.findings import Finding
 from appliance.pipeline import Pipeline
-from appliance.secret import FILE_MODE, sync_folder
 from kernels.snapshot import EngineRestore, EngineSnapshot, layout
 
 SNAPSHOT_FILE = "state.snapshot"
@@ -38,6 +37,7 @@ STEP_BYTES = 1 << 20
 STEP_ENTRIES = 256  # findings or reasons that are written in one step: below a millisecond
 MAX_HEAD_BYTES = 1 << 16
 MAX_CHUNK_BYTES = 16 << 20
+FILE_MODE = 0o600
 
 T = TypeVar("T")
 Ask = Callable[[Callable[[Pipeline], T]], T]
@@ -84,7 +84,7 @@ def save(path: Path, ask: Ask, *, region: str | None, secret: int) -> SnapshotTa
             steps, longest_s = _write(file, ask, region, secret)
             size = file.tell()
         new.rename(path)
-        sync_folder(path.parent)
+        _sync_folder(path.parent)
     except OSError as error:
         raise SnapshotError(f"{path}: cannot be written: {error.strerror}") from error
     finally:
@@ -167,6 +167,15 @@ def _write(file: BinaryIO, ask: Ask, region: str | None, secret: int) -> tuple[i
     file.flush()
     os.fsync(file.fileno())
     return steps, longest_s
+
+
+def _sync_folder(folder: Path) -> None:
+    """Has the disk keep the new name too."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _timed(question: Callable[[Pipeline], T]) -> Callable[[Pipeline], tuple[T, float]]:

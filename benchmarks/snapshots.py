@@ -7,6 +7,7 @@ from pathlib import Path
 
 from appliance import snapshot
 from appliance.config import Config
+from appliance.outlet import Outlet
 from appliance.pipeline import Pipeline
 from capture.file import CaptureFile
 
@@ -39,7 +40,7 @@ def main() -> None:
         capture = Path(folder) / "flood.pcap"
         write_flood(capture)
         pipeline.screen_file(capture, len)
-        pipeline.end_block(len)
+        pipeline.end_block(Outlet(len, len))
         path = Path(folder) / snapshot.SNAPSHOT_FILE
         for name in ("first", "second", "third"):
             taken = snapshot.save(path, lambda question: question(pipeline), region=None, secret=SECRET)

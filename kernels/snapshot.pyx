@@ -11,7 +11,7 @@ A snapshot is taken in steps, so that the packets wait only for one at a time. A
 each with its columns side by side. An entry is whole, since a step falls between two blocks, but the engine goes on
 between two steps. What that can tear apart is mended when it is put back:
 
-- a call that has ended meanwhile is left out: the first step notes which calls there are, in the order of their queues;
+- a call that has ended meanwhile is left out: the first steps note which calls there are, in the order of their queues;
 - a call that points to a slot which another key has taken since points to none (slots carry a generation);
 - a key that has moved between slots is found in the later copy; the earlier slot gets a key that nobody has;
 - how many calls of a party are open is counted from the calls that were put back.
@@ -23,7 +23,7 @@ import json
 
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 from capture.hashing cimport hash_mix
@@ -51,6 +51,7 @@ cdef enum:
     MAX_COLUMNS = 6
     STRETCH_BYTES = 4096        # of a sparse region: what is all zero is not copied
     SEARCH_BYTES = 1 << 22      # looked through at once for what is not
+    STEP_NOTES = 4096           # calls whose place is noted in a step: a cache miss or two each
     CALLS = 0                   # the region of the open calls, which is read by its queues
     TOTALS = 0xffffffff         # the last frame
 
@@ -71,9 +72,11 @@ cdef struct Frame:              # followed by column after column of its entries
     uint32_t count
     uint32_t reserved
 
-cdef struct Place:              # of a call when the snapshot was begun
+cdef struct Place:              # of a call in its queue when it was noted
     uint64_t serial
+    int64_t queue_due_ns
     int32_t slot
+    uint8_t phase
 
 
 # -- what there is --------------------------------------------------------------------------------------------
@@ -148,6 +151,8 @@ cdef dict totals_of(Engine engine):
     cdef Profiles profiles = engine.profiles
     return {
         "clock_ns": engine.clock_ns,
+        "offset_ns": engine.offset_ns,
+        "corrected": engine.corrected,
         "first_ns": engine.first_ns,
         "last_ns": engine.last_ns,
         "packets": engine.packets,
@@ -187,6 +192,8 @@ cdef uint32_t hand_of(object said, const SlotTable* table) except? 0:
 cdef int set_totals(Engine engine, dict said) except -1:
     cdef Profiles profiles = engine.profiles
     engine.clock_ns = said["clock_ns"]
+    engine.offset_ns = said["offset_ns"]
+    engine.corrected = said["corrected"]
     engine.first_ns = said["first_ns"]
     engine.last_ns = said["last_ns"]
     engine.packets = said["packets"]
@@ -232,42 +239,74 @@ cdef class EngineSnapshot:
     cdef uint32_t position          # in it
     cdef Place* places
     cdef uint32_t place_count
+    cdef uint32_t places_capacity
+    cdef uint8_t* copied            # by slot: the call was, so that one that has changed queues is not copied twice
+    cdef int phase                  # whose queue is noted
     cdef bint ended
 
     def __cinit__(self, Engine engine):
+        cdef uint32_t slots
         if engine.call_rows_count or engine.source_rows_count or engine.calls.released_count:
             raise ValueError("a snapshot has to be begun between two blocks")
         self.engine = engine
         self.region_count = describe(engine, self.regions)
-        self.places = <Place*>malloc((engine.calls.live + 1) * sizeof(Place))
-        if self.places == NULL:
-            raise MemoryError(f"no memory for the places of {engine.calls.live} calls")
-        self._note_calls()
+        slots = self.regions[CALLS].entries
+        self.places_capacity = 2 * slots
+        self.places = <Place*>malloc(self.places_capacity * sizeof(Place))
+        self.copied = <uint8_t*>calloc(slots, 1)
+        if self.places == NULL or self.copied == NULL:
+            raise MemoryError(f"no memory for the places of {slots} calls")
 
     def __dealloc__(self):
         free(self.places)
+        free(self.copied)
 
-    cdef void _note_calls(self) noexcept:
+    cdef bint _note_calls(self) noexcept:
+        """Notes some more of the calls. True when all are noted."""
         cdef CallTable calls = self.engine.calls
+        cdef uint32_t end = min(self.places_capacity, self.place_count + STEP_NOTES)
         cdef int32_t slot
-        cdef int phase
-        for phase in range(PHASES):
-            slot = calls.head[phase]
+        cdef Place* place
+        while self.phase < PHASES:
+            slot = self._next_in_queue()
             while slot != NO_SLOT:
-                self.places[self.place_count].slot = slot
-                self.places[self.place_count].serial = calls.calls[slot].serial
+                if self.place_count == end:
+                    return end == self.places_capacity
+                place = &self.places[self.place_count]
                 self.place_count += 1
+                place.slot = slot
+                place.serial = calls.calls[slot].serial
+                place.queue_due_ns = calls.calls[slot].queue_due_ns
+                place.phase = self.phase
                 slot = calls.calls[slot].newer
+            self.phase += 1
+        return True
+
+    cdef int32_t _next_in_queue(self) noexcept:
+        """Where the noting goes on in the queue at hand: behind the last noted call that still stands where it stood."""
+        cdef CallTable calls = self.engine.calls
+        cdef const Call* call
+        cdef const Place* place
+        cdef int64_t i
+        for i in range(<int64_t>self.place_count - 1, -1, -1):
+            place = &self.places[i]
+            if place.phase != self.phase:
+                break
+            call = &calls.calls[place.slot]
+            if call.serial == place.serial and call.phase == place.phase and call.queue_due_ns == place.queue_due_ns:
+                return call.newer
+        return calls.head[self.phase]
 
     def step(self, size_t max_bytes=1 << 20):
-        """The next frames as a bytearray of at most `max_bytes`, at least LEAST_STEP_BYTES; None behind the last.
-
-        Call it between two blocks. 1 MiB takes some tenths of a millisecond.
+        """The next frames as a bytearray of at most `max_bytes`, at least LEAST_STEP_BYTES, or of none yet; None behind
+        the last. Call it between two blocks.
         """
         cdef size_t size
         cdef char* out
         if self.ended:
             return None
+        if not self._note_calls():
+            return bytearray()
         max_bytes = max(max_bytes, <size_t>LEAST_STEP_BYTES)
         chunk = PyByteArray_FromStringAndSize(NULL, max_bytes)
         out = PyByteArray_AS_STRING(chunk)
@@ -315,7 +354,9 @@ cdef class EngineSnapshot:
         cdef Frame frame
         for i in range(at, end):
             call = &self.engine.calls.calls[self.places[i].slot]
-            if call.serial == self.places[i].serial and call.phase != PHASE_RELEASED:
+            if (call.serial == self.places[i].serial and call.phase != PHASE_RELEASED
+                    and not self.copied[self.places[i].slot]):
+                self.copied[self.places[i].slot] = True
                 slots[count] = self.places[i].slot
                 count += 1
         self.position = end

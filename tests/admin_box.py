@@ -6,11 +6,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import typer
+from typer.testing import CliRunner
 
-from appliance import report, status
+from appliance import admin_commands, report, status
 from appliance.admin.all_commands import registry
 from appliance.admin.server import AdminServer
 from appliance.allow_list import AllowList
@@ -54,7 +57,7 @@ class Box:
 
     def status(self) -> status.Status:
         totals = self.pipeline.summary()
-        taken = {name: totals[name] for name in status.TrafficStatus.__struct_fields__ if name in totals}
+        taken = {name: totals.get(name, 0) for name in status.TrafficStatus.__struct_fields__}
         health = self.store.health()
         source = status.SourceStatus(
             name="eth1", state="up", problem=None, packets=totals["packets"], dropped=3, bytes=totals["bytes"],
@@ -65,15 +68,16 @@ class Box:
             capture=status.CaptureStatus(
                 packets=totals["packets"], dropped=3, bytes=totals["bytes"], duplicates=0, sources=[source]
             ),
-            traffic=status.TrafficStatus(**taken, time=None),
+            traffic=status.TrafficStatus(**(taken | {"time": None})),
             calls=totals["calls"], open_calls=self.open_calls, flagged=7, watched=2, findings=1,
             evicted=0, rates=status.RateStatus(packets=1234.5, calls=6.7, verdicts=8.9),
             latency=status.LatencyStatus(verdicts=12, p50_ms=1.0, p99_ms=5.0),
             queue=status.QueueStatus(depth=0, dropped=0),
             store=status.StoreStatus(
-                state=health.state, problem=health.problem, bytes=health.bytes, findings=health.findings, lost=0
+                state=health.state, problem=health.problem, bytes=health.bytes, findings=health.findings, waiting=0,
+                lost=0, retired=0,
             ),
-            spool=None, bundles={"call": "call@1", "source": "source@1"},
+            spool=status.SpoolStatus(state="ok", problem=None, bytes=0, depth=4, dropped=0, lost=0), bundles={"call": "call@1", "source": "source@1"},
             snapshot=status.SnapshotStatus(taken=None, bytes=0, restored=False, problem=None),
         )  # fmt: skip
 
@@ -134,6 +138,23 @@ def source_finding(source: str = "192.0.2.7", caller: str | None = None, verdict
 def _checked(line: dict) -> bytes:
     report.decode(msgspec.json.encode(line))
     return json.dumps(line).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command said, and its exit status."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def command(*arguments: object) -> Said:
+    """Runs a client command of `sipwarden` in this process, against whatever socket it names."""
+    app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
+    admin_commands.add_to(app)
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    return Said(done.exit_code, done.stdout, done.stderr)
 
 
 @contextmanager

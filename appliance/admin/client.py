@@ -59,6 +59,10 @@ class Client:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hangs up."""
         self._socket.close()
 
     def ask(self, command: str, **arguments: object) -> Any:
@@ -75,10 +79,6 @@ class Client:
             if reply.item == ABSENT:
                 return
             yield msgspec.json.decode(reply.item)
-
-    def fileno(self) -> int:
-        """For a selector: readable when an item may be there."""
-        return self._socket.fileno()
 
     def _greet(self) -> Welcome:
         self._connect()
