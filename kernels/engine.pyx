@@ -241,6 +241,8 @@ cdef class Engine:
         if slot == NO_SLOT:
             self._outside_calls()
             return
+        if self.calls.events:
+            self.profiles.prefetch(&self.calls.calls[slot], self.calls.events & EVENT_SETUP != 0)
         if self.message.body.length > 0:
             self._media_offered(slot)
         if self.calls.events:

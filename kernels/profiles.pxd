@@ -63,3 +63,7 @@ cdef class Profiles:
     cdef CallerProfile* _take_caller(self, uint64_t key, int64_t now_ns, int32_t* slot) noexcept nogil
     cdef CalleeProfile* _take_callee(self, uint64_t key, int64_t now_ns, int32_t* slot) noexcept nogil
     cdef SourceProfile* _take_source(self, const Address* address, int64_t now_ns, int32_t* slot) noexcept nogil
+
+    # Has memory bring what the next event of a call will touch, `is_new` before its `on_setup`, while there is other
+    # work to do.
+    cdef void prefetch(self, const Call* call, bint is_new) noexcept nogil
