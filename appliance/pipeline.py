@@ -78,11 +78,15 @@ class Pipeline:
     """One engine over any number of sources, in the order in which they are run.
 
     Raises BundleError when the bundles cannot be used. `secret` keys the hashes; `scorers` are those of the
-    configuration when None.
+    configuration when None; a packet that comes again within `duplicate_window_ns` is left out, 0 for none.
     """
 
     def __init__(
-        self, config: Config, secret: int = REPLAY_SECRET, scorers: Mapping[str, Scorer] | None = None
+        self,
+        config: Config,
+        secret: int = REPLAY_SECRET,
+        scorers: Mapping[str, Scorer] | None = None,
+        duplicate_window_ns: int = 0,
     ) -> None:
         limits = config.limits
         self.engine = Engine(
@@ -96,11 +100,12 @@ class Pipeline:
             block_packets=limits.block_packets,
             secret=secret,
             region=config.screen.region,
+            duplicate_window_ns=duplicate_window_ns,
         )
         self.tally = Tally()
         self.findings = Findings(MAX_FINDINGS, self._give_up)
-        self._flagged_sources = 0
-        self._watched_sources = 0
+        self.flagged_sources = 0
+        self.watched_sources = 0
         self._reasons: dict[int, bytes] = {}  # serial of a live call -> its reasons as JSON
         self._given_up: list[bytes] = []  # lines of findings that made room for others in this block
         self.use(load_scorers(config.screen.bundles) if scorers is None else scorers)
@@ -159,10 +164,15 @@ class Pipeline:
     def summary(self) -> dict[str, int | float]:
         """The totals so far, by the names of the summary line."""
         totals = self.engine.counters()
-        totals["flagged"] += self._flagged_sources
-        totals["watched"] += self._watched_sources
+        totals["flagged"] += self.flagged_sources
+        totals["watched"] += self.watched_sources
         totals["evicted"] += self.findings.evicted
         return totals
+
+    @property
+    def reasons(self) -> dict[int, bytes]:
+        """Why live calls are watched or flagged, as JSON by their serial."""
+        return self._reasons
 
     def end_block(self, outlet: Outlet) -> None:
         """Scores the rows of the block and reports what came of it."""
@@ -227,6 +237,6 @@ class Pipeline:
         if risen:
             self.tally.rose("party", verdict, finding.types)
             if caller is None:
-                self._watched_sources += (verdict == WATCH) - (before == WATCH)
-                self._flagged_sources += verdict == FLAG
+                self.watched_sources += (verdict == WATCH) - (before == WATCH)
+                self.flagged_sources += verdict == FLAG
         return finding, risen
