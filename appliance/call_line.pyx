@@ -16,6 +16,7 @@ from kernels.calls cimport (
 )
 from kernels.engine cimport Engine
 from kernels.media cimport Stream
+from kernels.slots cimport prefetch_all
 
 from kernels.calls import STAGE_NAMES, STATE_NAMES
 from models.fraud_types import FRAUD_TYPES
@@ -308,6 +309,8 @@ cdef class CallLines:
         cdef const Call* call
         self.used = 0
         for i in range(engine.calls.released_count):
+            if i + 1 < engine.calls.released_count:
+                prefetch_all(&engine.calls.calls[engine.calls.released[i + 1]], sizeof(Call))
             call = &engine.calls.calls[engine.calls.released[i]]
             self._line(engine, engine.calls.released[i], reasons.pop(call.serial, b"[]") if call.verdict else b"[]")
         return self.buffer[:self.used] if self.used else b""
