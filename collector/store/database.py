@@ -170,7 +170,7 @@ def make_partitions(engine: Engine) -> None:
 
 
 def refresh_statistics(engine: Engine) -> None:
-    """Tells the planner what is in the tables. PostgreSQL does that by itself for partitions, not for what they are of."""
+    """Tells the planner what is in the tables. PostgreSQL does it by itself for partitions, not for the whole."""
     with engine.begin() as connection:
         if is_sqlite(engine):
             connection.exec_driver_sql("PRAGMA optimize")
