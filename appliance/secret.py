@@ -17,7 +17,7 @@ FILE_MODE = 0o600
 def load_secret(state_dir: Path) -> tuple[int, str | None]:
     """The box's secret, drawn when there is none, and what is to be said of it.
 
-    One that cannot be read or kept is replaced by one for this run alone: the box starts, and remembers nothing of before.
+    One that cannot be read or kept is replaced by a fresh one: the box starts, and remembers nothing of before.
     """
     path = state_dir / SECRET_FILE
     try:
@@ -28,7 +28,7 @@ def load_secret(state_dir: Path) -> tuple[int, str | None]:
         return _drawn(path, None)
     except (OSError, UnicodeDecodeError) as error:
         return _drawn(path, f"{path}: cannot be read: {error}")
-    if not re.fullmatch(r"[0-9a-f]{16}\n", text):
+    if not re.fullmatch(r"[0-9a-f]{16}\n?", text):
         return _drawn(path, f"{path}: is damaged")
     return int(text, 16), None
 
@@ -46,11 +46,15 @@ def write_private(path: Path, content: bytes) -> None:
     """Replaces a file as a whole, or not at all; only its owner can read it. Raises OSError."""
     new = path.with_name(f"{path.name}.new")
     descriptor = os.open(new, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.rename(path)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        new.rename(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 

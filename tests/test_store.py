@@ -101,7 +101,7 @@ def test_findings_are_found_newest_first_page_after_page(store):
         pages.append(ids(page))
         before = page[-1].id
     assert [len(page) for page in pages] == [10, 10, 5]
-    assert sum(pages, []) == list(range(25, 0, -1))
+    assert [found for page in pages for found in page] == list(range(25, 0, -1))
 
 
 def test_findings_are_found_by_each_of_their_marks_and_by_all_together(store):
