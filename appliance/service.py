@@ -49,6 +49,7 @@ from models.errors import ModelError
 T = TypeVar("T")
 
 LOOK_S = 1.0  # between two looks at rates, counters and the parts
+FIRST_TURN_S = 0.01  # between two looks whether all sources were tried once
 DAY_NS = 86400 * 10**9
 CURE_OF_NOTHING = "name interfaces or a directory in [capture], or an address to listen on in [hep]"
 
@@ -98,7 +99,10 @@ class Service:
         self._tracker = Tracker(pipeline, sources, self._recorder.outlet, config.service.verdict_delay_ms / 1e3, clock)
         self._reporter = Reporter(config.collector, spool, Identity(config.identity_dir))
         self._self_report = SelfReport(
-            spool, self.status, lambda: self.tally.fraud_types, lambda: self._reporter.status
+            spool,
+            self.status,
+            lambda: {str(name): count for name, count in self.tally.fraud_types.items()},
+            lambda: self._reporter.status,
         )
         self._watchdog = Watchdog(self._tracker, self._notification)
         self._metrics = Metrics(self)
@@ -145,6 +149,8 @@ class Service:
                 self._self_report.run(),
             )
         ]
+        while self._tracker.turns == 0 and self._tracker.is_alive():
+            await asyncio.sleep(FIRST_TURN_S)
         self._notification.ready()
         log.info("started", version=self.version, state_dir=self.config.service.state_dir)
         if not self._tracker.sources:
