@@ -13,11 +13,12 @@ BIN := $(VENV)/bin
 VENV_TRAIN := .venv-train
 TRAIN_BIN := $(VENV_TRAIN)/bin
 PIP := $(BIN)/pip --quiet --disable-pip-version-check
-PACKAGES := capture kernels models appliance simulator
+PACKAGES := capture kernels models appliance collector simulator
 COMPILED := $(wildcard $(foreach package,$(PACKAGES),$(package)/*.pyx $(package)/*.pxd))
 SAMPLE := simulator/samples/sample.pcap.gz
 
 .PHONY: help run test build lint format bench bench-live soak fuzz model train-env dist deb test-package check-arm64 clean
+.PHONY: bench-collector soak-collector
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +54,14 @@ bench-live: build ## measure live capture on a veth pair beside tcpdump and sngr
 
 soak: build ## an hour of 200 calls a second on simulated time: memory must not grow
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
+
+bench-collector: build $(VENV)/.with-test ## measure the collector under the load of 200 boxes (ARGS="--store sqlite")
+	@tools/system-packages test
+	@$(BIN)/python -m benchmarks.collector $(ARGS)
+
+soak-collector: build $(VENV)/.with-test ## kill, crash and cut the collector for minutes; counts must be exact
+	@tools/system-packages test
+	@$(BIN)/python -m benchmarks.collector_soak $(ARGS)
 
 fuzz: build $(VENV)/.with-test ## throw mutated input at the readers, compiled with address and undefined-behaviour checks
 	@fuzz/run $(ARGS)

@@ -4,6 +4,7 @@ Nothing heavy is imported here: a command imports what it needs when it is calle
 a mistyped option and `sipwarden parse` do not wait for NumPy and a TFLite runtime.
 """
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -62,8 +63,10 @@ def screen(
     ] = None,
 ) -> None:
     """Screen capture files: which calls and sources are fraud, and why."""
+    gc.disable()  # importing makes many objects and no garbage
     from appliance.screen import run  # noqa: PLC0415
 
+    gc.enable()
     raise typer.Exit(run(files, as_json=as_json, config_path=config, bundle=bundle, region=region))
 
 

@@ -139,7 +139,7 @@ class SoakSource(Source):
             self.reader.filled(0)
             return
         records = self._records(slice(self.position, self.position + count))
-        self._buffer[kept : kept + records.nbytes] = memoryview(records).cast("B")
+        self._buffer[kept : kept + records.nbytes] = records.tobytes()
         self.position += len(records)
         self.reader.filled(records.nbytes)
 
