@@ -43,6 +43,7 @@ from capture.sip cimport (
 from kernels.fingerprint cimport signalling_read
 from kernels.identity cimport identity_read
 from kernels.numbers cimport Plan, e164_digits
+from kernels.slots cimport prefetch_all
 
 STATE_NAMES = ("trying", "ringing", "answered", "completed", "cancelled", "rejected", "failed", "expired")
 STAGE_NAMES = ("setup", "answer", "end")
@@ -51,6 +52,7 @@ CALL_BYTES = sizeof(Call)
 cdef enum:
     SETUP_S = 200           # Timer C is "more than 3 minutes" (RFC 3261 16.6)
     TALK_S = 7200           # four of the usual session timers (RFC 4028: 1800 s) without media or signalling
+    TRACKED_BYTES = 320     # the part of a Call that its messages read and write
     LINGER_S = 32           # 64 * T1: the longest that a retransmission comes late (RFC 3261 17)
 
 cdef int64_t SECOND_NS = 1_000_000_000
@@ -130,6 +132,7 @@ cdef class CallTable:
                 return NO_SLOT
             slot = self._add(packet, message, key, transport, now_ns)
         call = &self.calls[slot]
+        prefetch_all(call, TRACKED_BYTES)
         call.messages += 1
         call.last_ns = packet.time_ns
         if message.truncated:
