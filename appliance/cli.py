@@ -144,12 +144,15 @@ def simulate(
     live: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Instead of --out: send it live, as UDP to a loopback address.")
     ] = "",
-    speed: Annotated[float, typer.Option(min=0.01, metavar="X", help="Of --live: times real time.")] = 1.0,
+    hep: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="As --live, in HEP messages: for who may not capture.")
+    ] = "",
+    speed: Annotated[float, typer.Option(min=0.01, metavar="X", help="Of --live and --hep: times real time.")] = 1.0,
 ) -> None:
     """Make labelled telephone traffic, honest and fraudulent, as a capture or live."""
     from simulator.command import run  # noqa: PLC0415
 
-    raise typer.Exit(run(scenarios, out, labels, seed, live, speed))
+    raise typer.Exit(run(scenarios, out, labels, seed, live, hep, speed))
 
 
 @app.command()

@@ -14,8 +14,8 @@ def suspects(Engine engine, const uint8_t[::1] verdicts, const float[::1] scores
     """verdicts, scores, types: of the block's call rows, or of its source rows; see models.scorer.Scores.
 
     Returns of each suspect row (row, serial of its call, source address, caller as sent, time ns, first request ns,
-    requests, verdict, score, types), times by the wall clock; serial 0 and caller None for a source. Raises ValueError
-    when there are more verdicts than rows.
+    requests, verdict, score, types); serial 0 and caller None for a source. Raises ValueError when there are more
+    verdicts than rows.
     """
     cdef const RowNote* notes = engine.source_notes if of_sources else engine.call_notes
     cdef const RowNote* note
@@ -35,8 +35,7 @@ def suspects(Engine engine, const uint8_t[::1] verdicts, const float[::1] scores
             call = &engine.calls.calls[note.call_slot]
             serial = call.serial
             caller = PyUnicode_DecodeUTF8(call.caller, call.caller_length, b"replace")
-        found.append((
-            i, serial, address_text((<const char*>&note.source)[:16]), caller, note.time_ns + engine.offset_ns,
-            note.first_ns + engine.offset_ns, note.requests, verdicts[i], scores[i], types[i],
-        ))
+        found.append((i, serial, address_text((<const char*>&note.source)[:16]), caller,
+                      note.time_ns + engine.offset_ns, note.first_ns + engine.offset_ns, note.requests, verdicts[i],
+                      scores[i], types[i]))
     return found

@@ -49,8 +49,8 @@ cdef enum:
     ROWS_AHEAD = 8          # how far ahead memory is asked for the calls of rows
     BLOCK_CALLS = 1024      # finished calls that wait for their verdict
 
-# How far the time of a packet that comes in now may be from now. Clocks of agents that are kept by NTP are closer, and a
-# ring that is read late holds some seconds; neither is enough to end a call.
+# How far the time of a packet that comes in now may be from now. Clocks of agents that are kept by NTP are closer, and
+# a ring that is read late holds some seconds; neither is enough to end a call.
 cdef int64_t EARLY_NS = 5_000_000_000
 cdef int64_t LATE_NS = 60_000_000_000
 cdef int64_t FLUSH_NS = 1_000_000_000       # how often TCP streams are asked what they hold back
@@ -83,8 +83,8 @@ cdef class Engine:
 
     Time. In a replay it comes with the packets alone. A live box calls `advance` with the time of a clock that never
     steps: from then on calls run out while no packet comes, and what a packet says of its time is believed only as far
-    as it can be, so that a clock that was set, here or at an agent, neither ends all calls nor lets none end. Inside the
-    engine that is the only time there is. What is reported is in wall clock time: `offset_ns` is added.
+    as it can be, so that a clock that was set, here or at an agent, neither ends all calls nor lets none end. Inside
+    the engine that is the only time there is. What is reported is in wall clock time: `offset_ns` is added.
     """
 
     def __cinit__(self, *, uint32_t calls, uint32_t callers, uint32_t callees, uint32_t sources, uint32_t streams,
@@ -461,8 +461,8 @@ cdef class Engine:
             raise IndexError(i)
         note = &self.source_notes[i] if of_source else &self.call_notes[i]
         return (
-            (<const char*>&note.source)[:16], note.time_ns + self.offset_ns, note.first_ns + self.offset_ns, note.requests,
-            note.stage,
+            (<const char*>&note.source)[:16], note.time_ns + self.offset_ns, note.first_ns + self.offset_ns,
+            note.requests, note.stage,
         )
 
     def row_times(self):
