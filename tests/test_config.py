@@ -75,7 +75,7 @@ def test_the_environment_wins_over_the_file_of_the_system(tmp_path, monkeypatch)
     [
         ("[limits]\n\ncals = 5\n", ":3: limits.cals: unknown key (did you mean calls?)"),
         ("[limit]\ncalls = 5\n", ":1: limit: unknown key (did you mean limits?)"),
-        ("fruit = 1\n", ":1: fruit: unknown key (known here: screen, limits, service, "),
+        ("xyzzy = 1\n", ":1: xyzzy: unknown key (known here: screen, limits, service, "),
         ('[limits]\ncalls = "5"\n', ":2: limits.calls: expected int, got str"),
         ("[limits]\ncalls = 5.5\n", ":2: limits.calls: expected int, got float"),
         ("[limits]\ncalls = true\n", ":2: limits.calls: expected int, got bool"),

@@ -1,5 +1,6 @@
 """`sipwarden run` as a process: what it survives, and what it says."""
 
+import asyncio
 import shutil
 import signal
 import struct
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from appliance import config as configuration
 from appliance import report
+from appliance import service as service_module
 from appliance.config import Config
 from appliance.notification import Notification, Watchdog
 from appliance.pipeline import Pipeline
@@ -271,6 +274,22 @@ def test_a_frozen_tracker_does_not_ping_the_watchdog(systemd, monkeypatch):
     assert systemd.heard(0.1) == ["WATCHDOG=1"]
     tracker.stop()
     tracker.join()
+
+
+def test_a_tracker_that_fails_ends_the_service_so_that_it_is_started_again(tmp_path, caplog):
+    class Broken(Feed):
+        def _receive(self):
+            raise ZeroDivisionError
+
+    config = Config(
+        service=configuration.Service(state_dir=str(tmp_path / "state")),
+        admin=configuration.Admin(socket=str(tmp_path / "admin.sock")),
+        metrics=configuration.Metrics(listen=""),
+    )
+    with service_module.Service(config, None, []) as service:
+        service._tracker.sources = [Broken()]
+        assert asyncio.run(service.serve())
+    assert "the tracker failed" in caplog.text
 
 
 # --- make run
