@@ -137,6 +137,9 @@ def test_one_report_that_is_none_does_not_keep_the_others_out(desk: Desk) -> Non
     answer = desk.put("edge-1", serial, reports)
     assert (answer.sequence, answer.stored, answer.passed_over) == (6, 2, 1)
     assert [sequence for sequence, _ in answer.rejected] == [2, 3, 5]
+    desk.put("edge-1", serial, reports[:1])
+    totals = desk.writer.totals
+    assert (totals.batches, totals.reports, totals.rejected, totals.duplicates) == (2, 2, 3, 1)
 
 
 # --- what is shown
