@@ -65,6 +65,8 @@ cdef enum:
     USER_BYTES = 64
     AGENT_BYTES = 64
     CALL_TRANSACTIONS = 8   # INVITE transactions followed at once: hops of one call past the tap, and forks
+    CALL_TRACKED_BYTES = 320    # the begin of a Call, which its messages read and write
+    CALL_ROW_BYTES = 192        # behind it, which its rows read
     CALL_DIALOGS = 4        # forks that answered or rang
 
 cdef struct Call:

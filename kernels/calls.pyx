@@ -52,7 +52,6 @@ CALL_BYTES = sizeof(Call)
 cdef enum:
     SETUP_S = 200           # Timer C is "more than 3 minutes" (RFC 3261 16.6)
     TALK_S = 7200           # four of the usual session timers (RFC 4028: 1800 s) without media or signalling
-    TRACKED_BYTES = 320     # the part of a Call that its messages read and write
     LINGER_S = 32           # 64 * T1: the longest that a retransmission comes late (RFC 3261 17)
 
 cdef int64_t SECOND_NS = 1_000_000_000
@@ -132,7 +131,7 @@ cdef class CallTable:
                 return NO_SLOT
             slot = self._add(packet, message, key, transport, now_ns)
         call = &self.calls[slot]
-        prefetch_all(call, TRACKED_BYTES)
+        prefetch_all(call, CALL_TRACKED_BYTES)
         call.messages += 1
         call.last_ns = packet.time_ns
         if message.truncated:
@@ -429,6 +428,8 @@ cdef class CallTable:
             slot = self.head[phase]
             while slot != NO_SLOT and self.calls[slot].queue_due_ns <= now_ns:
                 if self.calls[slot].deadline_ns <= now_ns:
+                    if self.calls[slot].newer != NO_SLOT:
+                        prefetch_all(&self.calls[self.calls[slot].newer], CALL_TRACKED_BYTES)     # due next, often
                     return slot
                 self._unlink(slot)
                 self._append(slot, phase)

@@ -28,6 +28,7 @@ cdef struct RowNote:        # what a row is about, as of the row: its profile ma
     int32_t call_slot       # NO_SLOT for a source row
     uint8_t stage           # CallStage
 
+
 @cython.final
 cdef class Engine:
     cdef Decoder decoder

@@ -25,6 +25,7 @@ cdef struct Expectation:
     uint8_t payload_types[SDP_MAX_FORMATS]
     uint16_t formats[SDP_MAX_FORMATS]
 
+
 @cython.final
 cdef class Expectations:
     cdef Index index

@@ -54,6 +54,7 @@ cdef struct Stream:
     char codec[SDP_NAME_BYTES]
     uint8_t padding[48]      # to four whole cache lines
 
+
 @cython.final
 cdef class MediaTable:
     # An SDP of a call names an endpoint where media is expected.

@@ -19,6 +19,7 @@ cdef enum CallBack:             # whether a call goes to someone who had called 
 cdef enum:
     RANGE_TABLES = 1024         # of HEAVY_ENTRIES ranges each
 
+
 @cython.final
 cdef class Profiles:
     cdef SlotTable callers

@@ -20,7 +20,7 @@ from capture.sip cimport METHOD_INVITE, METHOD_OPTIONS, METHOD_REGISTER
 from kernels.behaviour cimport *
 from kernels.cadence cimport cadence_add
 from kernels.callee cimport callee_answer, callee_attempt, callee_end, callee_features
-from kernels.calls cimport CALL_CANCELLED, CALL_COMPLETED, Call
+from kernels.calls cimport CALL_CANCELLED, CALL_COMPLETED, CALL_ROW_BYTES, CALL_TRACKED_BYTES, Call
 from kernels.decay cimport HALF_LIFE_HOUR_S
 from kernels.destination cimport PRICE_ORDINARY, Destination, destination_of, price_between
 from kernels.distinct cimport distinct_add, distinct_advance
@@ -43,8 +43,8 @@ from kernels.signalling cimport (
     Style, style_attempt, style_call_features, style_sign, style_source_features,
 )
 from kernels.slots cimport (
-    prefetch, prefetch_all, slots_earn, slots_find, slots_free, slots_fresh, slots_holds, slots_init, slots_prefetch,
-    slots_take,
+    prefetch as prefetch_line, prefetch_all, slots_earn, slots_find, slots_free, slots_fresh, slots_holds, slots_init,
+    slots_prefetch, slots_take,
 )
 
 cdef extern from *:
@@ -62,6 +62,7 @@ cdef enum:
     PAIRS_PER_CALLER = 4        # those called within a day, on average over all callers
     FIRST_ROW_REQUESTS = 4      # a source is first looked at then,
     MAX_ROW_REQUESTS = 64       # again after a quarter more, and at the latest after so many
+    SOURCE_BUSY_BYTES = 384     # the begin of a SourceProfile, up to its sketches: what every event reads
 
 
 cdef void read_route(Call* call, uint64_t number, uint64_t secret) noexcept nogil:
@@ -236,13 +237,14 @@ cdef class Profiles:
             pairs_prefetch(&self.pairs, pair_key(call.callee_key, call.caller_key))
         else:
             if call.caller_profile != NO_SLOT:
-                prefetch(&self.callers.generations[call.caller_profile])
+                prefetch_line(&self.callers.generations[call.caller_profile])
                 prefetch_all(&self.caller_profiles[call.caller_profile], sizeof(CallerProfile))
             if call.callee_profile != NO_SLOT:
-                prefetch(&self.callees.generations[call.callee_profile])
+                prefetch_line(&self.callees.generations[call.callee_profile])
                 prefetch_all(&self.callee_profiles[call.callee_profile], sizeof(CalleeProfile))
             if call.source_profile != NO_SLOT:
-                prefetch_all(&self.source_profiles[call.source_profile], sizeof(SourceProfile))
+                prefetch_all(&self.source_profiles[call.source_profile], SOURCE_BUSY_BYTES)
+            prefetch_all(<const char*>call + CALL_TRACKED_BYTES, CALL_ROW_BYTES)
         pairs_prefetch(&self.pairs, pair_key(call.caller_key, call.callee_key))
 
     cdef void on_setup(self, Call* call, int64_t now_ns) noexcept nogil:
@@ -252,6 +254,8 @@ cdef class Profiles:
         cdef CallerProfile* caller = NULL
         cdef CalleeProfile* callee = NULL
         read_route(call, number, self.secret)
+        if call.range_hash:
+            prefetch_all(&self.ranges[range_table(call.range_hash)], sizeof(Heavy))
         call.caller_profile = call.callee_profile = NO_SLOT
         call.caller_generation = call.callee_generation = 0
         call.call_back = CALL_BACK_NONE

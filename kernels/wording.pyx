@@ -9,18 +9,25 @@ for _i in range(23):
     POWERS_OF_TEN[_i] = 10.0 ** _i
 
 
+cdef inline bint is_near_tie(double scaled) noexcept nogil:
+    """Halfway between two whole numbers, or so near that the product may be on the wrong side. Below 1e8 it is nearer
+    to the exact one than this by far."""
+    return fabs(fabs(scaled - rint(scaled)) - 0.5) < 1e-6
+
+
 cdef inline str decimal(double value, int digits):
-    """`value` with so many digits behind the point, as format() has it: ties to even."""
-    cdef long scaled
-    if not fabs(value) < 1e9:           # beyond any feature
+    """`value` with so many digits behind the point, as format() has it."""
+    cdef double scaled = fabs(value) * POWERS_OF_TEN[digits]
+    cdef long whole
+    if not scaled < 1e8 or is_near_tie(scaled):
         return f"{value:.{digits}f}"
-    scaled = <long>rint(fabs(value) * POWERS_OF_TEN[digits])
+    whole = <long>rint(scaled)
     sign = "-" if signbit(value) else ""
     if digits == 0:
-        return f"{sign}{scaled}"
+        return f"{sign}{whole}"
     if digits == 1:
-        return f"{sign}{scaled // 10}.{scaled % 10}"
-    return f"{sign}{scaled // 100}.{scaled % 100:02}"
+        return f"{sign}{whole // 10}.{whole % 10}"
+    return f"{sign}{whole // 100}.{whole % 100:02}"
 
 
 def text(str unit, tuple words, double value) -> str:
@@ -38,19 +45,24 @@ def text(str unit, tuple words, double value) -> str:
     return decimal(value, 1).removesuffix(".0") if value < 10 else decimal(value, 0)
 
 
-def rounded(double value, int digits=6) -> float:
-    """To so many digits behind the point."""
-    return rint(value * POWERS_OF_TEN[digits]) / POWERS_OF_TEN[digits]
+def rounded(double value) -> float:
+    """To six digits behind the point, as round() has it."""
+    cdef double scaled = value * POWERS_OF_TEN[6]
+    if not fabs(scaled) < 1e8 or is_near_tie(scaled):
+        return round(value, 6)
+    return rint(scaled) / POWERS_OF_TEN[6]
 
 
 def shortened(double value) -> float | None:
     """Four significant digits: sketches and decayed counts are no more exact than that. None for NaN, not known."""
+    cdef double scaled
     cdef int below
     if isnan(value):
         return None
     if not 1e-6 < fabs(value) < 1e6:    # 0 and what features hardly hold
         return float(f"{value:.4g}")
     below = 3 - <int>floor(log10(fabs(value)))      # of the last of the four; a power of ten may be taken for less
-    if below >= 0:
-        return rint(value * POWERS_OF_TEN[below]) / POWERS_OF_TEN[below]
-    return rint(value / POWERS_OF_TEN[-below]) * POWERS_OF_TEN[-below]
+    scaled = value * POWERS_OF_TEN[below] if below >= 0 else value / POWERS_OF_TEN[-below]
+    if is_near_tie(scaled):
+        return float(f"{value:.4g}")
+    return rint(scaled) / POWERS_OF_TEN[below] if below >= 0 else rint(scaled) * POWERS_OF_TEN[-below]
