@@ -169,6 +169,15 @@ def make_partitions(engine: Engine) -> None:
                 log.warning("partition_not_made table=%s week=%s", table.name, suffix)
 
 
+def refresh_statistics(engine: Engine) -> None:
+    """Tells the planner what is in the tables. PostgreSQL does it by itself for partitions, not for the whole."""
+    with engine.begin() as connection:
+        if is_sqlite(engine):
+            connection.exec_driver_sql("PRAGMA optimize")
+        else:
+            connection.exec_driver_sql(f"ANALYZE {', '.join(table.name for table in PARTITIONED)}")
+
+
 def drop_partitions(engine: Engine, table: sa.Table, before_ns: int) -> list[str]:
     """Drops the partitions that ended before `before_ns`; their names. Nothing to do on SQLite."""
     if is_sqlite(engine):
