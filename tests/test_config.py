@@ -194,6 +194,18 @@ def test_check_config_refuses_bundles_that_cannot_be_used(tmp_path, capsys):
     assert "neither a bundle" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[capture]\ninterfaces = ["lo"]\nfilter = "udp prot 5060"\n', "udp prot 5060"),
+        ('[hep]\nlisten = "127.0.0.1:9060"\nkey_file = "/not/there"\n', "/not/there"),
+    ],
+)
+def test_check_config_tries_what_the_sources_need(tmp_path, capsys, text, said):
+    assert check_config.run(written(tmp_path, text)) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"not-there\.toml: cannot be read: No such file or directory"):
         config.load(tmp_path / "not-there.toml")
