@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from appliance import config as configuration
-from appliance.errors import ConfigError
+from appliance.errors import ApplianceError
 from appliance.exit import Exit, complain
 from appliance.memory import unit_limits
 from appliance.pipeline import load_scorers
+from appliance.sources import open_sources
 from models.errors import ModelError
 
 
@@ -14,8 +15,10 @@ def run(path: Path | None, unit: bool = False) -> Exit:
     """The command: one line on stdout, or on stderr what is wrong. `unit`: the limits for systemd instead."""
     try:
         config = configuration.load(path)
-        load_scorers(config.screen.bundles)  # what the configuration names must be usable too
-    except (ConfigError, ModelError) as error:
+        # what the configuration names must be usable too
+        load_scorers(config.screen.bundles)
+        open_sources(config)
+    except (ApplianceError, ModelError) as error:
         complain(error)
         return Exit.UNUSABLE
     if unit:

@@ -11,9 +11,9 @@ from math import sqrt
 
 import msgspec
 
+from appliance.report import StoredVerdict
 from appliance.store_labels import FindingLabel
 from models.fraud_types import FRAUD_TYPES, FraudType
-from models.verdict import Verdict
 
 Z_95 = 1.959964  # two-sided
 NO_BUNDLE = "parties"  # findings about parties add up calls and requests, of whatever bundles
@@ -23,7 +23,7 @@ class Precision(msgspec.Struct, frozen=True):
     """Of the labelled findings of one bundle and verdict; of all fraud types, or of those that name one."""
 
     bundle: str  # name@version, or NO_BUNDLE
-    verdict: Verdict
+    verdict: StoredVerdict
     fraud_type: FraudType | None
     labelled: int
     fraud: int
@@ -46,8 +46,8 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
 
 def precisions(labels: Iterable[FindingLabel]) -> list[Precision]:
     """By bundle and verdict: all fraud types together first, then each, in the order of FRAUD_TYPES."""
-    labelled: Counter[tuple[str, Verdict, FraudType | None]] = Counter()
-    fraud: Counter[tuple[str, Verdict, FraudType | None]] = Counter()
+    labelled: Counter[tuple[str, StoredVerdict, FraudType | None]] = Counter()
+    fraud: Counter[tuple[str, StoredVerdict, FraudType | None]] = Counter()
     for label in labels:
         for fraud_type in (None, *label.fraud_types):
             group = (label.bundle or NO_BUNDLE, label.verdict, fraud_type)

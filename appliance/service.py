@@ -101,7 +101,7 @@ class Service:
         self._self_report = SelfReport(
             spool,
             self.status,
-            lambda: {str(name): count for name, count in self.tally.fraud_types.items()},
+            lambda: self.tally.fraud_types,
             lambda: self._reporter.status,
         )
         self._watchdog = Watchdog(self._tracker, self._notification)

@@ -3,8 +3,9 @@
 Theory of operation
 -------------------
 A turn waits until a source has packets, a question is asked, or the time is up; then it takes from every source what
-is within reach, at most a block each, so that none starves the others. A block ends when it is full, or when what it
-holds has waited for `verdict_delay_ms`: a batch of a few rows costs hardly more than a batch of one.
+is within reach, at most a block each, so that none starves the others. A block ends when it is full, or with the turn
+when the one before ended `verdict_delay_ms` ago. So a row is judged at once while there are few, and when there are
+many it waits for company, but no longer than that: a batch of a few rows costs hardly more than a batch of one.
 
 Nothing that this thread calls waits for anything else than the poll: lines go to an outlet that drops rather than
 blocks, questions are answered between two blocks, and sources open themselves again by and by.
@@ -47,7 +48,7 @@ LATEST_S = 60.0
 
 
 class Tracker(threading.Thread):
-    """Runs until `stop`. `outlet` takes what is found; `delay_s` is how long rows wait for company.
+    """Runs until `stop`. `outlet` takes what is found; `delay_s` is how long rows may wait for company.
 
     `failure` is what ended the thread before its time.
     """
@@ -83,7 +84,7 @@ class Tracker(threading.Thread):
         self._draining = False
         self._stopping = False
         self._hungry = False  # a source has more within reach than was taken
-        self._waiting_since_s: float | None = None  # of what is in the block
+        self._block_s = 0.0  # when the last block ended
         self._visit_s = self._totals_s = self._refresh_s = 0.0
 
     # -- what other threads call ----------------------------------------------------------------------------
@@ -174,8 +175,8 @@ class Tracker(threading.Thread):
         if self._hungry or self._stopping:
             return 0
         until_s = min(self._visit_s, time.monotonic() + VISIT_S)
-        if self._waiting_since_s is not None and self._pipeline.engine.rows:
-            until_s = min(until_s, self._waiting_since_s + self.delay_s)
+        if self._pipeline.engine.rows:
+            until_s = min(until_s, self._block_s + self.delay_s)
         return max(0, math.ceil((until_s - time.monotonic()) * 1e3))
 
     def _take(self, source: Source) -> None:
@@ -199,19 +200,20 @@ class Tracker(threading.Thread):
 
     def _end_block_in_time(self) -> None:
         engine = self._pipeline.engine
-        if not engine.rows and not engine.finished_calls:
+        if engine.rows:
+            delay_s = self.delay_s
+        elif engine.finished_calls:
+            delay_s = VISIT_S  # nobody waits for the line of a call that is over
+        else:
             return
-        now_s = time.monotonic()
-        if self._waiting_since_s is None:
-            self._waiting_since_s = now_s
-        if now_s - self._waiting_since_s >= (self.delay_s if engine.rows else VISIT_S):
+        if time.monotonic() >= self._block_s + delay_s:
             self._end_block()
 
     def _end_block(self) -> None:
         times = self._pipeline.engine.row_times()
         self._pipeline.end_block(self.outlet)
         self.blocks += 1
-        self._waiting_since_s = None
+        self._block_s = time.monotonic()
         if self._moves_time and len(times):
             latency_s = (self.clock.wall_ns() - times) * 1e-9
             self.tally.latency_s.add(latency_s[latency_s < LATEST_S])

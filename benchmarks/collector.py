@@ -17,7 +17,6 @@ import resource
 import ssl
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -140,31 +139,31 @@ async def load(boxes: list[Box], rate: float, seconds: float) -> Measured:
     return measured
 
 
-@contextlib.contextmanager
-def store_url(kind: str) -> Iterator[str]:
-    if kind == "sqlite":
-        yield ""
-    else:
-        with cluster(safe=True) as running:
-            yield running.url()
-
-
-def cpu_s(pid: int) -> float:
-    """Processor time of a process, user and system."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+def cpu_s(pids: list[int]) -> float:
+    """Processor time of processes, user and system; of one that ended, none."""
+    ticks = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / TICKS
 
 
 def measure(kind: str, boxes: int, rate: float, seconds: float) -> int:
     """Runs one load and prints what came of it; 1 when something was lost or doubled."""
-    with store_url(kind) as url, tempfile.TemporaryDirectory(prefix="sipwarden-bench-") as folder:
-        collector = CollectorProcess(Path(folder), url, LIMITS).start()
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sipwarden-bench-"))
+        postgres = stack.enter_context(cluster(safe=True)) if kind == "postgresql" else None
+        collector = CollectorProcess(Path(folder), postgres.url() if postgres else "", LIMITS).start()
         assert collector.process is not None
         ready = enrolled(collector, boxes)
-        used, own, start = cpu_s(collector.process.pid), time.process_time(), time.monotonic()
+        pids = [collector.process.pid]
+        used, own, start = cpu_s(pids), time.process_time(), time.monotonic()
+        database = cpu_s(postgres.processes()) if postgres else 0.0
         measured = asyncio.run(load(ready, rate, seconds))
         elapsed = time.monotonic() - start
-        used, own = cpu_s(collector.process.pid) - used, time.process_time() - own
+        used, own = cpu_s(pids) - used, time.process_time() - own
+        database = cpu_s(postgres.processes()) - database if postgres else 0.0
         memory = next(
             line for line in Path(f"/proc/{collector.process.pid}/status").read_text().splitlines() if "VmHWM" in line
         )
@@ -181,7 +180,8 @@ def measure(kind: str, boxes: int, rate: float, seconds: float) -> int:
     print(f"  refused {measured.refused or 'none'}, batches late {measured.late} of {len(measured.latencies_s)}")
     quantiles = ", ".join(f"p{share * 100:g} {measured.quantile_ms(share):.0f} ms" for share in (0.5, 0.9, 0.99, 0.999))
     print(f"  batch to acknowledgement: {quantiles}")
-    print(f"  processor: collector {used / elapsed:.2f} cores, sender {own / elapsed:.2f}; collector {memory}")
+    cores = f"collector {used / elapsed:.2f} cores, database {database / elapsed:.2f}, sender {own / elapsed:.2f}"
+    print(f"  processor: {cores}; collector {memory}")
     exact = measured.stored == found == rows and not (measured.stored != sent and not measured.refused)
     print(
         f"  {'exact' if exact else 'NOT EXACT'}: acknowledged, counted and stored are {'' if exact else 'not '}the same"

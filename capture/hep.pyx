@@ -51,6 +51,8 @@ cdef inline bint is_old(const uint8_t* data, uint32_t length) noexcept nogil:
 
 cdef int hep_length(const uint8_t* data, uint32_t length) noexcept nogil:
     cdef int total
+    if length == 0:         # and `data` may be NULL
+        return 0
     if memcmp(data, b"HEP3", min(length, 4)) != 0:
         return -1
     if length < HEP_HEADER_BYTES:

@@ -1,9 +1,11 @@
 """The application that boxes talk to with their certificates: reports in, certificates renewed."""
 
 import asyncio
+import contextlib
 import math
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
 
 import msgspec
 from litestar import Litestar, Request, post
@@ -20,10 +22,12 @@ from collector.problem import EXCEPTION_HANDLERS
 from collector.pseudonyms import Numbers
 from collector.refusals import Refusals
 from collector.store.store import Store
-from collector.writer import RETRY_AFTER_DOWN_S, Writer
+from collector.writer import RETRY_AFTER_BUSY_S, RETRY_AFTER_DOWN_S, Writer
 
 BODY_S = 30  # in which the body of a request must have arrived
 MAX_KNOWN_SERIALS = 10_000
+MAX_UNDER_WAY = 4  # batches of one box
+MAX_UNPACKING = 4  # batches at a time: each may take max_batch_kib
 
 
 class Csr(msgspec.Struct, frozen=True):
@@ -49,15 +53,21 @@ class Senders:
         self._store = store
         self._names: OrderedDict[str, str] = OrderedDict()
 
-    async def name_of(self, serial: str | None) -> str:
+    async def name_of(self, serial: str) -> str:
         """The name of the box. Raises RefusedError."""
-        if serial is None:
-            raise RefusedError(403, "unknown_certificate", "there is no client certificate")
         if serial not in self._names:
             self._names[serial] = (await in_store(self._store.fleet.identify, serial)).name
             if len(self._names) > MAX_KNOWN_SERIALS:
                 self._names.popitem(last=False)
         return self._names[serial]
+
+
+def peer_serial(request: Request) -> str:
+    """The serial number of the client's certificate (collector.peer). Raises RefusedError."""
+    serial: str | None = request.scope["state"].get("peer_serial")
+    if serial is None:
+        raise RefusedError(403, "unknown_certificate", "there is no client certificate")
+    return serial
 
 
 async def in_store(function, *arguments):  # type: ignore[no-untyped-def]
@@ -72,14 +82,37 @@ async def in_store(function, *arguments):  # type: ignore[no-untyped-def]
 async def batches(request: Request) -> Acknowledgement:
     """Stores one batch and acknowledges it, in this order."""
     state = request.app.state
-    box = await state.senders.name_of(request.scope["state"].get("peer_serial"))
-    body = await read_body(request, state.config.ingest.max_body_kib * 1024, box)
-    address = request.client.host if request.client else ""
-    sender = Sender(request.scope["state"]["peer_serial"], address, time.time_ns(), len(body))
-    arrival = await sync_to_thread(_arrival, state, body, request.headers.get("content-encoding", ""), box, sender)
-    future = state.writer.submit(arrival)
-    acknowledgement: Acknowledgement = await asyncio.wrap_future(future)
+    serial = peer_serial(request)
+    box = await state.senders.name_of(serial)
+    with state.under_way.one_of(box):
+        body = await read_body(request, state.config.ingest.max_body_kib * 1024, box)
+        address = request.client.host if request.client else ""
+        sender = Sender(serial, address, time.time_ns(), len(body))
+        encoding = request.headers.get("content-encoding", "")
+        async with state.unpacking:
+            arrival = await sync_to_thread(_arrival, state, body, encoding, box, sender)
+        acknowledgement: Acknowledgement = await asyncio.wrap_future(state.writer.submit(arrival))
     return acknowledgement
+
+
+class UnderWay:
+    """How many batches of each box are being taken in: an honest one has one, and a second after a time-out."""
+
+    def __init__(self) -> None:
+        self._boxes: dict[str, int] = {}
+
+    @contextlib.contextmanager
+    def one_of(self, box: str) -> Iterator[None]:
+        """Counts one while it is under way. Raises BusyError."""
+        if self._boxes.get(box, 0) >= MAX_UNDER_WAY:
+            raise BusyError(429, RETRY_AFTER_BUSY_S, f"{MAX_UNDER_WAY} batches of this box are under way")
+        self._boxes[box] = self._boxes.get(box, 0) + 1
+        try:
+            yield
+        finally:
+            self._boxes[box] -= 1
+            if not self._boxes[box]:
+                del self._boxes[box]
 
 
 def _arrival(state, body: bytes, encoding: str, box: str, sender: Sender) -> Arrival:  # type: ignore[no-untyped-def]
@@ -107,7 +140,7 @@ def _arrival(state, body: bytes, encoding: str, box: str, sender: Sender) -> Arr
 async def renew(request: Request, data: Csr) -> Issued:
     """A new certificate for a box that still has a good one."""
     state = request.app.state
-    serial = request.scope["state"].get("peer_serial")
+    serial = peer_serial(request)
     box = await state.senders.name_of(serial)
     if wait := state.attempts.take(box):
         raise BusyError(429, math.ceil(wait), "too many certificate requests")
@@ -160,6 +193,8 @@ def ingest_app(
         authority=authority,
         refusals=refusals,
         senders=Senders(store),
+        under_way=UnderWay(),
+        unpacking=asyncio.Semaphore(MAX_UNPACKING),
         buckets=Buckets(config.ingest.reports_per_s, config.ingest.burst_reports),
         attempts=Buckets(config.enrolment.attempts_per_minute / 60, config.enrolment.attempts_per_minute),
     )

@@ -1,4 +1,4 @@
-"""What a store needs from time to time: old rows go, coming time partitions are made.
+"""What a store needs from time to time: old rows go, coming time partitions are made, statistics renewed.
 
 Rows go in small transactions, so that the writer never waits long for SQLite's one write lock; on PostgreSQL whole
 partitions go first.
@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement
 
 from collector.config import Retention
 from collector.store import tables
-from collector.store.database import drop_partitions, make_partitions, writing
+from collector.store.database import drop_partitions, make_partitions, refresh_statistics, writing
 from collector.store.ids import lowest_id
 from collector.store.store import Store
 from collector.store.trends import HOUR_S, MINUTE_S
@@ -30,6 +30,7 @@ def maintain(store: Store, retention: Retention, now_ns: int | None = None) -> d
     gone: dict[str, int] = {}
     for table, key, old in _old(retention, now):
         gone[table.name] = gone.get(table.name, 0) + _delete(store, table, key, old)
+    refresh_statistics(store.engine)
     return gone
 
 

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from collector.authority import Authority, server_context
 from collector.config import Config, split_listen
 from collector.enrolment import enrolment_app
-from collector.errors import CollectorError
+from collector.errors import CollectorError, StoreError
 from collector.ingest import ingest_app
 from collector.maintenance import maintain
 from collector.peer import PeerProtocol
@@ -58,12 +58,7 @@ class Core:
     def open(cls, config: Config) -> "Core":
         """Opens the store (made when it is empty), the authority and the keys. Raises CollectorError."""
         config.state_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
-        store = Store(config.store_url)
-        try:
-            empty = revision_of(store.engine) is None
-        except SQLAlchemyError as error:
-            raise CollectorError(f"cannot open the store: {first_line(error)}") from error
-        store = Store.open(config.store_url, create=empty)
+        store = Store.open(config.store_url, create=_is_empty(config.store_url))
         return cls(
             config,
             store,
@@ -72,6 +67,17 @@ class Core:
             Refusals(store),
             Writer(store, config.ingest.queue_mib << 20),
         )
+
+
+def _is_empty(url: str) -> bool:
+    """Whether there is no schema yet: only then `serve` makes one. To update one is for `migrate`."""
+    store = Store(url)
+    try:
+        return revision_of(store.engine) is None
+    except SQLAlchemyError as error:
+        raise StoreError(f"cannot open the store: {first_line(error)}") from error
+    finally:
+        store.close()
 
 
 def open_numbers(config: Config) -> Numbers:

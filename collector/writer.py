@@ -55,6 +55,7 @@ class Writer(threading.Thread):
         """Queues a batch. The future ends with a CollectorError when it was not stored. Raises BusyError when too
         much waits."""
         future: Future[Acknowledgement] = Future()
+        future.set_running_or_notify_cancel()  # who waits for it may go away: it is written all the same
         with self._lock:
             if self._bytes + arrival.bytes > self._max_bytes and self._bytes:
                 raise BusyError(429, RETRY_AFTER_BUSY_S, "too much waits to be stored")

@@ -70,6 +70,16 @@ class Cluster:
         """Stops the server: `fast`, or `immediate` as in a crash."""
         self._run("pg_ctl", "stop", "-w", "-m", mode, "-D", self._data)
 
+    def processes(self) -> list[int]:
+        """The server's processes: the first one, then its children."""
+        first = int((self._data / "postmaster.pid").read_text().split()[0])
+        stats = {path.parent.name: path for path in Path("/proc").glob("[0-9]*/stat")}
+        parents = {}
+        for pid, path in stats.items():
+            with contextlib.suppress(OSError):  # it ended meanwhile
+                parents[int(pid)] = int(path.read_text().rpartition(")")[2].split()[1])
+        return [first, *(pid for pid, parent in parents.items() if parent == first)]
+
     def url(self) -> str:
         """A new, empty database."""
         name = f"sw_{uuid.uuid4().hex[:12]}"

@@ -336,6 +336,22 @@ def test_exported_evidence_is_a_private_file_with_a_hash_that_checks(
     subprocess.run(["sha256sum", "--check", "--strict", "evidence.json.sha256"], cwd=tmp_path, check=True)
 
 
+def test_evidence_that_is_more_than_fits_says_that_it_is_not_all(ask, box: Box, tmp_path: Path, monkeypatch) -> None:
+    box.store.put([call_finding(f"{n}@x") for n in range(5)])
+    monkeypatch.setattr("appliance.admin.commands_evidence.MAX_ROWS", 3)
+    assert "there are more than 3" in ask("evidence", "export", CALLER, "--out", tmp_path / "rows.json")
+    monkeypatch.setattr("appliance.admin.commands_evidence.MAX_EVIDENCE_BYTES", len(call_finding().line) + 100)
+    assert "there are more than 1" in ask("evidence", "export", CALLER, "--out", tmp_path / "bytes.json")
+
+
+def test_listings_go_on_over_many_pages(ask, box: Box, monkeypatch) -> None:
+    monkeypatch.setattr("appliance.admin.stored.PAGE", 3)
+    box.store.put([call_finding(f"{n}@x") for n in range(10)])
+    for limit in (1, 3, 4, 9, 10, 11):
+        found = [row[0] for row in rows(ask("findings", "-o", "raw", "--limit", limit))]
+        assert found == [str(n) for n in range(10, max(10 - limit, 0), -1)]
+
+
 def test_evidence_is_never_written_over(refused, box: Box, tmp_path: Path) -> None:
     box.store.put([call_finding()])
     out = tmp_path / "evidence.json"

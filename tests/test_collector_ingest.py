@@ -1,7 +1,9 @@
 """Boxes at the collector's door, over real TLS: honest ones get in, rogue ones are refused with a reason, alone."""
 
+import contextlib
 import gzip
 import json
+import socket
 import ssl
 import time
 from collections.abc import Iterator
@@ -332,3 +334,21 @@ def test_the_authority_does_not_vouch_for_names_that_it_was_not_made_for(tmp_pat
     authority.server_certificate(tmp_path, ["collector.example"])
     with pytest.raises(AuthorityError, match=r"bank\.example"):
         authority.server_certificate(tmp_path, ["bank.example"])
+
+
+def test_a_box_may_not_have_many_batches_under_way_at_once(collector: CollectorProcess) -> None:
+    box = collector.enrolled("edge-many")
+    context = box.identity.context(box.identity.collector().ca)
+    head = b"POST /v1/batches HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+    with contextlib.ExitStack() as stack:
+        slow = []
+        for number in range(5):
+            time.sleep(0.5 * (number == 4))  # the first four are under way
+            plain = stack.enter_context(socket.create_connection(("127.0.0.1", collector.ingest_port), timeout=20))
+            slow.append(stack.enter_context(context.wrap_socket(plain, server_hostname="127.0.0.1")))
+            slow[-1].sendall(head)
+        assert b"429 Too Many Requests" in slow[4].recv(4096)
+    deadline = time.monotonic() + 20
+    while box.send([(1, call_line(1))]).status_code == 429 and time.monotonic() < deadline:
+        time.sleep(0.1)  # until it noticed that they are gone
+    assert box.send([(2, call_line(2))]).status_code == 200

@@ -18,7 +18,15 @@ from collector.maintenance import DAY_NS, maintain
 from collector.pseudonyms import PREFIX, Numbers
 from collector.store import tables
 from collector.store.accounts import ExistsError
-from collector.store.database import is_sqlite, migrate, newest_revision, open_engine, partition_bounds, partitions
+from collector.store.database import (
+    is_sqlite,
+    make_partitions,
+    migrate,
+    newest_revision,
+    open_engine,
+    partition_bounds,
+    partitions,
+)
 from collector.store.findings import Filter
 from collector.store.ids import Ids, arrival_ns, lowest_id
 from collector.store.store import Store
@@ -374,9 +382,22 @@ def test_on_postgresql_whole_weeks_are_dropped(postgres_cluster: Any) -> None:
     maintain(store, Retention(findings_days=1), arrival_ns(past) + DAY_NS)
     with store.engine.connect() as connection:
         after = partitions(connection, tables.findings)
-    assert len(before) == 5
+    assert len(before) == 6
     assert set(before) - set(after) == {before[0]}
     store.close()
+
+
+def test_on_postgresql_what_is_in_no_week_is_stored_too(postgres_cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(Store.open(postgres_cluster.url(), create=True))
+    serial = desk.enrol("edge-1")
+    then = time.time_ns() + 70 * DAY_NS
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "time_ns", lambda: then)
+        desk.put("edge-1", serial, [(1, call_line(1))])
+        make_partitions(desk.store.engine)  # the week of that row cannot be made any more
+        assert desk.put("edge-1", serial, [(2, call_line(2))]).stored == 1
+    assert len(desk.store.findings.find().items) == 2
+    desk.close()
 
 
 # --- the small classes

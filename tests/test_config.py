@@ -75,7 +75,7 @@ def test_the_environment_wins_over_the_file_of_the_system(tmp_path, monkeypatch)
     [
         ("[limits]\n\ncals = 5\n", ":3: limits.cals: unknown key (did you mean calls?)"),
         ("[limit]\ncalls = 5\n", ":1: limit: unknown key (did you mean limits?)"),
-        ("colour = 1\n", ":1: colour: unknown key (known here: screen, limits, service, "),
+        ("xyzzy = 1\n", ":1: xyzzy: unknown key (known here: screen, limits, service, "),
         ('[limits]\ncalls = "5"\n', ":2: limits.calls: expected int, got str"),
         ("[limits]\ncalls = 5.5\n", ":2: limits.calls: expected int, got float"),
         ("[limits]\ncalls = true\n", ":2: limits.calls: expected int, got bool"),
@@ -192,6 +192,18 @@ def test_check_config_refuses_bundles_that_cannot_be_used(tmp_path, capsys):
     path = written(tmp_path, f'[screen]\nbundles = "{tmp_path}"\n')
     assert check_config.run(path) == 2
     assert "neither a bundle" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[capture]\ninterfaces = ["lo"]\nfilter = "udp prot 5060"\n', "udp prot 5060"),
+        ('[hep]\nlisten = "127.0.0.1:9060"\nkey_file = "/not/there"\n', "/not/there"),
+    ],
+)
+def test_check_config_tries_what_the_sources_need(tmp_path, capsys, text, said):
+    assert check_config.run(written(tmp_path, text)) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):

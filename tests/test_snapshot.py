@@ -1,8 +1,10 @@
 """The snapshot: a box that is started again goes on as if it had never stopped; a damaged one is refused as a whole."""
 
+import gzip
 import json
 import re
 import shutil
+import struct
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from appliance.errors import SnapshotError
 from appliance.outlet import Outlet
 from appliance.pipeline import Pipeline
 from capture.file import CaptureFile
-from kernels.engine import Engine
+from kernels.engine import BLOCK, Engine
 from kernels.regions import layout
 from kernels.restore import EngineRestore
 from kernels.snapshot import EngineSnapshot
@@ -61,7 +63,7 @@ class Screening:
     def answer(self):
         self.pipeline.finish(self.lines.append)
         lines = [json.loads(line) for line in b"".join(self.lines).splitlines()]
-        return [without_media(line) for line in lines], without_media(self.pipeline.summary())
+        return lines, self.pipeline.summary()
 
     def save(self, path):
         return snapshot.save(path, lambda question: question(self.pipeline), region=None, secret=SECRET)
@@ -72,34 +74,46 @@ class Screening:
         assert snapshot.load(path, self.pipeline, region=None, secret=SECRET) is not None
 
 
-def without_media(line):
-    return {key: value for key, value in line.items() if key not in ("streams", "rtp_streams")}
+@pytest.fixture(scope="module")
+def signalling(tmp_path_factory):
+    """The sample without its media, of which a restart forgets what was heard so far."""
+    content = gzip.decompress(SAMPLE.read_bytes())
+    path = tmp_path_factory.mktemp("signalling") / "sample.pcap"
+    with path.open("wb") as file:
+        file.write(content[:24])
+        at = 24
+        while at < len(content):
+            end = at + 16 + struct.unpack_from("<I", content, at + 8)[0]
+            if b"SIP/2.0" in content[at:end]:
+                file.write(content[at:end])
+            at = end
+    return path
 
 
 @pytest.fixture(scope="module")
-def in_one_go():
-    return Screening(**ROOMY).screen(SAMPLE).answer()
+def in_one_go(signalling):
+    return Screening(**ROOMY).screen(signalling).answer()
 
 
-@pytest.mark.parametrize("at", [1, 5, 10, 15])
-def test_a_box_that_is_restarted_gives_the_same_verdicts_counters_and_lines(tmp_path, in_one_go, at):
+@pytest.mark.parametrize("at", [1, 3, 5])
+def test_a_box_that_is_restarted_gives_the_same_verdicts_counters_and_lines(tmp_path, signalling, in_one_go, at):
     screening = Screening(**ROOMY)
-    screening.screen(SAMPLE, lambda block: screening.restart(tmp_path / "snapshot") if block == at else None)
+    screening.screen(signalling, lambda block: screening.restart(tmp_path / "snapshot") if block == at else None)
     assert screening.answer() == in_one_go
 
 
-def test_a_box_that_is_restarted_after_every_block_forgets_nothing(tmp_path, in_one_go):
+def test_a_box_that_is_restarted_after_every_block_forgets_nothing(tmp_path, signalling, in_one_go):
     screening = Screening(**ROOMY)
-    screening.screen(SAMPLE, lambda _: screening.restart(tmp_path / "snapshot"))
+    screening.screen(signalling, lambda _: screening.restart(tmp_path / "snapshot"))
     assert screening.answer() == in_one_go
 
 
-def test_the_same_calls_and_profiles_are_evicted_after_a_restart(tmp_path):
+def test_the_same_calls_and_profiles_are_evicted_after_a_restart(tmp_path, signalling):
     small = {"calls": 16, "callers": 16, "callees": 16, "sources": 16}
-    whole = Screening(**small).screen(SAMPLE).answer()
+    whole = Screening(**small).screen(signalling).answer()
     assert whole[1]["evicted"] > 100
     screening = Screening(**small)
-    screening.screen(SAMPLE, lambda block: screening.restart(tmp_path / "snapshot") if block % 3 == 0 else None)
+    screening.screen(signalling, lambda block: screening.restart(tmp_path / "snapshot") if block % 3 == 0 else None)
     assert screening.answer() == whole
 
 
@@ -111,6 +125,40 @@ def test_a_snapshot_can_be_made_of_a_restored_box(tmp_path):
     contents = [(tmp_path / name).read_bytes() for name in ("first", "second")]
     written = [content.index(b'"written_ns":') for content in contents]
     assert contents[0][written[0] + 40 : -32] == contents[1][written[1] + 40 : -32]
+
+
+def test_the_rows_of_an_engine_that_was_restarted_are_the_same_to_the_bit(signalling):
+    def rows(restart_after):
+        engine = fresh_engine()
+        found = []
+        with CaptureFile(signalling) as capture:
+            while True:
+                if engine.run(capture.reader) == BLOCK:
+                    found += [engine.call_block.tobytes(), engine.source_block.tobytes()]
+                    engine.next_block()
+                    if len(found) // 2 in restart_after:
+                        engine = restarted(engine)
+                elif not capture.fill():
+                    return found
+
+    whole = rows(())
+    assert len(whole) > 10
+    assert rows((3,)) == whole
+    assert rows(range(100)) == whole
+
+
+def fresh_engine():
+    return Engine(**ROOMY, tcp_bytes=1 << 20, block_packets=200, secret=SECRET)
+
+
+def restarted(engine):
+    taking = EngineSnapshot(engine)
+    engine = fresh_engine()
+    restore = EngineRestore(engine)
+    for chunk in iter(taking.step, None):
+        restore.feed(chunk)
+    restore.finish()
+    return engine
 
 
 def campaign(tap, calls, *, first=0):
@@ -356,7 +404,7 @@ LEFT_OUT = {
 @pytest.mark.parametrize(("name", "file"), [("Engine", "engine"), ("CallTable", "calls"), ("Profiles", "profiles")])
 def test_every_attribute_is_kept_or_left_out_on_purpose(name, file):
     declared = (ROOT / "kernels" / f"{file}.pxd").read_text().split(f"cdef class {name}:")[1]
-    line = re.compile(r"    cdef (?:readonly )?[\w\[\]:, ]+?[ *](\w+)(?:\[\w+\])?(?:\s*#.*)?")
+    line = re.compile(r"    cdef (?:readonly )?[\w\[\]:, *]+?[ *](\w+)(?:\[\w+\])?(?:\s*#.*)?")
     attributes = [found[1] for text in declared.splitlines() if (found := line.fullmatch(text))]
     assert len(attributes) >= 10
     source = "".join((ROOT / "kernels" / f"{part}.pyx").read_text() for part in ("regions", "restore"))

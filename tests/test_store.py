@@ -222,6 +222,13 @@ def test_a_later_label_counts_instead_of_an_earlier(store):
     assert {label.finding: label.label for label in store.labels()} == {1: "honest", 2: "fraud"}
 
 
+def test_a_finding_that_an_operator_vouches_for_can_be_found_and_labelled(store):
+    store.put([finding(verdict="allowed")])
+    assert ids(store.find(verdict="allowed")) == [1]
+    store.label(1, "honest", "ann", 5)
+    assert [label.verdict for label in store.labels()] == ["allowed"]
+
+
 def test_the_labels_of_some_findings_are_found_together(store):
     store.put([finding(n) for n in range(1, 4)])
     store.label(1, "fraud", "alice", 5)

@@ -1,22 +1,26 @@
 """The commands about evidence: what the box has on a party, as a document that a desk can hand on."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
+
+from msgspec import structs
 
 from appliance import log
 from appliance.admin.commands_calls import Limit
 from appliance.admin.commands_findings import unknown_id
 from appliance.admin.errors import AdminError
 from appliance.admin.peer import Role
-from appliance.admin.protocol import MAX_ROWS
+from appliance.admin.protocol import MAX_REPLY_BYTES, MAX_ROWS
 from appliance.admin.registry import Context, Natural, registry
 from appliance.admin.rows import Mask, Unmaskable, masked, masking
+from appliance.admin.stored import each
 from appliance.errors import PartyError
 from appliance.findings import moment
 from appliance.party import Party
 from appliance.report import Record, StoredFinding
 
+MAX_EVIDENCE_BYTES = MAX_REPLY_BYTES // 2  # of lines: with all around them they fit a reply
 FORMAT = "sipwarden-evidence/1"
 VERDICTS = ("pass", "allowed", "watch", "flag")  # the gravest last
 
@@ -92,28 +96,17 @@ class Evidence(Record, frozen=True, kw_only=True):
 async def evidence_list(context: Context, arguments: EvidenceListArguments) -> list[EvidenceRow]:
     """The numbers and sources that there is evidence about, the gravest first."""
     hide = masking(context, arguments, "evidence list")
-    return (await context.aside(lambda: _parties(context.box.store.find(limit=MAX_ROWS), hide)))[: arguments.limit]
+    rows = await context.aside(lambda: _parties(each(context.box.store, MAX_ROWS), hide))
+    return rows[: arguments.limit]
 
 
 @registry.command("evidence.export", Role.READER)
 async def evidence_export(context: Context, arguments: ExportArguments) -> Evidence:
     """All findings about one call, number or source, with reasons, bundles and versions."""
     hide = masking(context, arguments, "evidence export")
-    kind, found = await context.aside(_about, context, arguments)
-    if not found:
+    kind, items, complete = await context.aside(_items, context, arguments, hide)
+    if not items:
         raise await unknown_id(context, arguments.about)
-    labels = await context.aside(context.box.store.labels_of, [finding.id for finding in found])
-    status = context.box.status()
-    items = [
-        EvidenceItem(
-            id=finding.id,
-            time=moment(finding.time_ns),
-            verdict=finding.verdict,
-            label=labels.get(finding.id),
-            line=masked(finding.line, hide),
-        )
-        for finding in found
-    ]
     log.info("evidence was exported", about_kind=kind, findings=len(items), by=context.peer.user)
     return Evidence(
         format=FORMAT,
@@ -122,35 +115,59 @@ async def evidence_export(context: Context, arguments: ExportArguments) -> Evide
         made=moment(time.time_ns()),
         made_by=context.peer.user,
         version=context.box.version,
-        bundles=status.bundles,
+        bundles=context.box.status().bundles,
         numbers_masked=not arguments.unmasked,
-        complete=len(items) < MAX_ROWS,
+        complete=complete,
         holds=HOLDS,
         lacks=LACKS,
         findings=items,
     )
 
 
-def _about(context: Context, arguments: ExportArguments) -> tuple[str, list[StoredFinding]]:
+def _items(context: Context, arguments: ExportArguments, hide: Mask) -> tuple[str, list[EvidenceItem], bool]:
+    """(what it is about, the findings, whether they are all that there are)."""
+    kind, found = _about(context, arguments)
+    items: list[EvidenceItem] = []
+    size = 0
+    for finding in found:
+        size += len(finding.line)
+        if len(items) == MAX_ROWS or size > MAX_EVIDENCE_BYTES:
+            return kind, items, False
+        items.append(
+            EvidenceItem(
+                id=finding.id,
+                time=moment(finding.time_ns),
+                verdict=finding.verdict,
+                label=context.box.store.labels_of([finding.id]).get(finding.id),
+                line=masked(finding.line, hide),
+            )
+        )
+    return kind, items, True
+
+
+def _about(context: Context, arguments: ExportArguments) -> tuple[str, Iterator[StoredFinding]]:
     """What is meant, and the findings about it: of a finding or call that one, else of an address, else of a number."""
     store, about = context.box.store, arguments.about
     finding = store.get(about)
     if finding is not None:
-        return "call" if finding.kind == "call" else "finding", [finding]
+        return "call" if finding.kind == "call" else "finding", iter([finding])
     try:
         party = Party.read(about)
     except PartyError as error:
         raise AdminError("arguments", str(error)) from error
     if party.kind in ("range", "network"):
         raise AdminError("arguments", f"{about}: evidence is about one number or one address")
-    if party.kind == "source":
-        return party.kind, store.find(source=party.value, since_ns=arguments.since_ns, limit=MAX_ROWS)
-    return party.kind, store.find(number=party.value, since_ns=arguments.since_ns, limit=MAX_ROWS)
+    wanted: dict[str, Any] = {
+        "source" if party.kind == "source" else "number": party.value,
+        "since_ns": arguments.since_ns,
+    }
+    return party.kind, each(store, MAX_ROWS + 1, **wanted)
 
 
-def _parties(found: list[StoredFinding], hide: Mask) -> list[EvidenceRow]:
+def _parties(found: Iterable[StoredFinding], hide: Mask) -> list[EvidenceRow]:
     groups: dict[tuple[str, str], list[StoredFinding]] = {}
-    for finding in found:
+    for whole in found:
+        finding = structs.replace(whole, line=b"")  # not needed, and long
         for party in _parties_of(finding):
             groups.setdefault(party, []).append(finding)
     rows = [

@@ -6,16 +6,18 @@ from collections.abc import AsyncIterator
 from difflib import get_close_matches
 from typing import Any, Literal
 
+from msgspec import structs
+
 from appliance import log
 from appliance.admin.commands_calls import Limit
 from appliance.admin.errors import AdminError
 from appliance.admin.peer import Role
-from appliance.admin.protocol import MAX_ROWS
 from appliance.admin.registry import Arguments, Context, Natural, registry
 from appliance.admin.rows import FindingRow, Mask, Unmaskable, finding_row, masked, masking
+from appliance.admin.stored import each
 from appliance.errors import StoreError
 from appliance.live_calls import live_calls
-from appliance.report import Record, StoredFinding, StoredVerdict
+from appliance.report import Record, StoredVerdict
 from models.fraud_types import FraudType
 
 FOLLOW_S = 1.0  # between two looks for news
@@ -70,7 +72,7 @@ class Labelled(Record, frozen=True, kw_only=True):
 async def findings(context: Context, arguments: FindingsArguments) -> list[FindingRow]:
     """What was found, the newest first."""
     hide = masking(context, arguments, "findings")
-    return await context.aside(lambda: rows_of(context, _find(context, arguments), hide))
+    return await context.aside(_rows, context, arguments, hide)
 
 
 @registry.command("follow", Role.READER)
@@ -79,11 +81,11 @@ async def follow(context: Context, arguments: FindingsArguments) -> AsyncIterato
     hide = masking(context, arguments, "follow")
     known: dict[int, str] = {}
     while True:
-        found = await context.aside(_find, context, arguments)
-        news = [finding for finding in reversed(found) if known.get(finding.id) != finding.verdict]
-        for row in await context.aside(rows_of, context, news, hide):
-            yield row
-        known = {finding.id: finding.verdict for finding in found}
+        rows = await context.aside(_rows, context, arguments, hide)
+        for row in reversed(rows):
+            if known.get(row.id) != row.verdict:
+                yield row
+        known = {row.id: row.verdict for row in rows}
         await asyncio.sleep(FOLLOW_S)
 
 
@@ -120,9 +122,12 @@ async def label(context: Context, arguments: LabelArguments) -> Labelled:
     return Labelled(id=finding.id, label=kept.label, labelled_by=kept.labelled_by, verdict=kept.verdict)
 
 
-def rows_of(context: Context, found: list[StoredFinding], hide: Mask) -> list[FindingRow]:
-    labels = context.box.store.labels_of([finding.id for finding in found])
-    return [finding_row(finding, hide, labels.get(finding.id)) for finding in found]
+def _rows(context: Context, arguments: FindingsArguments, hide: Mask) -> list[FindingRow]:
+    wanted = structs.asdict(arguments)
+    del wanted["unmasked"]
+    rows = [finding_row(finding, hide) for finding in each(context.box.store, **wanted)]
+    labels = context.box.store.labels_of([row.id for row in rows])
+    return [structs.replace(row, label=labels.get(row.id)) for row in rows]
 
 
 def not_kept(error: StoreError) -> AdminError:
@@ -130,25 +135,12 @@ def not_kept(error: StoreError) -> AdminError:
     return AdminError("store", str(error), "`sipwarden doctor` says how the store is")
 
 
-def _find(context: Context, arguments: FindingsArguments) -> list[StoredFinding]:
-    return context.box.store.find(
-        kind=arguments.kind,
-        verdict=arguments.verdict,
-        fraud_type=arguments.fraud_type,
-        number=arguments.number,
-        source=arguments.source,
-        since_ns=arguments.since_ns,
-        before_id=arguments.before_id,
-        limit=min(arguments.limit, MAX_ROWS),
-    )
-
-
 async def unknown_id(context: Context, wanted: str) -> AdminError:
     """With the ids that are near: of the latest findings, and of calls that are going on."""
-    latest = await context.aside(context.box.store.find, limit=NEAR_FINDINGS)
+    latest = await context.aside(lambda: [(one.id, one.call_id) for one in each(context.box.store, NEAR_FINDINGS)])
     if wanted.isdecimal():
-        near = [str(finding.id) for finding in latest if abs(finding.id - int(wanted)) <= 3][:3]
+        near = [str(number) for number, _ in latest if abs(number - int(wanted)) <= 3][:3]
     else:
-        near = get_close_matches(wanted, [finding.call_id for finding in latest if finding.call_id], n=3)
+        near = get_close_matches(wanted, [call_id for _, call_id in latest if call_id], n=3)
     hint = f"near it: {', '.join(near)}" if near else "`sipwarden findings` and `sipwarden calls` list what there is"
     return AdminError("unknown_id", f"there is no finding and no live call {wanted!r}", hint)

@@ -6,6 +6,7 @@ from appliance import log
 from appliance.config import Config
 from appliance.sources import filter as packet_filter
 from appliance.sources.directory import DirectorySource
+from appliance.sources.errors import FilterError
 from appliance.sources.hep import HepSource
 from appliance.sources.ring import RingSource
 from appliance.sources.sniff import SniffSource
@@ -20,7 +21,10 @@ def open_sources(config: Config) -> list[Source]:
     capture = config.capture
     sources: list[Source] = []
     if capture.interfaces:
-        packet_filter.check(capture.filter)
+        try:
+            packet_filter.check(capture.filter)
+        except FilterError as error:
+            raise FilterError(f"capture.filter: {capture.filter!r}: {error}") from error
         if unseen := packet_filter.blind_spots(capture.filter):
             log.warning("the filter does not see SIP in some tunnels", tunnels=", ".join(unseen), filter=capture.filter)
         watch = SniffSource if capture.fallback else RingSource

@@ -66,6 +66,10 @@ def main(
         list[int] | None, typer.Option(help="packets/s, 0 for as fast as can be sent; may be repeated")
     ] = None,
     seconds: Annotated[float, typer.Option(help="of each run")] = 10.0,
+    realtime: Annotated[
+        bool,
+        typer.Option("--realtime", help="the watchers go before everything else: leaves out other work of the machine"),
+    ] = False,
     only: Annotated[list[str] | None, typer.Option(help="a contender; all by default")] = None,
     output: Annotated[Path, typer.Option(help="where the figures go as JSON")] = DATA / "live.json",
 ) -> None:
@@ -84,7 +88,7 @@ def main(
             for kind in CONTENDERS:
                 if only and kind.name not in only:
                     continue
-                sent, watched = measure(kind(Path(folder)), wanted, seconds)
+                sent, watched = measure(kind(Path(folder), realtime), wanted, seconds)
                 table.add_row(*row(kind.name, sent, watched))
                 results.append({"name": kind.name, "wanted": wanted, "sent": asdict(sent), "watched": asdict(watched)})
     console.print(table)

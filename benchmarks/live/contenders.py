@@ -38,8 +38,9 @@ class Contender(ABC):
 
     name: str
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, realtime: bool = False) -> None:
         self.folder = folder
+        self.prefix = ["chrt", "--fifo", "10"] if realtime else []
 
     @abstractmethod
     def command(self) -> list[str]: ...
@@ -53,7 +54,7 @@ class Contender(ABC):
 
     def __enter__(self) -> "Contender":
         self.process = subprocess.Popen(
-            watched(self.command()),
+            watched([*self.prefix, *self.command()]),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -4,6 +4,7 @@ SQLite runs with a write-ahead log and `synchronous=FULL`: what was committed su
 box deletes a report once it was told that the report is stored.
 """
 
+import logging
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from collector.errors import StoreError
 from collector.store.ids import arrival_ns, lowest_id
@@ -25,6 +26,8 @@ from collector.store.tables import PARTITIONED
 SQLITE_BUSY_MS = 10_000
 PARTITION_DAYS = 7
 PARTITIONS_AHEAD = 4
+log = logging.getLogger("collector.store")
+
 FIRST_MONDAY = datetime(2025, 1, 6, tzinfo=UTC)
 _MIGRATION_LOCK = 0x5349_5057  # pg_advisory_xact_lock: two that start at once must not both migrate
 
@@ -39,13 +42,17 @@ def open_engine(url: str) -> Engine:
     if backend == "sqlite":
         if not parsed.database:
             raise StoreError("a store in memory would be lost: name a file, as in sqlite:////var/lib/x/store.sqlite")
-        engine = sa.create_engine(parsed, connect_args={"timeout": SQLITE_BUSY_MS / 1000})
+        engine = sa.create_engine(parsed, connect_args={"timeout": SQLITE_BUSY_MS / 1000}, hide_parameters=True)
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if backend == "postgresql":
         return sa.create_engine(
-            parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=8, max_overflow=8
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            pool_size=8,
+            max_overflow=8,
+            hide_parameters=True,  # they are numbers of subscribers, and errors are logged
         )
     raise StoreError(f"the store is SQLite or PostgreSQL, not {backend}")
 
@@ -143,19 +150,32 @@ def partition_bounds(time_ns: int) -> tuple[str, int, int]:
 
 
 def make_partitions(engine: Engine) -> None:
-    """Makes the partitions of this and the coming weeks where they are missing. Nothing to do on SQLite."""
+    """Makes the partitions of this and the coming weeks where they are missing, and one for what is in none of them (as
+    after a clock was set back). Nothing to do on SQLite."""
     if is_sqlite(engine):
         return
     now = time.time_ns()
     week_ns = PARTITION_DAYS * 86_400 * 10**9
+    for table in PARTITIONED:
+        made = f"CREATE TABLE IF NOT EXISTS {table.name}_{{}} PARTITION OF {table.name} {{}}"
+        with engine.begin() as connection:
+            connection.exec_driver_sql(made.format("rest", "DEFAULT"))
+        for week in range(PARTITIONS_AHEAD + 1):
+            suffix, first, past = partition_bounds(now + week * week_ns)
+            try:
+                with engine.begin() as connection:
+                    connection.exec_driver_sql(made.format(suffix, f"FOR VALUES FROM ({first}) TO ({past})"))
+            except IntegrityError:  # rows of that week are in the rest: they stay there, and so do those to come
+                log.warning("partition_not_made table=%s week=%s", table.name, suffix)
+
+
+def refresh_statistics(engine: Engine) -> None:
+    """Tells the planner what is in the tables. PostgreSQL does it by itself for partitions, not for the whole."""
     with engine.begin() as connection:
-        for table in PARTITIONED:
-            for week in range(PARTITIONS_AHEAD + 1):
-                suffix, first, past = partition_bounds(now + week * week_ns)
-                connection.exec_driver_sql(
-                    f"CREATE TABLE IF NOT EXISTS {table.name}_{suffix} PARTITION OF {table.name} "
-                    f"FOR VALUES FROM ({first}) TO ({past})"
-                )
+        if is_sqlite(engine):
+            connection.exec_driver_sql("PRAGMA optimize")
+        else:
+            connection.exec_driver_sql(f"ANALYZE {', '.join(table.name for table in PARTITIONED)}")
 
 
 def drop_partitions(engine: Engine, table: sa.Table, before_ns: int) -> list[str]:

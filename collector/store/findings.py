@@ -102,18 +102,17 @@ class Findings:
     def find(self, wanted: Filter = Filter(), before: int | None = None, limit: int = DEFAULT_LIMIT) -> Page[Finding]:  # noqa: B008 - frozen
         """Findings with an id below `before`, newest arrival first."""
         limit = bounded(limit)
-        table = tables.findings
-        query = _joined(table, _LISTED).order_by(table.c.id.desc()).limit(limit + 1)
-        query = query.where(*_conditions(table, wanted, before))
-        rows = self._rows(query)
+        query, key = _listed(wanted)
+        rows = self._rows(
+            query.where(*_conditions(tables.findings, wanted, before)).order_by(key.desc()).limit(limit + 1)
+        )
         return _page([_finding(row) for row in rows], limit)
 
     def newer(self, after: int, wanted: Filter = Filter(), limit: int = DEFAULT_LIMIT) -> list[Finding]:  # noqa: B008 - frozen
         """Findings that arrived after the one with the id `after`, oldest first: for a live view."""
-        table = tables.findings
-        query = _joined(table, _LISTED).order_by(table.c.id).limit(bounded(limit))
-        query = query.where(table.c.id > after, *_conditions(table, wanted, None))
-        return [_finding(row) for row in self._rows(query)]
+        query, key = _listed(wanted)
+        query = query.where(key > after, *_conditions(tables.findings, wanted, None)).order_by(key)
+        return [_finding(row) for row in self._rows(query.limit(bounded(limit)))]
 
     def get(self, finding_id: int) -> Finding:
         """One finding with its line. Raises NotFoundError."""
@@ -176,6 +175,18 @@ def _joined(table: sa.Table, columns: Iterable[ColumnElement]) -> sa.Select:
     return sa.select(*columns, boxes.c.name.label("box")).join_from(table, boxes, boxes.c.id == table.c.box_id)
 
 
+def _listed(wanted: Filter) -> tuple[sa.Select, ColumnElement[int]]:
+    """A query for findings without their lines, and the id to order it by: that of the index which has the order."""
+    query = _joined(tables.findings, _LISTED)
+    if wanted.fraud_type is None:
+        return query, tables.findings.c.id
+    types = tables.finding_types
+    of_type = sa.and_(
+        types.c.finding_id == tables.findings.c.id, types.c.fraud_type == FRAUD_TYPES.index(wanted.fraud_type)
+    )
+    return query.join(types, of_type), types.c.finding_id
+
+
 def _conditions(table: sa.Table, wanted: Filter, before: int | None) -> list[ColumnElement[bool]]:
     c = table.c
     found: list[ColumnElement[bool]] = []
@@ -185,6 +196,8 @@ def _conditions(table: sa.Table, wanted: Filter, before: int | None) -> list[Col
             found.append(c[name] == value)
     if before is not None:
         found.append(c.id < before)
+        if wanted.fraud_type is not None:
+            found.append(tables.finding_types.c.finding_id < before)  # no planner carries it over the join
     if wanted.verdict is not None:
         found.append(c.verdict == VERDICTS.index(wanted.verdict))
     if wanted.number is not None:
@@ -197,20 +210,12 @@ def _conditions(table: sa.Table, wanted: Filter, before: int | None) -> list[Col
         found.append(c.label.is_(None) if wanted.label == "none" else c.label == wanted.label)
     if wanted.min_score is not None:
         found.append(c.score >= wanted.min_score)
-    if wanted.fraud_type is not None:
-        types = tables.finding_types.c
-        found.append(c.id.in_(_of_type(types, wanted.fraud_type, before)))
     if wanted.since_ns is not None:
         found.append(c.time_ns >= wanted.since_ns)
         found.append(c.id >= lowest_id(wanted.since_ns - MAX_AHEAD_NS))  # spares older partitions
     if wanted.until_ns is not None:
         found.append(c.time_ns < wanted.until_ns)
     return found
-
-
-def _of_type(types: sa.ColumnCollection, fraud_type: FraudType, before: int | None) -> sa.Select:
-    query = sa.select(types.finding_id).where(types.fraud_type == FRAUD_TYPES.index(fraud_type))
-    return query if before is None else query.where(types.finding_id < before)
 
 
 def _page(items: list, limit: int) -> Page:

@@ -91,7 +91,7 @@ def test_it_is_installed_whole_and_running(box: Container) -> None:
     assert box.run("dpkg-query", "--show", "--showformat=${Status}", "sipwarden") == "install ok installed"
     assert box.run("dpkg", "--verify", "sipwarden") == ""
     assert box.run("readlink", "--canonicalize", "/usr/bin/sipwarden").strip() == "/opt/sipwarden/bin/sipwarden"
-    assert active(box)
+    assert active(box), journal(box)
     assert main_pid(box) > 1
 
 
