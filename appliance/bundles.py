@@ -15,7 +15,7 @@ from appliance.errors import ApplianceError, InstallError
 from appliance.exit import Exit, complain
 from appliance.installed import InstalledBundles
 from appliance.precision import precisions
-from appliance.store_labels import STORE_FILE, read_labels
+from appliance.storage.store_labels import STORE_FILE, read_labels
 from models.bundle import CARD_FILE, SHIPPED, Bundle, read_file
 from models.errors import ModelError, TableError
 from models.scorer import Scorer

@@ -5,7 +5,7 @@ from pathlib import Path
 from appliance import config as configuration
 from appliance.errors import ApplianceError
 from appliance.exit import Exit, complain
-from appliance.memory import unit_limits
+from appliance.live.memory import unit_limits
 from appliance.pipeline import load_scorers
 from appliance.sources import open_sources
 from models.errors import ModelError

@@ -166,7 +166,7 @@ def enroll(
     config: Annotated[Path | None, typer.Option(metavar="F", readable=False, help="Configuration file (TOML).")] = None,
 ) -> None:
     """Get this box a certificate from a collector, to report to it from now on."""
-    from appliance.enroll import run  # noqa: PLC0415
+    from appliance.reporting.enroll import run  # noqa: PLC0415
 
     raise typer.Exit(run(url, token, name, ca, config))
 
@@ -178,7 +178,7 @@ WITHOUT_SERVICE = ("screen", "parse")
 def main() -> None:
     """The entry point of the command."""
     if not sys.argv[1:] or sys.argv[1] not in WITHOUT_SERVICE:
-        from appliance import admin_commands  # noqa: PLC0415
+        from appliance.client import commands as admin_commands  # noqa: PLC0415
 
         admin_commands.add_to(app)
     app(prog_name="sipwarden")

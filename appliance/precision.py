@@ -12,7 +12,7 @@ from math import sqrt
 import msgspec
 
 from appliance.report import StoredVerdict
-from appliance.store_labels import FindingLabel
+from appliance.storage.store_labels import FindingLabel
 from models.fraud_types import FRAUD_TYPES, FraudType
 
 Z_95 = 1.959964  # two-sided

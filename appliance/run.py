@@ -10,7 +10,7 @@ from appliance.admin.errors import AdminError
 from appliance.config import Flags
 from appliance.errors import ApplianceError
 from appliance.exit import Exit, complain
-from appliance.service import Service
+from appliance.live.service import Service
 from appliance.sources.errors import SourceError
 from models.errors import ModelError
 

@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from appliance.findings import moment
-from appliance.identity import Collector, Identity, Request
 from appliance.report import encode_batch
+from appliance.reporting.identity import Collector, Identity, Request
 from collector.authority import Authority
 from collector.store.store import Store
 from tests.collectors import CollectorProcess, call_line

@@ -18,12 +18,12 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from appliance import reporter as reporter_module
 from appliance.config import Collector as CollectorConfig
 from appliance.findings import moment
 from appliance.report import encode_batch
-from appliance.reporter import Reporter
-from appliance.spool import Batch, Spool
+from appliance.reporting import reporter as reporter_module
+from appliance.reporting.reporter import Reporter
+from appliance.storage.spool import Batch, Spool
 from collector.store import tables
 from collector.store.store import Store
 from tests.collectors import CollectorProcess, EnrolledBox, call_line

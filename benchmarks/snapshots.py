@@ -5,10 +5,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from appliance import snapshot
 from appliance.config import Config
 from appliance.outlet import Outlet
 from appliance.pipeline import Pipeline
+from appliance.storage import snapshot
 
 CALLS = 150_000  # fill every table of the default limits but the streams
 SECRET = 1

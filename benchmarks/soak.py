@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 
 from appliance.config import Config, Limits
+from appliance.live.recorder import Recorder
+from appliance.live.tracker import Tracker
 from appliance.pipeline import Pipeline
-from appliance.recorder import Recorder
 from appliance.sources.source import Source, SourceCounters
-from appliance.spool import Spool
-from appliance.store import Store
-from appliance.tracker import Tracker
+from appliance.storage.spool import Spool
+from appliance.storage.store import Store
 from capture.records import RecordReader
 
 MOST_GROWTH = 0.05

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import typer.main
 
-from appliance import admin_commands
 from appliance.cli import app
+from appliance.client import commands as admin_commands
 
 HEAD = r""".TH SIPWARDEN 1 "" "sipwarden" "User Commands"
 .SH NAME

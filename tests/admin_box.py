@@ -12,15 +12,17 @@ import msgspec
 import typer
 from typer.testing import CliRunner
 
-from appliance import admin_commands, report, status
+from appliance import report
 from appliance.admin.all_commands import registry
+from appliance.admin.allow_list import AllowList
 from appliance.admin.server import AdminServer
-from appliance.allow_list import AllowList
+from appliance.client import commands as admin_commands
 from appliance.config import Admin, Config, Limits, Service
 from appliance.errors import ConfigError
+from appliance.live import status
 from appliance.pipeline import Pipeline
 from appliance.report import StoredFinding
-from appliance.store import Store
+from appliance.storage.store import Store
 from kernels.open_calls import find, slots_of
 from tests.tap import Tap, request, response
 

@@ -17,10 +17,10 @@ from unittest import mock
 
 import httpx
 
-from appliance.enroll import enroll, split_token
 from appliance.findings import moment
-from appliance.identity import Identity
 from appliance.report import Acknowledgement, Minute, encode_batch, payload
+from appliance.reporting.enroll import enroll, split_token
+from appliance.reporting.identity import Identity
 from collector import cli
 from collector.arrival import Sender, prepare, read_batch
 from collector.authority import Authority

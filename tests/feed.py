@@ -7,12 +7,12 @@ from collections import deque
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from appliance.clock import Clock
 from appliance.config import Config
+from appliance.live.clock import Clock
+from appliance.live.tracker import Tracker
 from appliance.outlet import Outlet
 from appliance.pipeline import Pipeline
 from appliance.sources.source import Source, SourceCounters
-from appliance.tracker import Tracker
 from capture.file import CaptureFile
 from capture.records import RecordReader
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from appliance.admin.client import Client
 from appliance.admin.errors import SocketError
 from appliance.pipeline import REPLAY_SECRET
-from appliance.store import Store
+from appliance.storage.store import Store
 from tests.feed import until
 
 PATIENCE_S = 60

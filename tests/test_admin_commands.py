@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from appliance.exit import Exit
-from appliance.status import Status
+from appliance.live.status import Status
 from tests.admin_box import CALLER, Box, call_finding, command, open_calls, serving, source_finding
 from tests.test_cli import COMMAND, sipwarden
 

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from appliance.enroll import run
 from appliance.exit import Exit
-from appliance.identity import Identity
+from appliance.reporting.enroll import run
+from appliance.reporting.identity import Identity
 from collector.authority import Authority
 from collector.pseudonyms import Numbers
 from collector.store import tables

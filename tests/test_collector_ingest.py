@@ -15,11 +15,11 @@ import httpx
 import pytest
 from cryptography import x509
 
-from appliance.enroll import enroll, fetch_ca, split_token
 from appliance.errors import IdentityError
 from appliance.findings import moment
-from appliance.identity import Identity, Request
 from appliance.report import encode_batch
+from appliance.reporting.enroll import enroll, fetch_ca, split_token
+from appliance.reporting.identity import Identity, Request
 from collector.authority import BOX_DOMAIN, Authority
 from collector.errors import AuthorityError
 from tests.collectors import CollectorProcess, EnrolledBox, call_line, minute

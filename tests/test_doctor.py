@@ -14,8 +14,8 @@ from appliance.doctor.check import Check
 from appliance.doctor.interface import interface_checks
 from appliance.doctor.packet_filter import filter_checks
 from appliance.doctor.traffic import traffic_checks
+from appliance.live.status import SourceStatus, Status
 from appliance.report import CallLine
-from appliance.status import SourceStatus, Status
 from tests.admin_box import Box, call_finding
 
 

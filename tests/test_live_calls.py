@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from appliance import live_calls as module
+from appliance.admin import live_calls as module
+from appliance.admin.live_calls import live_calls, packed
 from appliance.config import Config, Limits
-from appliance.live_calls import live_calls, packed
 from appliance.pipeline import Pipeline
 from kernels.open_calls import find, slots_of
 from tests.tap import Tap, request, response

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from appliance.config import Capture, Config, Limits
-from appliance.memory import MIB, bound_bytes, unit_limits
+from appliance.live.memory import MIB, bound_bytes, unit_limits
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -18,12 +18,12 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from appliance import metrics_server
 from appliance.errors import MetricsError
 from appliance.histogram import Histogram
-from appliance.metrics import DISK_STATES, Metrics
-from appliance.metrics_server import Server
-from appliance.status import (
+from appliance.live import metrics_server
+from appliance.live.metrics import DISK_STATES, Metrics
+from appliance.live.metrics_server import Server
+from appliance.live.status import (
     CaptureStatus,
     LatencyStatus,
     QueueStatus,

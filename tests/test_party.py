@@ -2,10 +2,10 @@
 
 import pytest
 
-from appliance.allow_list import AllowList
+from appliance.admin.allow_list import AllowList
+from appliance.admin.party import Party, is_emergency
 from appliance.errors import PartyError
-from appliance.party import Party, is_emergency
-from appliance.store_lists import ListEntry
+from appliance.storage.store_lists import ListEntry
 
 
 @pytest.mark.parametrize(

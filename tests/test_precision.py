@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from appliance.cli import app
 from appliance.precision import precisions, wilson
-from appliance.store import Store
-from appliance.store_labels import STORE_FILE, FindingLabel
+from appliance.storage.store import Store
+from appliance.storage.store_labels import STORE_FILE, FindingLabel
 from tests.test_store import finding, party
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from appliance import report
-from appliance.allow_list import AllowList
+from appliance.admin.allow_list import AllowList
 from appliance.config import Config
+from appliance.live.recorder import Recorder
 from appliance.pipeline import Pipeline
-from appliance.recorder import Recorder
-from appliance.spool import Spool
-from appliance.store import Store
-from appliance.store_lists import ListEntry
+from appliance.storage.spool import Spool
+from appliance.storage.store import Store
+from appliance.storage.store_lists import ListEntry
 
 SAMPLE = Path(__file__).parent.parent / "simulator" / "samples" / "sample.pcap.gz"
 

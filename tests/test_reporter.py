@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from appliance import identity as identity_module
-from appliance import reporter as reporter_module
 from appliance.config import Collector as CollectorConfig
-from appliance.identity import Identity
-from appliance.reporter import Reporter
-from appliance.spool import Spool
+from appliance.reporting import identity as identity_module
+from appliance.reporting import reporter as reporter_module
+from appliance.reporting.identity import Identity
+from appliance.reporting.reporter import Reporter
+from appliance.storage.spool import Spool
 from collector.store.findings import Filter
 from collector.store.store import Store
 from tests.collectors import CollectorProcess, call_line, minute

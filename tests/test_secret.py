@@ -4,7 +4,7 @@ import stat
 
 import pytest
 
-from appliance.secret import SECRET_FILE, load_secret
+from appliance.storage.secret import SECRET_FILE, load_secret
 from tests.disks import ROOT_ONLY, tmpfs
 
 

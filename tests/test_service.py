@@ -14,11 +14,11 @@ import pytest
 
 from appliance import config as configuration
 from appliance import report
-from appliance import service as service_module
 from appliance.config import Config
-from appliance.notification import Notification, Watchdog
+from appliance.live import service as service_module
+from appliance.live.notification import Notification, Watchdog
+from appliance.live.tracker import Tracker
 from appliance.pipeline import Pipeline
-from appliance.tracker import Tracker
 from capture.file import CaptureFile
 from models.bundle import SHIPPED
 from tests.feed import Feed, Lines, until

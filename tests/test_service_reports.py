@@ -7,11 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from appliance.live.status import Status
 from appliance.report import Health, Minute, decode_report
-from appliance.reporter import ReporterStatus
-from appliance.self_report import SelfReport
-from appliance.spool import Spool
-from appliance.status import Status
+from appliance.reporting.reporter import ReporterStatus
+from appliance.reporting.self_report import SelfReport
+from appliance.storage.spool import Spool
 from tests.collectors import ROOT, CollectorProcess
 from tests.feed import until
 from tests.running import Service

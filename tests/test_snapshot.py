@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from appliance import snapshot
 from appliance.config import Config, Limits
 from appliance.errors import SnapshotError
 from appliance.outlet import Outlet
 from appliance.pipeline import Pipeline
+from appliance.storage import snapshot
 from capture.file import CaptureFile
 from kernels.engine import BLOCK, Engine
 from kernels.regions import layout

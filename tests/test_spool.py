@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from appliance.spool import LEAST_SEGMENTS, MAX_PAYLOAD_BYTES, Spool
+from appliance.storage.spool import LEAST_SEGMENTS, MAX_PAYLOAD_BYTES, Spool
 from tests.disks import ROOT_ONLY, tmpfs
 
 MIB = 1 << 20
@@ -275,7 +275,7 @@ def test_files_that_are_deleted_while_it_runs_are_begun_anew(tmp_path):
 KILLED = """
 import sys
 from pathlib import Path
-from appliance.spool import Spool
+from appliance.storage.spool import Spool
 spool = Spool(Path(sys.argv[1]), 1 << 30)
 for n in range(int(sys.argv[2]), 1 << 60):
     spool.put(n % 3, b"%d" % n)
@@ -360,7 +360,7 @@ def test_a_folder_that_may_not_be_written_is_told_and_survived(tmp_path):
 NOT_PERMITTED = """
 import os, sys
 from pathlib import Path
-from appliance.spool import Spool
+from appliance.storage.spool import Spool
 folder = Path(sys.argv[1]) / "state"
 folder.mkdir()
 for above in (folder.parent, folder.parent.parent, folder.parent.parent.parent):

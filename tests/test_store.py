@@ -12,12 +12,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from appliance import store_lists
 from appliance.errors import StoreError
 from appliance.report import StoredFinding
-from appliance.store import MAX_TRANSACTION, MAX_WAITING, Store
-from appliance.store_labels import read_labels
-from appliance.store_lists import ListEntry
+from appliance.storage import store_lists
+from appliance.storage.store import MAX_TRANSACTION, MAX_WAITING, Store
+from appliance.storage.store_labels import read_labels
+from appliance.storage.store_lists import ListEntry
 from tests.disks import ROOT_ONLY, tmpfs
 
 DAY_NS = 86400 * 10**9
@@ -321,7 +321,7 @@ def test_a_size_that_was_lowered_shrinks_the_file(tmp_path, time):
 KILLED = """
 import sys
 from pathlib import Path
-from appliance.store import Store
+from appliance.storage.store import Store
 from tests.test_store import finding
 store = Store(Path(sys.argv[1]), 1 << 30, 1 << 62)
 n = 0
@@ -538,7 +538,7 @@ def test_a_folder_that_may_not_be_written_is_told_and_survived(tmp_path):
 NOT_PERMITTED = """
 import os, sys
 from pathlib import Path
-from appliance.store import Store
+from appliance.storage.store import Store
 from tests.test_store import Time, finding, make
 time = Time()
 folder = Path(sys.argv[1]) / "state"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec import to_builtins
 
-from appliance.top_screen import View, screen, sorted_calls
+from appliance.client.top_screen import View, screen, sorted_calls
 from tests.admin_box import Box, call_finding, command, open_calls, serving, source_finding
 from tests.feed import until
 

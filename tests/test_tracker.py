@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from appliance import report
-from appliance.clock import Clock
 from appliance.config import Config, Limits
 from appliance.errors import BusyError
+from appliance.live.clock import Clock
+from appliance.live.tracker import MAX_QUESTIONS, Tracker
 from appliance.pipeline import Pipeline
-from appliance.tracker import MAX_QUESTIONS, Tracker
 from tests.feed import Feed, Lines, Recording, tracking, until
 from tests.tap import CALLEE, CALLER, request, response, udp_frame
 

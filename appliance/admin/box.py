@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from appliance.config import Config
-from appliance.status import Status
-from appliance.store import Store
+from appliance.live.status import Status
+from appliance.storage.store import Store
 
 if TYPE_CHECKING:
     from appliance.pipeline import Pipeline

@@ -5,11 +5,11 @@ from typing import Annotated
 from msgspec import Meta
 
 from appliance.admin.errors import AdminError
+from appliance.admin.live_calls import live_calls
 from appliance.admin.peer import Role
 from appliance.admin.protocol import MAX_ROWS
 from appliance.admin.registry import Context, registry
 from appliance.admin.rows import CallRow, Unmaskable, call_row, masking
-from appliance.live_calls import live_calls
 from appliance.report import State
 
 Limit = Annotated[int, Meta(ge=1, le=MAX_ROWS)]

@@ -10,6 +10,7 @@ from appliance import log
 from appliance.admin.commands_calls import Limit
 from appliance.admin.commands_findings import unknown_id
 from appliance.admin.errors import AdminError
+from appliance.admin.party import Party
 from appliance.admin.peer import Role
 from appliance.admin.protocol import MAX_REPLY_BYTES, MAX_ROWS
 from appliance.admin.registry import Context, Natural, registry
@@ -17,7 +18,6 @@ from appliance.admin.rows import Mask, Unmaskable, masked, masking
 from appliance.admin.stored import each
 from appliance.errors import PartyError
 from appliance.findings import moment
-from appliance.party import Party
 from appliance.report import Record, StoredFinding
 
 MAX_EVIDENCE_BYTES = MAX_REPLY_BYTES // 2  # of lines: with all around them they fit a reply

@@ -11,12 +11,12 @@ from msgspec import structs
 from appliance import log
 from appliance.admin.commands_calls import Limit
 from appliance.admin.errors import AdminError
+from appliance.admin.live_calls import live_calls
 from appliance.admin.peer import Role
 from appliance.admin.registry import Arguments, Context, Natural, registry
 from appliance.admin.rows import FindingRow, Mask, Unmaskable, finding_row, masked, masking
 from appliance.admin.stored import each
 from appliance.errors import StoreError
-from appliance.live_calls import live_calls
 from appliance.report import Record, StoredVerdict
 from models.fraud_types import FraudType
 

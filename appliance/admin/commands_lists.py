@@ -8,14 +8,14 @@ from msgspec import Meta
 from appliance import log
 from appliance.admin.commands_findings import not_kept
 from appliance.admin.errors import AdminError
+from appliance.admin.party import Party
 from appliance.admin.peer import Role
 from appliance.admin.registry import Arguments, Context, registry
 from appliance.admin.rows import Mask, Unmaskable, masking
 from appliance.errors import PartyError, StoreError
 from appliance.findings import moment
-from appliance.party import Party
 from appliance.report import Record
-from appliance.store import ListEntry, ListName
+from appliance.storage.store import ListEntry, ListName
 
 MAX_DENIAL_S = 30 * 86400  # every block expires: who blocks for longer looks again
 MAX_SPAN_S = 10 * 365 * 86400  # for longer there is "always"

@@ -4,14 +4,14 @@ import msgspec
 
 from appliance import log
 from appliance.admin.errors import AdminError
+from appliance.admin.live_calls import live_calls
 from appliance.admin.peer import Role
 from appliance.admin.registry import CommandLine, Context, NoArguments, registry
+from appliance.admin.support import Support, process_facts, without_secrets
 from appliance.doctor.check import Check
 from appliance.doctor.examination import from_inside
 from appliance.errors import ConfigError
-from appliance.live_calls import live_calls
 from appliance.report import CallLine, decode
-from appliance.support import Support, process_facts, without_secrets
 from models.errors import ModelError
 
 EXAMINED_CALLS = 500  # of the newest, for the share that is seen from one side only

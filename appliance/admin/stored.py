@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from appliance.report import StoredFinding
-from appliance.store import Store
+from appliance.storage.store import Store
 
 PAGE = 50
 

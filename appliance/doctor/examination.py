@@ -10,8 +10,8 @@ from appliance.doctor.host import host_checks
 from appliance.doctor.interface import interface_checks
 from appliance.doctor.packet_filter import filter_checks
 from appliance.doctor.traffic import traffic_checks
+from appliance.live.status import Status
 from appliance.report import CallLine
-from appliance.status import Status
 
 
 def from_inside(config: Config, status: Status, calls: Sequence[CallLine]) -> list[Check]:
@@ -40,7 +40,7 @@ def from_outside(config: Config, why: AdminError) -> list[Check]:
 def _bundles(config: Config) -> Iterator[Check]:
     # NumPy and a TFLite runtime: only now are they needed
     from appliance.installed import InstalledBundles  # noqa: PLC0415
-    from appliance.reload import scorers_of  # noqa: PLC0415
+    from appliance.live.reload import scorers_of  # noqa: PLC0415
     from models.errors import ModelError  # noqa: PLC0415
 
     try:

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from appliance.config import Config
 from appliance.doctor.check import Check, fail, ok, warn
+from appliance.live.status import Status
 from appliance.report import CallLine
-from appliance.status import Status
 
 # Below so many packets or calls nothing is said of shares.
 ENOUGH_PACKETS = 1000

@@ -6,10 +6,10 @@ import signal
 import sys
 
 from appliance.config import Capture, Config
+from appliance.live.tracker import Tracker
 from appliance.outlet import Outlet
 from appliance.pipeline import Pipeline
 from appliance.sources import open_sources
-from appliance.tracker import Tracker
 
 
 def main(interface: str) -> None:

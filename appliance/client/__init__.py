@@ -1,0 +1,1 @@
+"""The commands that ask the running service, and how their answers look."""

@@ -1,0 +1,1 @@
+"""The way to the collector: the box's certificate, and its reports."""
