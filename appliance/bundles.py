@@ -9,11 +9,15 @@ from pathlib import Path
 
 import msgspec
 
+from appliance import config as configuration
 from appliance import subscriber_table
-from appliance.screen import Exit, complain
-from models.bundle import CARD_FILE, SHIPPED, Bundle
+from appliance.errors import ApplianceError, InstallError
+from appliance.exit import Exit, complain
+from appliance.installed import InstalledBundles
+from models.bundle import CARD_FILE, SHIPPED, Bundle, read_file
 from models.errors import ModelError, TableError
 from models.scorer import Scorer
+from models.signature import SIGNATURE_FILE, check_signature, key_id, read_private_key, read_public_keys, sign
 from models.subscriber import Table, evaluate
 from models.verdict import VERDICTS
 
@@ -28,7 +32,7 @@ def guarded(command: Callable[[], Exit | None]) -> Exit:
     except subscriber_table.UnreadableError as error:
         complain(error)
         return Exit.UNREADABLE
-    except ModelError as error:
+    except (ModelError, ApplianceError) as error:
         complain(error)
         return Exit.UNUSABLE
     except BrokenPipeError:
@@ -163,15 +167,19 @@ def without_nan(value):
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def run_verify(roots: list[Path], as_json: bool) -> Exit:
-    """Reads each bundle as scoring would, and loads its model. UNUSABLE when one is damaged."""
+def run_verify(roots: list[Path], key_files: list[Path], as_json: bool) -> Exit:
+    """Reads each bundle as scoring would, and loads its model. UNUSABLE when one is damaged, or not signed by one of
+    the keys where some are named."""
     status = Exit.DONE
+    keys = read_public_keys(key_files)
     for path in folders(roots):
         problem, label = None, None
         try:
             bundle = Bundle.load(path)
             label = bundle.label
             Scorer(bundle)
+            if keys:
+                check_signature(path, keys)
         except ModelError as error:
             problem, status = str(error), Exit.UNUSABLE
         if as_json:
@@ -181,3 +189,27 @@ def run_verify(roots: list[Path], as_json: bool) -> Exit:
         else:
             complain(problem)
     return status
+
+
+def run_sign(folder: Path, key_file: Path) -> None:
+    bundle = Bundle.load(folder)
+    key = read_private_key(key_file)
+    signature = folder / SIGNATURE_FILE
+    try:
+        signature.write_bytes(sign(read_file(folder / CARD_FILE), key))
+    except OSError as error:
+        raise InstallError(signature, error) from error
+    print(f"{bundle.label}: signed by {key_id(key.public_key())}  ({signature})")
+
+
+def run_install(folder: Path, key_files: list[Path], config_path: Path | None, state_dir: Path | None) -> None:
+    config = configuration.load(config_path)
+    keys = read_public_keys([*map(Path, config.screen.trusted_keys), *key_files])
+    bundle = InstalledBundles(state_dir or Path(config.service.state_dir)).install(folder, keys)
+    print(f"{bundle.label}: installed  ({bundle.path})")
+
+
+def run_rollback(rows: str, config_path: Path | None, state_dir: Path | None) -> None:
+    config = configuration.load(config_path)
+    bundle = InstalledBundles(state_dir or Path(config.service.state_dir)).rollback(rows)
+    print(f"{bundle.label}: in use from the next start or reload  ({bundle.path})")

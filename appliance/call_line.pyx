@@ -12,7 +12,7 @@ from libc.string cimport memcpy, strlen
 from capture.index cimport NO_SLOT
 from capture.packet cimport Endpoint, address_is_v4
 from kernels.calls cimport (
-    SEEN_2XX, SEEN_ACK, SEEN_BYE, SEEN_IMPLIED, SEEN_INVITE, SEEN_REPLY, SEEN_TRUNCATED, Call,
+    PHASE_RELEASED, SEEN_2XX, SEEN_ACK, SEEN_BYE, SEEN_IMPLIED, SEEN_INVITE, SEEN_REPLY, SEEN_TRUNCATED, Call,
 )
 from kernels.engine cimport Engine
 from kernels.media cimport Stream
@@ -238,7 +238,7 @@ cdef inline bint one_way(const Call* call) noexcept nogil:
 
 
 cdef class CallLines:
-    """Writes the lines of an engine's finished calls into one buffer that is used again for every block."""
+    """Writes lines of an engine's calls into one buffer that is used again for every block."""
     cdef char* buffer
     cdef size_t room
     cdef size_t used
@@ -267,12 +267,38 @@ cdef class CallLines:
         self.used = 0
         for i in range(engine.calls.released_count):
             call = &engine.calls.calls[engine.calls.released[i]]
-            self._identity(call)
-            self._streams(engine, engine.calls.released[i])
-            self._verdict(call, reasons.pop(call.serial, b"[]") if call.verdict else b"[]")
+            self._line(engine, engine.calls.released[i], reasons.pop(call.serial, b"[]") if call.verdict else b"[]")
         return self.buffer[:self.used] if self.used else b""
 
-    cdef int _identity(self, const Call* call) except -1:
+    def of_row(self, Engine engine, uint32_t i, bytes reasons) -> bytes:
+        """The line of the call of row `i` of the block, as it is now. `reasons`: a JSON list."""
+        if i >= engine.call_rows_count:
+            raise IndexError(i)
+        self.used = 0
+        self._line(engine, engine.call_notes[i].call_slot, reasons)
+        return self.buffer[:self.used]
+
+    def write_open(self, Engine engine, const int64_t[::1] serials, const int32_t[::1] slots, dict reasons) -> bytes:
+        """The lines, as they would be now, of calls that are still in the table; those that left it since
+        kernels/open_calls.pyx found them are passed over."""
+        cdef Py_ssize_t i
+        cdef const Call* call
+        self.used = 0
+        for i in range(slots.shape[0]):
+            call = &engine.calls.calls[slots[i]]
+            if call.serial != <uint64_t>serials[i] or call.phase == PHASE_RELEASED:
+                continue
+            self._line(engine, slots[i], reasons.get(call.serial, b"[]") if call.verdict else b"[]")
+        return self.buffer[:self.used] if self.used else b""
+
+    cdef int _line(self, Engine engine, int32_t slot, bytes reasons) except -1:
+        cdef const Call* call = &engine.calls.calls[slot]
+        self._identity(call, engine.offset_ns)
+        self._streams(engine, slot)
+        self._verdict(call, reasons, engine.offset_ns)
+        return 0
+
+    cdef int _identity(self, const Call* call, int64_t offset_ns) except -1:
         cdef char* at = self._reserve(LINE_BYTES)
         cdef int64_t over_ns = call.answer_ns if call.answer_ns else call.end_ns
         at = put_string(put(at, b'{"type":"call","call_id":'), call.call_id, call.call_id_length)
@@ -283,7 +309,7 @@ cdef class CallLines:
         at = put_endpoint(put(at, b',"source":'), &call.source)
         at = put_endpoint(put(at, b',"destination":'), &call.destination)
         at = put(put(at, b',"transport":'), TRANSPORT_TEXT[call.transport])
-        at = put_time(put(at, b',"start":'), call.first_ns)
+        at = put_time(put(at, b',"start":'), call.first_ns + offset_ns)
         at = put(put(at, b',"state":'), STATE_TEXT[call.state])
         at = put(at, b',"status_code":')
         at = put_number(at, call.status_code, 3) if call.status_code else put(at, b"null")
@@ -327,7 +353,7 @@ cdef class CallLines:
             i = stream.next_of_call
         return 0
 
-    cdef int _verdict(self, const Call* call, bytes reasons) except -1:
+    cdef int _verdict(self, const Call* call, bytes reasons, int64_t offset_ns) except -1:
         cdef char* at = self._reserve(LINE_BYTES + len(reasons) + len(self.bundle))
         cdef bint first = True
         cdef int i
@@ -343,7 +369,7 @@ cdef class CallLines:
         at = put(put(at, b',"bundle":'), self.bundle)
         if call.verdict:
             at = put(put(at, b',"stage":'), STAGE_TEXT[call.flagged_stage])
-            at = put_time(put(at, b',"flagged_at":'), call.flagged_ns)
+            at = put_time(put(at, b',"flagged_at":'), call.flagged_ns + offset_ns)
         else:
             at = put(at, b',"stage":null,"flagged_at":null')
         at = put_millionths(put(at, b',"quality":{"capture_loss":'), <uint64_t>(capture_loss(call) * 1e6))

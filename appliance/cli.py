@@ -5,6 +5,7 @@ a mistyped option and `sipwarden parse` do not wait for NumPy and a TFLite runti
 """
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,6 @@ app = typer.Typer(
     name="sipwarden",
     help="Call screening on SIP and RTP: flags fraud calls and says why.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,  # rich takes longer to import than a small capture takes to screen
     pretty_exceptions_enable=False,
 )
@@ -78,18 +78,16 @@ def parse(
     raise typer.Exit(run(file, as_json))
 
 
-@app.command()
-def explain(
-    call_id: Annotated[str, typer.Argument(metavar="ID", help="The Call-ID.")],
-    file: Annotated[Path, typer.Option(metavar="CAPTURE", help="The capture that has the call.")],
-    config: Annotated[Path | None, typer.Option(metavar="F", help="Configuration file (TOML).")] = None,
-    bundle: Annotated[Path | None, typer.Option(metavar="DIR", help="As of `screen`.")] = None,
-    region: Annotated[str | None, typer.Option(metavar="CC", help="As of `screen`.")] = None,
+@app.command("check-config")
+def check_config(
+    config: Annotated[
+        Path | None, typer.Option(metavar="F", readable=False, help="Configuration file (TOML), as of `run`.")
+    ] = None,
 ) -> None:
-    """Show one call of a capture: its ladder, its verdict, and the reasons."""
-    from appliance.explain import run  # noqa: PLC0415
+    """Say whether the service would start with a configuration, and what is wrong with it."""
+    from appliance.check_config import run  # noqa: PLC0415
 
-    raise typer.Exit(run(call_id, file, config_path=config, bundle=bundle, region=region))
+    raise typer.Exit(run(config))
 
 
 @app.command()
@@ -115,8 +113,16 @@ def simulate(
     raise typer.Exit(run(scenarios, out, labels, seed, live, speed))
 
 
+# Setting up the commands of the running service takes as long as a small capture takes to screen.
+WITHOUT_SERVICE = ("screen", "parse")
+
+
 def main() -> None:
     """The entry point of the command."""
+    if not sys.argv[1:] or sys.argv[1] not in WITHOUT_SERVICE:
+        from appliance import admin_commands  # noqa: PLC0415
+
+        admin_commands.add_to(app)
     app(prog_name="sipwarden")
 
 

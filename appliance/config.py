@@ -1,27 +1,40 @@
-"""The configuration: one TOML file, checked as a whole before anything starts.
+"""The configuration: every section and key, and where a setting is taken from.
 
-A setting is taken from the command line, else from the file; the file is the one named by `--config`, else by
-SIPWARDEN_CONFIG, else /etc/sipwarden/sipwarden.toml when there is one. docs/sipwarden.toml lists every key.
+A setting is taken from the command line, else from the environment (SIPWARDEN_<SECTION>_<KEY>), else from the files:
+conf.d/*.toml beside the main file, the last by name first, then the main file itself. That is the one named by
+`--config`, else by SIPWARDEN_CONFIG, else /etc/sipwarden/sipwarden.toml when there is one. docs/sipwarden.toml lists
+every key. A configuration is checked as a whole before anything starts: appliance/config_file.py words what is wrong.
 """
 
 import os
-import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from appliance.errors import ConfigError
-
 SYSTEM_CONFIG = Path("/etc/sipwarden/sipwarden.toml")
 ENVIRONMENT = "SIPWARDEN_CONFIG"
+FOLDER = "conf.d"
+
+# What the command line sets: (flag, section, key, value).
+Flags = Iterable[tuple[str, str, str, object]]
 
 # Slots are numbered by int32 and indices are half empty: beyond this a table would take tens of gigabytes.
 MAX_ENTRIES = 1 << 24
 Entries = Annotated[int, Meta(ge=16, le=MAX_ENTRIES)]
 Packets = Annotated[int, Meta(ge=1, le=1 << 20)]
 Bytes = Annotated[int, Meta(ge=1 << 20, le=1 << 36)]
+MAX_PORT = 65535
+Mebibytes = Annotated[int, Meta(ge=1, le=1 << 20)]
+# Longer names are not possible for the kernel (IFNAMSIZ with its final zero).
+Interface = Annotated[str, Meta(pattern=r"^[^/\s]{1,15}$", description="the name of a network interface")]
+# An address that a socket is bound to; "" is off.
+Listen = Annotated[
+    str, Meta(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+):\d{1,5}$|^$", description='ADDRESS:PORT or ""')
+]
+Member = Annotated[str, Meta(pattern=r"^@?[A-Za-z0-9_][A-Za-z0-9_.-]*\$?$", description="a user, or a @group")]
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,6 +46,7 @@ class Screen(Section, frozen=True):
 
     region: str | None = None
     bundles: str | None = None
+    trusted_keys: tuple[str, ...] = ()
 
 
 class Limits(Section, frozen=True):
@@ -48,51 +62,136 @@ class Limits(Section, frozen=True):
     block_packets: Packets = 65536
 
 
+class Service(Section, frozen=True):
+    """The service itself."""
+
+    state_dir: Annotated[str, Meta(min_length=1)] = "/var/lib/sipwarden"
+    snapshot_interval_s: Annotated[int, Meta(ge=1, le=86400)] = 60
+    verdict_delay_ms: Annotated[int, Meta(ge=0, le=1000)] = 2
+
+
+class Capture(Section, frozen=True):
+    """Where packets are taken from."""
+
+    interfaces: tuple[Interface, ...] = ()
+    filter: str = ""
+    ring_mib: Annotated[int, Meta(ge=1, le=4096)] = 64
+    snaplen: Annotated[int, Meta(ge=256, le=65535)] = 65535
+    promiscuous: bool = True
+    fanout_group: Annotated[int, Meta(ge=0, le=65535)] = 0
+    fallback: bool = False
+    remove_duplicates: bool = True
+    duplicate_window_ms: Annotated[int, Meta(ge=1, le=10000)] = 50
+    directory: str = ""
+
+
+class Hep(Section, frozen=True):
+    """What is sent by the capture agents of proxies and gateways."""
+
+    listen: Listen = ""
+    key_file: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
+
+
+class Store(Section, frozen=True):
+    """The findings that are kept on disk."""
+
+    max_mib: Mebibytes = 512
+    max_age_days: Annotated[int, Meta(ge=1, le=36500)] = 90
+
+
+class Spool(Section, frozen=True):
+    """What waits for the collector on disk."""
+
+    max_mib: Mebibytes = 256
+
+
+class Admin(Section, frozen=True):
+    """Who may ask and who may change."""
+
+    socket: Annotated[str, Meta(min_length=1)] = "/run/sipwarden/admin.sock"
+    administrators: tuple[Member, ...] = ("root",)
+    readers: tuple[Member, ...] = ("@sipwarden",)
+
+
+class Metrics(Section, frozen=True):
+    """For Prometheus."""
+
+    listen: Listen = "127.0.0.1:9160"
+
+
+class Log(Section, frozen=True):
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "journal", "text", "json"] = "auto"
+
+
 class Config(Section, frozen=True):
-    """The whole file."""
+    """The whole of it."""
 
     screen: Screen = Screen()
     limits: Limits = Limits()
+    service: Service = Service()
+    capture: Capture = Capture()
+    hep: Hep = Hep()
+    store: Store = Store()
+    spool: Spool = Spool()
+    admin: Admin = Admin()
+    metrics: Metrics = Metrics()
+    log: Log = Log()
 
 
-def load(path: Path | None = None) -> Config:
+def load(path: Path | None = None, flags: Flags = ()) -> Config:
     """Reads the configuration from `path`, else from where the module says; the defaults when there is none.
 
-    Raises ConfigError, which names the file, the key and what was expected.
+    Raises ConfigError, which names the file, the variable or the flag, the key and what was expected.
     """
+    # its parts are not needed by most runs, which have neither a file nor a variable
+    from appliance.config_file import Tables, read_environment, read_file, read_flags  # noqa: PLC0415
+
+    tables = Tables()
+    for file in files(path):
+        tables.put(read_file(file))
+    tables.put(read_environment(os.environ))
+    tables.put(read_flags(flags))
+    return tables.config(path or default_path())
+
+
+def files(path: Path | None = None) -> list[Path]:
+    """The files that make the configuration, those that win last; `path` is what the command line names."""
     if path is None:
         path = default_path()
-    return Config() if path is None else read(path)
+    if path is None:
+        return []
+    return [path, *sorted((path.parent / FOLDER).glob("*.toml"))]
 
 
 def default_path() -> Path | None:
-    """The file that is used when the command line names none."""
+    """The main file when the command line names none."""
     named = os.environ.get(ENVIRONMENT)
     if named:
         return Path(named)
     return SYSTEM_CONFIG if SYSTEM_CONFIG.exists() else None
 
 
-def read(path: Path) -> Config:
-    """Reads and checks one file."""
-    # tomllib takes a few milliseconds to import, and most runs have no file to read.
-    import tomllib  # noqa: PLC0415
+def problems(config: Config) -> Iterator[tuple[str, str]]:
+    """(key, what was expected) of what is wrong with single settings and types cannot say."""
+    region = config.screen.region
+    if region is not None and not known_region(region):
+        yield "screen.region", f"expected an ISO 3166 country code such as GB, got {region!r}"
+    for key, listen in (("hep.listen", config.hep.listen), ("metrics.listen", config.metrics.listen)):
+        if listen and not 0 <= int(listen.rpartition(":")[2]) <= MAX_PORT:
+            yield key, f"expected a port up to {MAX_PORT}, got {listen!r}"
 
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(path, f"cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(path, f"is not UTF-8 text (byte {error.start})") from error
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise _syntax_error(path, str(error)) from error
-    try:
-        config = msgspec.convert(tables, Config)
-    except msgspec.ValidationError as error:
-        raise _invalid(path, text, str(error)) from error
-    return _checked(path, text, config)
+
+def disagreements(config: Config) -> Iterator[tuple[str, str]]:
+    """The same of settings that do not go together, wherever each of them comes from."""
+    hep = config.hep
+    if bool(hep.tls_certificate) != bool(hep.tls_key):
+        missing, given = ("tls_key", "tls_certificate") if hep.tls_certificate else ("tls_certificate", "tls_key")
+        yield f"hep.{missing}", f"expected a file, since hep.{given} names one"
 
 
 def known_region(region: str) -> bool:
@@ -101,72 +200,3 @@ def known_region(region: str) -> bool:
     from kernels.numbering_table import REGIONS  # noqa: PLC0415
 
     return region.isalpha() and region.upper() in REGIONS
-
-
-def region_expected(region: str) -> str:
-    """What to say of a region that is not known."""
-    return f"expected an ISO 3166 country code such as GB, got {region!r}"
-
-
-def _checked(path: Path, text: str, config: Config) -> Config:
-    """What types cannot say."""
-    region = config.screen.region
-    if region is not None and not known_region(region):
-        key = "screen.region"
-        raise ConfigError(path, region_expected(region), key, _line_of(text, key))
-    return config
-
-
-def _syntax_error(path: Path, message: str) -> ConfigError:
-    found = re.search(r" \(at line (\d+), column \d+\)$", message)
-    if found is None:
-        return ConfigError(path, f"is not TOML: {message}")
-    return ConfigError(path, f"is not TOML: {message[: found.start()]}", line=int(found[1]))
-
-
-def _invalid(path: Path, text: str, message: str) -> ConfigError:
-    """msgspec says `Expected ... - at `$.limits.calls``."""
-    reason, _, place = message.partition(" - at `$")
-    key = place.strip("`").lstrip(".")
-    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", reason)
-    if unknown:
-        reason = "unknown key" + _suggestion(key, unknown[1])
-        key = f"{key}.{unknown[1]}".lstrip(".")
-    else:
-        reason = reason.replace("`", "").replace("Expected", "expected", 1)
-        reason += _got(text, key) if ", got" not in reason else ""
-    return ConfigError(path, reason, key or None, _line_of(text, key))
-
-
-def _suggestion(section: str, key: str) -> str:
-    import difflib  # noqa: PLC0415 - only a mistake needs it
-
-    fields: dict[str, type[msgspec.Struct]] = {"": Config, "screen": Screen, "limits": Limits}
-    names = fields[section].__struct_fields__ if section in fields else ()
-    close = difflib.get_close_matches(key, names, n=1)
-    return f" (did you mean {close[0]}?)" if close else f" (known here: {', '.join(names)})" if names else ""
-
-
-def _got(text: str, key: str) -> str:
-    line = _line_of(text, key)
-    if line is None:
-        return ""
-    value = text.splitlines()[line - 1].partition("=")[2].partition("#")[0].strip()
-    return f", got {value}" if value else ""
-
-
-def _line_of(text: str, key: str) -> int | None:
-    """The line of `section.key` or of `[section]`, None when it is written in a way that this does not see."""
-    section, _, name = key.rpartition(".")
-    current = ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        header = re.match(r"\s*\[\s*([\w.-]+)\s*\]", line)
-        if header:
-            current = header[1]
-            if current == key:
-                return number
-            continue
-        written = name if current == section else key if not current else None
-        if written and re.match(rf"\s*[\"']?{re.escape(written)}[\"']?\s*=", line):
-            return number
-    return None

@@ -28,3 +28,34 @@ class InstallError(ApplianceError):
 
     def __init__(self, folder: Path, reason: OSError | str) -> None:
         super().__init__(f"{folder}: {reason.strerror if isinstance(reason, OSError) else reason}")
+
+
+class StoreError(ApplianceError):
+    """What an administrator asked to be kept could not be: `str()` names the file and why."""
+
+
+class SnapshotError(ApplianceError):
+    """A snapshot of the state cannot be used, or not be written: `str()` names the file and why."""
+
+
+class PartyError(ApplianceError):
+    """A text names no number, range, address or network that a list can hold: the fault of who wrote it."""
+
+
+    def __init__(self, folder: Path, reason: OSError | str) -> None:
+        super().__init__(f"{folder}: {reason.strerror if isinstance(reason, OSError) else reason}")
+
+
+class MetricsError(ApplianceError):
+    """Metrics cannot be served where the configuration says."""
+
+
+class BusyError(ApplianceError):
+    """The tracker cannot be asked: too many have asked already, or it has ended."""
+
+
+class StateError(ApplianceError):
+    """The state directory cannot be used: `str()` names it and says why."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")

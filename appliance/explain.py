@@ -7,11 +7,13 @@ from pathlib import Path
 from appliance import report
 from appliance.config import Config
 from appliance.errors import ConfigError
+from appliance.exit import Exit, complain
+from appliance.explanation import heading_of, verdict_of
 from appliance.ladder import draw, steps_of
 from appliance.pipeline import Pipeline
+from appliance.printable import printable
 from appliance.report import CallLine
-from appliance.screen import Exit, complain, settings
-from appliance.terminal import printable
+from appliance.screen import settings
 from capture.errors import CaptureFileError
 from models.errors import ModelError
 
@@ -66,21 +68,5 @@ def call_of(path: Path, call_id: str, config: Config) -> CallLine:
 def text_of(call: CallLine, path: Path) -> str:
     """What a person reads: who, when, how it went, the ladder, and the reasons."""
     width = shutil.get_terminal_size().columns
-    parts = [
-        f"{call.caller_e164 or call.caller or '(none)'} calls {call.callee_e164 or call.callee or '(none)'}, "
-        f"from {call.source} at {call.start}: {call.state}",
-        "",
-        *draw(steps_of(path, call.call_id), width),
-        "",
-        f"{call.verdict}, score {call.score:.3f} by {call.bundle}"
-        + (f", first at {call.stage} ({call.flagged_at})" if call.stage else ""),
-        *([f"fraud: {', '.join(call.fraud_types)}"] if call.fraud_types else []),
-        *(f"  {reason.text}" for reason in call.reasons),
-    ]
-    quality = call.quality
-    if quality.one_way or quality.truncated or quality.capture_loss:
-        seen = ["only one direction was seen"] if quality.one_way else []
-        seen += ["a message was cut short"] if quality.truncated else []
-        seen += [f"{quality.capture_loss:.0%} of its messages are missing"] if quality.capture_loss else []
-        parts.append(f"capture: {'; '.join(seen)}")
+    parts = [heading_of(call), "", *draw(steps_of(path, call.call_id), width), "", *verdict_of(call)]
     return "\n".join(printable(part) for part in parts)

@@ -40,6 +40,7 @@ class Finding:
     score: float = 0.0
     types: int = 0
     reasons: list[Reason] = field(default_factory=list)
+    has_news: bool = False  # since its line was last asked for
 
     @property
     def verdict_name(self) -> Verdict:
@@ -47,6 +48,7 @@ class Finding:
 
     def add(self, time_ns: int, requests: int, verdict: int, score: float, types: int) -> bool:
         """One more row that was watched or flagged. True when the verdict rose, so that new reasons are due."""
+        self.has_news = True
         self.last_ns = max(self.last_ns, time_ns)
         self.requests = max(self.requests, requests)
         self.score = max(self.score, score)
@@ -56,6 +58,7 @@ class Finding:
         return raised
 
     def line(self) -> SourceLine:
+        self.has_news = False
         return SourceLine(
             source=self.source,
             caller=self.caller,

@@ -15,11 +15,26 @@ class Kind(StrEnum):
     SUBSCRIBER = "subscriber"
 
 
+class Rows(StrEnum):
+    """What the service scores by a bundle."""
+
+    CALL = "call"
+    SOURCE = "source"
+
+
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, an object a line.")]
 Csv = Annotated[Path, typer.Argument(metavar="FILE.csv", readable=False, help="A row of call statistics a subscriber.")]
 Bundles = Annotated[
     list[Path] | None, typer.Argument(metavar="[DIR]...", readable=False, help="Bundles, or folders of them.")
 ]
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", readable=False, help="A bundle.")]
+PublicKeys = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE", readable=False, help="A public key (PEM) that is trusted; may be given again."),
+]
+Config = Annotated[Path | None, typer.Option(metavar="F", readable=False, help="Configuration file (TOML).")]
+StateDir = Annotated[Path | None, typer.Option(metavar="DIR", help="Instead of the configuration's state_dir.")]
 
 
 @app.command()
@@ -70,8 +85,44 @@ def show(
 
 
 @app.command()
-def verify(folders: Bundles = None, as_json: Json = False) -> None:
-    """Check that bundles are whole and fit this program; exit status 2 when one does not."""
+def verify(folders: Bundles = None, key: PublicKeys = None, as_json: Json = False) -> None:
+    """Check that bundles are whole and fit this program, and with --key who signed them; exit status 2 when not."""
     from appliance import bundles  # noqa: PLC0415
 
-    raise typer.Exit(bundles.guarded(lambda: bundles.run_verify(folders or [], as_json)))
+    raise typer.Exit(bundles.guarded(lambda: bundles.run_verify(folders or [], key or [], as_json)))
+
+
+@app.command()
+def sign(
+    folder: Folder,
+    key: Annotated[Path, typer.Option(metavar="FILE", readable=False, help="An Ed25519 private key (PEM).")],
+) -> None:
+    """Sign a bundle: writes bundle.sig into its folder."""
+    from appliance import bundles  # noqa: PLC0415
+
+    raise typer.Exit(bundles.guarded(lambda: bundles.run_sign(folder, key)))
+
+
+@app.command()
+def install(
+    folder: Folder,
+    key: PublicKeys = None,
+    config: Config = None,
+    state_dir: StateDir = None,
+) -> None:
+    """Check a bundle and let the service use it from its next start or reload."""
+    from appliance import bundles  # noqa: PLC0415
+
+    raise typer.Exit(bundles.guarded(lambda: bundles.run_install(folder, key or [], config, state_dir)))
+
+
+@app.command()
+def rollback(
+    rows: Annotated[Rows, typer.Argument(help="Of which rows the bundle is.")],
+    config: Config = None,
+    state_dir: StateDir = None,
+) -> None:
+    """Go back to the bundle that was used before; asked once more, to the shipped one."""
+    from appliance import bundles  # noqa: PLC0415
+
+    raise typer.Exit(bundles.guarded(lambda: bundles.run_rollback(rows, config, state_dir)))

@@ -4,7 +4,7 @@ A block is what one pass of the engine left behind: feature rows, and calls that
 in one batch, the verdicts go back to their calls, and then the finished calls are reported.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +14,17 @@ import numpy as np
 from appliance.call_line import CallLines
 from appliance.config import Config
 from appliance.findings import Finding, Findings, address_text
+from appliance.outlet import Outlet, Write
 from appliance.report import encode
+from appliance.tally import Tally
 from capture.file import CaptureFile
+from capture.source import RecordSource
 from kernels.engine import BLOCK, Engine
 from models.bundle import CARD_FILE, SHIPPED, Bundle
 from models.errors import BundleError
 from models.reasons import explain
 from models.scorer import Scorer, Scores
+from models.verdict import FLAG, WATCH
 
 # Keys the hashes of a replay. It is known, so that sketches estimate the same on every run; where entries lie in
 # a table is salted apart from it (capture/index.pxd).
@@ -30,8 +34,6 @@ REPLAY_SECRET = 0x7369_7077_6172_6465
 MAX_FINDINGS = 65536
 
 ROW_KINDS = ("call", "source")
-
-Write = Callable[[bytes], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +68,21 @@ def load_bundles(folder: str | None) -> dict[str, Bundle]:
     return {kind: Bundle.load(path) for kind, path in paths.items()}
 
 
-class Pipeline:
-    """One engine over any number of captures, in the order in which they are screened.
+def load_scorers(folder: str | None) -> dict[str, Scorer]:
+    """The bundles at work. Raises BundleError."""
+    return {kind: Scorer(bundle) for kind, bundle in load_bundles(folder).items()}
 
-    Raises BundleError when the bundles cannot be used. Every `write` takes whole JSON lines as bytes.
+
+class Pipeline:
+    """One engine over any number of sources, in the order in which they are run.
+
+    Raises BundleError when the bundles cannot be used. `secret` keys the hashes; `scorers` are those of the
+    configuration when None.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(
+        self, config: Config, secret: int = REPLAY_SECRET, scorers: Mapping[str, Scorer] | None = None
+    ) -> None:
         limits = config.limits
         self.engine = Engine(
             calls=limits.calls,
@@ -83,26 +93,33 @@ class Pipeline:
             tcp_connections=limits.tcp_connections,
             tcp_bytes=limits.tcp_bytes,
             block_packets=limits.block_packets,
-            secret=REPLAY_SECRET,
+            secret=secret,
             region=config.screen.region,
         )
-        bundles = load_bundles(config.screen.bundles)
-        self.calls = Scorer(bundles["call"])
-        self.sources = Scorer(bundles["source"])
+        self.tally = Tally()
         self.findings = Findings(MAX_FINDINGS, self._give_up)
-        self._lines = CallLines(self.calls.bundle.label)
+        self._flagged_sources = 0
+        self._watched_sources = 0
         self._reasons: dict[int, bytes] = {}  # serial of a live call -> its reasons as JSON
         self._given_up: list[bytes] = []  # lines of findings that made room for others in this block
+        self.use(load_scorers(config.screen.bundles) if scorers is None else scorers)
+
+    def use(self, scorers: Mapping[str, Scorer]) -> None:
+        """Scores by these from the next block on."""
+        self.calls = scorers["call"]
+        self.sources = scorers["source"]
+        self._lines = CallLines(self.calls.bundle.label)
 
     def screen_file(self, path: Path, write: Write, advance: Callable[[int], object] | None = None) -> Outcome:
         """Screens one capture to its end, or to where it can no longer be read. `advance` takes bytes read.
 
         Raises CaptureFileError when it cannot be read at all.
         """
+        outlet = Outlet(write, write)
         with CaptureFile(path) as capture:
             while True:
-                if self.engine.run(capture.reader) == BLOCK:
-                    self._end_block(write)
+                if self.run(capture.reader):
+                    self.end_block(outlet)
                     continue
                 position = capture.position
                 if not capture.fill():
@@ -112,61 +129,96 @@ class Pipeline:
 
     def finish(self, write: Write) -> None:
         """After the last capture: reports the calls that are still open, and the findings about their parties."""
+        outlet = Outlet(write, write)
         more = True
         while more:
             more = self.engine.finish()
-            self._end_block(write)
+            self.end_block(outlet)
         for finding in self.findings:
             write(encode(finding.line()))
+
+    def run(self, source: RecordSource, *, live: bool = False) -> bool:
+        """Takes packets until none is within reach. True when the block is full first: it has to be ended."""
+        return self.engine.run(source, live) == BLOCK
+
+    def advance(self, now_ns: int, offset_ns: int) -> bool:
+        """Takes what time alone brings about (see Engine). True when the block is full first."""
+        return self.engine.advance(now_ns, offset_ns) == BLOCK
+
+    def refresh(self, outlet: Outlet) -> None:
+        """Reports the findings about which there is news since they were last reported."""
+        for finding in self.findings:
+            if finding.has_news:
+                outlet.findings(encode(finding.line()))
+
+    def open_lines(self, serials: np.ndarray, slots: np.ndarray) -> bytes:
+        """The JSON lines, as they would be now, of calls that kernels/open_calls.pyx found in the table."""
+        return self._lines.write_open(self.engine, serials, slots, self._reasons)
 
     def summary(self) -> dict[str, int | float]:
         """The totals so far, by the names of the summary line."""
         totals = self.engine.counters()
-        sources = [finding.verdict_name for finding in self.findings if finding.caller is None]
-        totals["flagged"] += sources.count("flag")
-        totals["watched"] += sources.count("watch")
+        totals["flagged"] += self._flagged_sources
+        totals["watched"] += self._watched_sources
         totals["evicted"] += self.findings.evicted
         return totals
 
-    def _end_block(self, write: Write) -> None:
+    def end_block(self, outlet: Outlet) -> None:
+        """Scores the rows of the block and reports what came of it."""
         rows = self.engine.call_block
         if len(rows):
-            self._judge_calls(rows, self.calls.score(rows))
+            self._judge_calls(rows, self.calls.score(rows), outlet.alert)
         rows = self.engine.source_block
         if len(rows):
-            self._judge_sources(rows, self.sources.score(rows))
+            self._judge_sources(rows, self.sources.score(rows), outlet.alert)
         if self.engine.finished_calls:
-            write(self._lines.write(self.engine, self._reasons))
+            outlet.calls(self._lines.write(self.engine, self._reasons))
         for line in self._given_up:
-            write(line)
+            outlet.findings(line)
         self._given_up.clear()
         self.engine.next_block()
 
     def _give_up(self, finding: Finding) -> None:
         self._given_up.append(encode(finding.line()))
 
-    def _judge_calls(self, rows: np.ndarray, scores: Scores) -> None:
+    def _judge_calls(self, rows: np.ndarray, scores: Scores, alert: Write | None) -> None:
+        self.tally.scored("call", scores.score)
         raised = self.engine.judge_calls(scores.score, scores.verdict, scores.types)
         reasons = dict(zip(raised.tolist(), explain(self.calls, rows[raised]), strict=True)) if len(raised) else {}
         for i, verdict, score, types in suspects(scores):
             serial, _, caller = self.engine.call_of_row(i)
             finding, risen = self._add(i, caller.decode(errors="replace"), verdict, score, types)
             if i in reasons:
-                self._reasons[serial] = msgspec.json.encode(reasons[i])
-                if risen:
-                    finding.reasons = reasons[i]
+                self.tally.rose("call", verdict, types)
+                text = self._reasons[serial] = msgspec.json.encode(reasons[i])
+                if alert is not None:
+                    alert(self._lines.of_row(self.engine, i, text))
+            if risen:
+                finding.reasons = reasons.get(i, finding.reasons)
+                if alert is not None:
+                    alert(encode(finding.line()))
 
-    def _judge_sources(self, rows: np.ndarray, scores: Scores) -> None:
+    def _judge_sources(self, rows: np.ndarray, scores: Scores, alert: Write | None) -> None:
+        self.tally.scored("source", scores.score)
         for i, verdict, score, types in suspects(scores):
             finding, risen = self._add(i, None, verdict, score, types)
             if risen:
                 finding.reasons = explain(self.sources, rows[i : i + 1])[0]
+                if alert is not None:
+                    alert(encode(finding.line()))
 
     def _add(self, i: int, caller: str | None, verdict: int, score: float, types: int) -> tuple[Finding, bool]:
         """Adds row `i` to the finding about its party. The finding, and whether its verdict rose."""
         address, time_ns, first_ns, requests, _ = self.engine.note_of_row(i, of_source=caller is None)
         finding = self.findings.of(address_text(address), caller, first_ns=first_ns, time_ns=time_ns)
-        return finding, finding.add(time_ns, requests, verdict, score, types)
+        before = finding.verdict
+        risen = finding.add(time_ns, requests, verdict, score, types)
+        if risen:
+            self.tally.rose("party", verdict, finding.types)
+            if caller is None:
+                self._watched_sources += (verdict == WATCH) - (before == WATCH)
+                self._flagged_sources += verdict == FLAG
+        return finding, risen
 
 
 def suspects(scores: Scores) -> Iterator[tuple[int, int, float, int]]:

@@ -1,12 +1,17 @@
-"""What sipwarden reports: one JSON object a line, told apart by `type`.
+"""What sipwarden reports: lines (to a person or a program, one JSON object each) and batches (to a collector).
 
-The schema of the contract, held strictly: a line with a key that is not here is not a line of this version.
-Keys are only ever added, never renamed, removed or given another meaning. Call lines are written by
-kernels (one a call, at packet speed) and are held to `CallLine` by the tests; the other lines are written
+Lines are told apart by `type`. The schema of the contract, held strictly: a line with a key that is not here is not
+a line of this version. Keys are only ever added, never renamed, removed or given another meaning. Call lines are
+written by kernels (one a call, at packet speed) and are held to `CallLine` by the tests; the other lines are written
 from these structs. Moments are RFC 3339 in UTC with microseconds, in capture time.
+
+Batches carry reports out of the box's spool, told apart by `kind`; a finding's report carries its line as it is.
+A batch is read leniently, because boxes and collectors are not updated at the same moment: keys that are not known
+here are skipped, keys with a default may be missing, a report of an unknown kind is passed over. What cannot be
+read in that way gets another number of `schema`. docs/REPORTS.md is the description for other implementations.
 """
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Meta
@@ -120,6 +125,27 @@ class SummaryLine(Record, frozen=True, tag_field="type", tag="summary"):
 
 Line = CallLine | SourceLine | SummaryLine
 
+
+# What the desk has allowed is judged and kept like everything else, and not reported as `flag`.
+StoredVerdict = Verdict | Literal["allowed"]
+
+
+class StoredFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """A watched or flagged call or party as the box keeps it, with its line of the report as it was judged."""
+
+    id: int = 0  # given by the store; 0 before
+    time_ns: int  # at which the verdict was reached, capture time
+    kind: Literal["call", "source"]
+    verdict: StoredVerdict
+    score: Ratio
+    fraud_types: list[FraudType]
+    source: str | None = None  # an IP address, or ip:port of a call
+    caller: str | None = None
+    callee: str | None = None
+    call_id: str | None = None
+    line: bytes  # CallLine or SourceLine as JSON
+
+
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Line)
 
@@ -132,3 +158,177 @@ def encode(line: Line) -> bytes:
 def decode(line: bytes) -> Line:
     """A line back as its struct. Raises msgspec.ValidationError when it is not one of this version."""
     return _decoder.decode(line)
+
+
+# --- batches
+
+SCHEMA = 1  # of the batches that this version writes
+SCHEMAS = (1,)  # that it reads
+
+BoxName = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]  # a DNS label (RFC 1123)
+Incarnation = Annotated[str, Meta(pattern=r"^[0-9a-f]{8,32}$")]
+Sequence = Annotated[int, Meta(ge=1, le=(1 << 62))]
+
+MAX_ITEMS = 5000  # of one batch
+MAX_TEXT = 1024  # characters of a text in a report, where nothing else bounds it
+Text = Annotated[str, Meta(max_length=MAX_TEXT)]
+
+
+def lenient(struct: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """The same struct, down to the structs in its fields, but passing over keys that it does not know."""
+    fields: list[Any] = [
+        (field.name, _lenient_type(field.type), field.default)
+        if field.default is not msgspec.NODEFAULT
+        else (field.name, _lenient_type(field.type))
+        for field in msgspec.structs.fields(struct)
+    ]
+    config = struct.__struct_config__
+    return msgspec.defstruct(
+        struct.__name__, fields, frozen=True, kw_only=True, tag_field=config.tag_field, tag=config.tag
+    )
+
+
+def _lenient_type(kind: Any) -> Any:
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return lenient(kind)
+    if get_origin(kind) is list:
+        return list[_lenient_type(get_args(kind)[0])]  # type: ignore[misc]
+    return kind
+
+
+if TYPE_CHECKING:
+    ReadCallLine = CallLine
+    ReadSourceLine = SourceLine
+else:
+    ReadCallLine, ReadSourceLine = lenient(CallLine), lenient(SourceLine)
+
+
+class Report(msgspec.Struct, frozen=True, tag_field="kind", kw_only=True):
+    """One item of a batch."""
+
+
+class FindingReport(Report, frozen=True, tag="finding", kw_only=True):
+    """A call or a party that is watched or flagged; said again when more is known."""
+
+    line: ReadCallLine | ReadSourceLine
+
+
+class CallReport(Report, frozen=True, tag="call", kw_only=True):
+    """A call that is over, in short, whatever its verdict."""
+
+    call_id: Text
+    caller: Text  # E.164 where it is known, else as sent
+    callee: Text
+    source: Socket
+    start: Moment
+    state: State
+    status_code: Annotated[int, Meta(ge=100, le=999)] | None = None
+    duration_s: Seconds | None = None
+    verdict: Verdict
+    score: Ratio
+
+
+class MinuteReport(Report, frozen=True, tag="minute", kw_only=True):
+    """What was counted in one minute. Two reports about the same minute add up."""
+
+    start: Moment
+    calls: Count
+    answered: Count = 0
+    watched: Count = 0
+    flagged: Count = 0
+    sip_messages: Count = 0
+    packets: Count = 0
+    dropped: Count = 0  # packets that the capture lost
+    fraud_types: dict[str, Count] = {}  # flagged calls by fraud type
+
+
+class HealthReport(Report, frozen=True, tag="health", kw_only=True):
+    """How the box is."""
+
+    time: Moment
+    version: Text
+    started: Moment
+    capture_loss: Ratio  # of the packets since the last health report
+    spool_depth: Count  # reports that wait
+    spool_dropped: Count = 0  # reports that were given up because the spool was full, since it was made
+    clock_offset_ms: int | None = None  # the box's clock less the collector's, by the last acknowledgement
+    bundles: Annotated[list[Label], Meta(max_length=16)] = []
+    problems: Annotated[list[Text], Meta(max_length=32)] = []  # one sentence each
+
+
+AnyReport = FindingReport | CallReport | MinuteReport | HealthReport
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """What a box sends at once. Within `incarnation` (one life of its spool) a sequence number names one report for
+    ever; the batch has everything from its first to its last number that the box still has."""
+
+    schema: int
+    box: BoxName
+    incarnation: Incarnation
+    sent: Moment  # by the clock of the box
+    items: Annotated[list[tuple[Sequence, msgspec.Raw]], Meta(min_length=1, max_length=MAX_ITEMS)]
+
+
+class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
+    """The collector's answer to a batch, given after its commit: the box may forget everything up to `sequence`."""
+
+    sequence: int
+    stored: int
+    duplicates: int = 0
+    rejected: list[tuple[int, str]] = []  # reports that are not of the schema: (sequence, why); they are not stored
+    passed_over: int = 0  # reports of a kind that the collector does not know
+    time: Moment  # by the clock of the collector
+
+
+class SchemaError(ValueError):
+    """A batch of a schema that this version does not read."""
+
+
+class _Schema(msgspec.Struct):
+    schema: int
+
+
+class _Kind(msgspec.Struct):
+    kind: str
+
+
+_batches = msgspec.json.Decoder(Batch)
+_schemas = msgspec.json.Decoder(_Schema)
+_reports: msgspec.json.Decoder[AnyReport] = msgspec.json.Decoder(AnyReport)
+_kinds = msgspec.json.Decoder(_Kind)
+_KNOWN = {"finding", "call", "minute", "health"}
+
+
+def finding_payload(line: bytes) -> bytes:
+    """The spool's payload for a finding whose line is at hand."""
+    return b'{"kind":"finding","line":' + line.rstrip() + b"}"
+
+
+def payload(report: CallReport | MinuteReport | HealthReport) -> bytes:
+    """The spool's payload for any other report."""
+    return _encoder.encode(report)
+
+
+def encode_batch(box: str, incarnation: str, sent: str, items: list[tuple[int, bytes]]) -> bytes:
+    """A batch of the spool's (sequence, payload) pairs."""
+    raw = [(sequence, msgspec.Raw(data)) for sequence, data in items]
+    return _encoder.encode(Batch(schema=SCHEMA, box=box, incarnation=incarnation, sent=sent, items=raw))
+
+
+def decode_batch(data: bytes) -> Batch:
+    """A batch. Raises SchemaError for a schema that is not read here, msgspec.DecodeError for what is no batch."""
+    schema = _schemas.decode(data).schema
+    if schema not in SCHEMAS:
+        raise SchemaError(f"schema {schema} is not read here, only {', '.join(map(str, SCHEMAS))}")
+    return _batches.decode(data)
+
+
+def decode_report(data: msgspec.Raw | bytes) -> AnyReport | None:
+    """One item of a batch; None when its kind is not known. Raises msgspec.ValidationError."""
+    try:
+        return _reports.decode(data)
+    except msgspec.ValidationError:
+        if _kinds.decode(data).kind not in _KNOWN:
+            return None
+        raise

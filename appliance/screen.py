@@ -4,7 +4,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from enum import IntEnum
 from pathlib import Path
 
 import msgspec
@@ -13,26 +12,12 @@ from appliance import config as configuration
 from appliance import report
 from appliance.config import Config
 from appliance.errors import ConfigError
-from appliance.pipeline import Pipeline, Write
+from appliance.exit import Exit, complain
+from appliance.outlet import Write
+from appliance.pipeline import Pipeline
 from appliance.report import SummaryLine
 from capture.errors import CaptureFileError
 from models.errors import ModelError
-
-
-class Exit(IntEnum):
-    """What the process says when it ends."""
-
-    DONE = 0
-    FAILED = 1  # what was found could not be written
-    UNUSABLE = 2  # arguments, configuration or bundle
-    UNREADABLE = 3  # a file could not be read to its end; the others were screened
-    INTERRUPTED = 130  # 128 + SIGINT, as a shell would say it
-    NOBODY_READS = 141  # 128 + SIGPIPE
-
-
-def complain(message: object) -> None:
-    """One line on stderr."""
-    print(f"sipwarden: {message}", file=sys.stderr)
 
 
 def run(
@@ -79,15 +64,12 @@ def _ended(message: object, status: Exit) -> Exit:
 
 def settings(config_path: Path | None, bundle: Path | None, region: str | None) -> Config:
     """The configuration with the flags of the command line over it. Raises ConfigError."""
-    config = configuration.load(config_path)
-    screen = config.screen
+    flags = []
     if region is not None:
-        if not configuration.known_region(region):
-            raise ConfigError(Path("--region"), configuration.region_expected(region))
-        screen = msgspec.structs.replace(screen, region=region)
+        flags.append(("--region", "screen", "region", region))
     if bundle is not None:
-        screen = msgspec.structs.replace(screen, bundles=str(bundle))
-    return msgspec.structs.replace(config, screen=screen)
+        flags.append(("--bundle", "screen", "bundles", str(bundle)))
+    return configuration.load(config_path, flags)
 
 
 class Screening:

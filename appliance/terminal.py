@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from appliance import report
+from appliance.printable import printable
 from appliance.report import SourceLine, SummaryLine
 
 # Findings shown: the worst of them, whatever the capture holds. --json reports all.
@@ -52,11 +53,6 @@ class Findings:
     def worst(self) -> list[SourceLine]:
         """The findings that are shown, the worst first."""
         return [finding for _, finding in sorted(self._worst, key=lambda entry: entry[0], reverse=True)]
-
-
-def printable(text: str) -> str:
-    """`text` with everything replaced that would not simply be seen."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def show(findings: Findings, summary: SummaryLine, stream: TextIO) -> None:

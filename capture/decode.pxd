@@ -7,7 +7,7 @@ from capture.fragments cimport FragmentTable
 from capture.ip cimport Fragment
 from capture.layer cimport Layer
 from capture.packet cimport Packet
-from capture.records cimport Record
+from capture.source cimport Record
 
 cdef enum DecodeStatus:
     DECODED = 1             # packet is filled

@@ -10,13 +10,14 @@ import ipaddress
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from capture.fragments cimport FRAGMENT_ALONE, FRAGMENT_KEPT, FRAGMENT_REASSEMBLED
+from capture.hep cimport HEP_SIP, LINKTYPE_HEP, HepMessage, hep_read
 from capture.ip cimport (
     IP_FRAGMENTED, PROTOCOL_GRE, PROTOCOL_IPV4, PROTOCOL_IPV6, Fragment, open_extensions, open_ipv4, open_ipv6,
 )
 from capture.layer cimport LAYER_IGNORED, layer_limit, layer_open
 from capture.link cimport ETHERTYPE_IPV4, ETHERTYPE_IPV6, open_link, open_tags
 from capture.packet cimport (
-    PACKET_REASSEMBLED, PACKET_TRUNCATED, PROTOCOL_TCP, PROTOCOL_UDP, Address, Endpoint, address_is_v4,
+    PACKET_MESSAGE, PACKET_REASSEMBLED, PACKET_TRUNCATED, PROTOCOL_TCP, PROTOCOL_UDP, Address, Endpoint, address_is_v4,
     read_be16, read_be32,
 )
 from capture.tunnel cimport is_tunnel_port, open_gre, open_udp_tunnel
@@ -78,6 +79,24 @@ cdef inline int finish(int status, const Layer* layer, Packet* packet) noexcept 
     return status
 
 
+cdef int open_hep(const Record* record, Packet* packet) noexcept nogil:
+    """A packet as an agent tells of it, the moment as the record says: the agent's, when that was believed."""
+    cdef HepMessage message
+    if hep_read(record.data, record.captured_bytes, &message) != HEP_SIP:
+        return DECODE_MALFORMED
+    packet.time_ns = record.time_ns
+    packet.payload = message.payload
+    packet.payload_bytes = message.payload_bytes
+    packet.protocol = PROTOCOL_UDP if message.ip_protocol == PROTOCOL_UDP else PROTOCOL_TCP
+    packet.flags = PACKET_MESSAGE
+    packet.ip_identification = 0
+    packet.tcp_flags = 0
+    packet.tcp_sequence = 0
+    packet.source = message.source
+    packet.destination = message.destination
+    return DECODED
+
+
 cdef class Decoder:
     """Decodes frames; its only state is counters and the fragments that wait.
 
@@ -110,6 +129,8 @@ cdef class Decoder:
         layer.wire = record.wire_bytes
         packet.time_ns = record.time_ns
         packet.flags = 0
+        if record.link_type == LINKTYPE_HEP:
+            return open_hep(record, packet)
         network = open_link(record.link_type, &layer)
         for _ in range(MAXIMUM_NESTING):
             protocol = open_network(open_tags(network, &layer), &layer, packet, &fragment)

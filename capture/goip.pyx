@@ -10,7 +10,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memcmp
 
 from capture.packet cimport read_be32
-from capture.sip_text cimport find_byte
+from capture.scan cimport find_byte
 
 TRAFFIC_NAMES = ("none", "keepalive", "sim_bank")
 

@@ -57,10 +57,11 @@ cdef inline int open_ipv4(Layer* layer, Packet* packet, Fragment* fragment) noex
     layer_limit(layer, total_bytes - header_bytes)
     address_from_v4(&packet.source.address, header + 12)
     address_from_v4(&packet.destination.address, header + 16)
+    packet.ip_identification = read_be16(header + 4)
     offset = read_be16(header + 6)
     if offset & (IPV4_MORE_FRAGMENTS | IPV4_OFFSET_BITS) == 0:
         return header[9]
-    fragment.identification = read_be16(header + 4)
+    fragment.identification = packet.ip_identification
     fragment.offset = <uint32_t>(offset & IPV4_OFFSET_BITS) * 8
     fragment.more = offset & IPV4_MORE_FRAGMENTS != 0
     fragment.version = 4
@@ -83,6 +84,7 @@ cdef inline int open_ipv6(Layer* layer, Packet* packet) noexcept nogil:
         layer_limit(layer, payload_bytes)
     address_from_v6(&packet.source.address, header + 8)
     address_from_v6(&packet.destination.address, header + 24)
+    packet.ip_identification = 0
     return header[6]
 
 

@@ -12,6 +12,7 @@ cdef enum:
 cdef enum PacketFlag:
     PACKET_TRUNCATED = 1    # the snapshot length cut the payload: payload_bytes is what was captured
     PACKET_REASSEMBLED = 2  # put together from IP fragments
+    PACKET_MESSAGE = 4      # the payload is one whole message, whatever the transport (HEP)
 
 cdef enum TcpFlag:          # RFC 9293 3.1
     TCP_FIN = 0x01
@@ -35,6 +36,7 @@ cdef struct Packet:
     uint8_t protocol        # PROTOCOL_UDP or PROTOCOL_TCP
     uint8_t flags           # PacketFlag
     uint8_t tcp_flags       # TcpFlag
+    uint16_t ip_identification  # of the innermost IPv4 header; 0 without one, and where the sender leaves it at 0
     uint32_t tcp_sequence   # sequence number of the first payload byte (of the SYN when TCP_SYN is set)
     Endpoint source
     Endpoint destination

@@ -3,14 +3,9 @@
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
-cdef enum RecordStatus:
-    RECORD_FOUND = 1
-    RECORD_NEED_MORE = 0    # the buffer ends inside a record: fill it and ask again
-    RECORD_MALFORMED = -1   # the file cannot be read past this point; see RecordReader.problem
+from capture.source cimport MAXIMUM_SNAPLEN, Record, RecordSource
 
 cdef enum:
-    # Bytes of one packet. Precedent: tcpdump and Wireshark refuse more than 262144.
-    MAXIMUM_SNAPLEN = 262144
     # Bytes of one pcapng block that is read whole: a packet of the largest size and as much again of
     # options. Longer blocks that hold no packet (secrets, names) are passed over, not buffered.
     MAXIMUM_BLOCK = 2 * MAXIMUM_SNAPLEN
@@ -18,13 +13,6 @@ cdef enum:
     MAXIMUM_INTERFACES = 1024
     # Distinct link types that are remembered for RecordReader.link_types.
     MAXIMUM_LINK_TYPES = 16
-
-cdef struct Record:
-    int64_t time_ns
-    const uint8_t* data     # valid until the buffer is filled again
-    uint32_t captured_bytes
-    uint32_t wire_bytes
-    int32_t link_type       # LINKTYPE_ value (tcpdump.org/linktypes.html)
 
 cdef enum FileFormat:
     FORMAT_UNKNOWN = 0      # nothing read yet
@@ -43,7 +31,7 @@ cdef struct Interface:      # of a pcapng section
 
 
 @cython.final
-cdef class RecordReader:
+cdef class RecordReader(RecordSource):
     cdef Py_buffer buffer
     cdef uint8_t* data
     cdef size_t start               # the unread bytes are data[start:end]
@@ -69,7 +57,6 @@ cdef class RecordReader:
     cdef uint64_t problem_value
     cdef uint64_t problem_offset    # in the file
 
-    cdef int next(self, Record* record) noexcept nogil
     cdef int _open(self) noexcept nogil
     cdef int _open_pcap(self) noexcept nogil
     cdef int _next_pcap(self, Record* record) noexcept nogil

@@ -19,6 +19,8 @@ from libc.stdint cimport uint16_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memmove
 
+from capture.source cimport RECORD_FOUND, RECORD_MALFORMED, RECORD_NEED_MORE
+
 cdef enum:
     # Magic numbers as read in the byte order of the writer.
     MAGIC_PCAP = 0xa1b2c3d4
@@ -167,12 +169,11 @@ cdef inline bint is_read(uint32_t kind) noexcept nogil:
             or kind == BLOCK_SIMPLE_PACKET or kind == BLOCK_STATISTICS or kind == BLOCK_ENHANCED_PACKET)
 
 
-cdef class RecordReader:
+cdef class RecordReader(RecordSource):
     """Finds records in `buffer`, a writable bytes-like object of which `filled` bytes are the file's start.
 
     Whoever fills the buffer calls `compact()`, writes behind the bytes that it kept, and says how many
     came with `filled()`. A buffer of MAXIMUM_BLOCK bytes or more never ends up full and without a record.
-    As an iterator it gives `(time_ns, link_type, data, wire_bytes)` of the records in the buffer.
     """
 
     def __cinit__(self, buffer not None, size_t filled=0):
@@ -207,16 +208,6 @@ cdef class RecordReader:
     def read_header(self) -> bool:
         """Reads the file's header; False when more of it is needed, or there is a problem."""
         return self._open() == RECORD_FOUND
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        cdef Record record
-        if self.next(&record) != RECORD_FOUND:
-            raise StopIteration
-        return (record.time_ns, record.link_type, (<const char*>record.data)[:record.captured_bytes],
-                record.wire_bytes)
 
     @property
     def problem(self) -> str | None:

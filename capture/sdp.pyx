@@ -10,19 +10,20 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset, strlen
 
 from capture.packet cimport Address, address_from_v4, address_from_v6, address_is_v4
+from capture.scan cimport Lines, begin_lines, find_byte, find_control, next_line_end
 from capture.sip cimport Span
-from capture.sip_text cimport CLASS, WHITE, find_byte, same_name, skip_white
+from capture.sip_text cimport CLASS, WHITE, same_name, skip_white
 from capture.sip_values cimport NOT_A_NUMBER, read_number, span
 
 cdef extern from "arpa/inet.h" nogil:
     int inet_pton(int family, const char* text, void* address)
-    int AF_INET
     int AF_INET6
 
 cdef enum:
     ADDRESS_TEXT_BYTES = 46     # INET6_ADDRSTRLEN
     LARGEST_PAYLOAD_TYPE = 127  # seven bits, RFC 3550 5.1
     STATIC_TYPES = 35           # RFC 3551 tables 4 and 5 end at 34
+    UNASSIGNED = 1              # one of those that they leave free
 
 cdef SdpFormat[STATIC_TYPES] STATIC     # indexed by payload type, without a name where none is assigned
 
@@ -64,9 +65,9 @@ assign(34, b"H263", 90000)
 cdef inline Span next_word(const uint8_t* data, uint32_t* at, uint32_t end) noexcept nogil:
     """The next run of bytes without white space; empty at the end of the line."""
     cdef uint32_t start = skip_white(data, at[0], end)
-    cdef uint32_t stop = start
+    cdef uint32_t stop = find_control(data, start, end)
     while stop < end and not CLASS[data[stop]] & WHITE:
-        stop += 1
+        stop = find_control(data, stop + 1, end)
     at[0] = stop
     return span(start, stop)
 
@@ -85,6 +86,27 @@ cdef inline bint read_port(const uint8_t* data, Span word, uint16_t* port) noexc
     return True
 
 
+cdef inline bint read_decimals(const uint8_t* text, uint32_t length, uint8_t* octets) noexcept nogil:
+    """Four decimals with dots between them, as inet_pton takes them: none above 255 or with a leading zero."""
+    cdef uint32_t at = 0
+    cdef uint32_t value, digits
+    cdef int i
+    for i in range(4):
+        if i > 0:
+            if at == length or text[at] != c'.':
+                return False
+            at += 1
+        value = digits = 0
+        while at < length and c'0' <= text[at] <= c'9' and digits < 3:
+            value = value * 10 + (text[at] - c'0')
+            digits += 1
+            at += 1
+        if digits == 0 or value > 255 or (digits > 1 and text[at - digits] == c'0'):
+            return False
+        octets[i] = <uint8_t>value
+    return at == length
+
+
 cdef inline bint read_address_text(const uint8_t* data, Span word, Address* address) noexcept nogil:
     """An IPv4 or IPv6 address; a time to live or range behind `/` (RFC 8866 5.7) is left out. False for names."""
     cdef char[ADDRESS_TEXT_BYTES] text
@@ -92,11 +114,11 @@ cdef inline bint read_address_text(const uint8_t* data, Span word, Address* addr
     cdef uint32_t length = find_byte(data, word.start, word.start + word.length, c'/') - word.start
     if length == 0 or length >= ADDRESS_TEXT_BYTES:
         return False
-    memcpy(text, data + word.start, length)
-    text[length] = 0
-    if inet_pton(AF_INET, text, octets) == 1:
+    if read_decimals(data + word.start, length, octets):
         address_from_v4(address, octets)
         return True
+    memcpy(text, data + word.start, length)
+    text[length] = 0
     if inet_pton(AF_INET6, text, octets) == 1:
         address_from_v6(address, octets)
         return True
@@ -139,8 +161,7 @@ cdef void add_format(SdpMedia* media, int64_t payload_type) noexcept nogil:
         return
     format = &media.formats[media.format_count]
     media.format_count += 1
-    if payload_type < STATIC_TYPES:
-        format[0] = STATIC[payload_type]
+    format[0] = STATIC[payload_type if payload_type < STATIC_TYPES else UNASSIGNED]
     format.payload_type = <uint8_t>payload_type
 
 
@@ -242,7 +263,7 @@ cdef bint begin_media(SdpSession* session, Reading* reading) noexcept nogil:
         return False
     reading.media = &session.media[session.media_count]
     session.media_count += 1
-    memset(reading.media, 0, sizeof(SdpMedia))
+    memset(reading.media, 0, <size_t>(<char*>&reading.media.formats - <char*>reading.media))
     reading.media.rtp.address = reading.connection
     reading.rtcp_address_given = False
     reading.rtcp_port_given = False
@@ -252,14 +273,16 @@ cdef bint begin_media(SdpSession* session, Reading* reading) noexcept nogil:
 
 cdef int sdp_read(const uint8_t* data, uint32_t length, SdpSession* session) noexcept nogil:
     cdef Reading reading
+    cdef Lines lines
     cdef uint32_t at = 0
     cdef uint32_t end
     session.media_count = 0
     memset(&reading, 0, sizeof(reading))
     if length < 3 or data[0] != c'v' or data[1] != c'=' or data[2] != c'0':
         return -1
+    begin_lines(&lines, data, 0, length)
     while at < length:
-        end = find_byte(data, at, length, c'\n')
+        end = next_line_end(&lines)
         if end - at >= 2 and data[at + 1] == c'=':
             if data[at] == c'm':
                 if not begin_media(session, &reading):

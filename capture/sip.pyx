@@ -8,9 +8,10 @@ reading: what passes a firewall and rings a telephone has to be counted, however
 from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcmp, memset
 
+from capture.scan cimport Lines, begin_lines, find_byte, find_line_stop, next_line_end
 from capture.sip_body cimport MAX_MULTIPART_DEPTH, find_sdp_part, read_boundary
 from capture.sip_names cimport header_kind, method_kind, usual_kind
-from capture.sip_text cimport CLASS, WHITE, find_byte, find_colon, find_word_end, skip_token
+from capture.sip_text cimport CLASS, WHITE, find_word_end, skip_token
 from capture.sip_values cimport NOT_A_NUMBER, find_parameter, read_address, read_cseq, read_number, read_uri, span
 
 cdef enum LineStatus:
@@ -73,11 +74,9 @@ cdef int read_status_line(const uint8_t* data, uint32_t at, uint32_t end, bint w
     at += 1
     message.kind = SIP_RESPONSE
     message.status_code = code
-    i = at
-    while i < end and data[i] != c'\r' and data[i] != c'\n':
-        if data[i] == 0:
-            return LINE_OTHER
-        i += 1
+    i = find_line_stop(data, at, end)
+    if i < end and data[i] == 0:
+        return LINE_OTHER
     message.reason_phrase = span(at, i)
     after[0] = i
     return line_ended(data, i, end, whole)
@@ -207,7 +206,7 @@ cdef inline bint is_fold(uint8_t c) noexcept nogil:
 cdef void add_unusual_field(SipMessage* message, uint32_t at, uint32_t stop, bint whole, bint folded) noexcept nogil:
     """A line whose name is rare, in compact form, unknown, spaced from its colon, or no name at all."""
     cdef const uint8_t* data = message.data
-    cdef uint32_t colon = find_colon(data, at, stop)
+    cdef uint32_t colon = find_byte(data, at, stop, c':')
     cdef uint32_t name_end = colon
     cdef uint8_t kind
     while name_end > at and is_fold(data[name_end - 1]):
@@ -240,9 +239,11 @@ cdef uint32_t read_fields(SipMessage* message, uint32_t at, uint32_t end, bint* 
     cdef uint32_t name_length = 0
     cdef uint8_t kind
     cdef bint folded
+    cdef Lines lines
     ended[0] = False
+    begin_lines(&lines, data, at, end)
     while at < end:
-        stop = find_byte(data, at, end, c'\n')
+        stop = next_line_end(&lines)
         next_line = stop + 1 if stop < end else end
         if data[at] <= c'\r' and is_blank(data, at, stop):
             ended[0] = stop < end
@@ -250,7 +251,7 @@ cdef uint32_t read_fields(SipMessage* message, uint32_t at, uint32_t end, bint* 
         folded = False
         while next_line < end and data[next_line] <= c' ' and is_fold(data[next_line]):
             folded = True
-            stop = find_byte(data, next_line, end, c'\n')
+            stop = next_line_end(&lines)
             next_line = stop + 1 if stop < end else end
         kind = usual_kind(data + at, &name_length) if end - at >= 16 else HEADER_OTHER
         if kind != HEADER_OTHER and data[at + name_length] == c':':     # lower case makes a colon of 0x1a

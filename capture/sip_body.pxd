@@ -4,7 +4,8 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcmp
 
 from capture.sip cimport Span
-from capture.sip_text cimport find_byte, same_name, skip_token, skip_white
+from capture.scan cimport find_byte
+from capture.sip_text cimport same_name, skip_token, skip_white
 from capture.sip_values cimport find_parameter, span
 
 cdef enum:

@@ -7,9 +7,8 @@ too. The full grammar, which says what is wrong and where, is capture/sip_gramma
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from capture.sip cimport SipUri, Span
-from capture.sip_text cimport (
-    CLASS, DIGIT, HOST_STOP, find_byte, find_parameter_stop, find_value_stop, same_name, skip_quoted, skip_token,
-    skip_white)
+from capture.scan cimport find_bracket, find_byte, find_parameter_stop, find_value_stop
+from capture.sip_text cimport CLASS, DIGIT, find_host_end, same_name, skip_quoted, skip_token, skip_white
 
 cdef enum:
     NOT_A_NUMBER = -1
@@ -102,8 +101,7 @@ cdef inline bint read_host_port(const uint8_t* data, uint32_t at, uint32_t end, 
         uri.host = span(start + 1, at)
         at += 1
     else:
-        while at < end and not CLASS[data[at]] & HOST_STOP:
-            at += 1
+        at = find_host_end(data, at, end)
         uri.host = span(start, at)
     if at < end and data[at] == c':':
         port = read_number(data, at + 1, end, &after)
@@ -150,8 +148,7 @@ cdef inline bint read_address(const uint8_t* data, uint32_t at, uint32_t end, Si
         at = skip_quoted(data, at, end)
         if at == end:            # the quotation mark is never closed: look for the URI all the same
             at = start + 1
-    while at < end and data[at] != c'<' and data[at] != c';':
-        at += 1
+    at = find_bracket(data, at, end)
     if at < end and data[at] == c'<':
         start = skip_white(data, at + 1, end)
         at = find_byte(data, start, end, c'>')

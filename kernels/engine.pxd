@@ -3,9 +3,10 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from capture.decode cimport Decoder
+from capture.duplicates cimport Duplicates
 from capture.packet cimport Address, Packet
-from capture.records cimport RecordReader
 from capture.sip cimport SipMessage
+from capture.source cimport Record, RecordSource
 from capture.tcp cimport StreamTable
 from kernels.calls cimport CallTable
 from kernels.media cimport MediaTable
@@ -27,6 +28,7 @@ cdef struct RowNote:        # what a row is about, as of the row: its profile ma
 
 cdef class Engine:
     cdef Decoder decoder
+    cdef Duplicates duplicates      # None: packets that come twice are taken twice
     cdef StreamTable streams
     cdef readonly CallTable calls
     cdef readonly MediaTable media
@@ -34,7 +36,11 @@ cdef class Engine:
     cdef Plan plan
 
     cdef uint64_t secret             # keys every hash
-    cdef int64_t clock_ns           # the latest time of any packet: never goes back
+    cdef int64_t clock_ns           # the latest time of any packet, and what `advance` said: never goes back
+    cdef int64_t now_ns             # what `advance` said last; 0: time comes with the packets alone
+    cdef readonly int64_t offset_ns  # what the wall clock says more than the engine's own time
+    cdef readonly uint64_t corrected  # records whose time could not be: taken as of now
+    cdef RecordSource nothing
     cdef int64_t next_flush_ns
     cdef int64_t first_ns
     cdef int64_t last_ns
@@ -54,7 +60,7 @@ cdef class Engine:
     cdef RowNote* call_notes
     cdef RowNote* source_notes
 
-    cdef uint64_t packets
+    cdef readonly uint64_t packets
     cdef uint64_t bytes
     cdef uint64_t sip_requests
     cdef uint64_t sip_responses
@@ -63,7 +69,8 @@ cdef class Engine:
     cdef uint64_t flagged
     cdef uint64_t watched
 
-    cdef int _run(self, RecordReader reader) noexcept nogil
+    cdef int _run(self, RecordSource source, bint live) noexcept nogil
+    cdef void _own_time(self, Record* record, bint live) noexcept nogil
     cdef bint _full(self) noexcept nogil
     cdef void _hear(self, int32_t slot) noexcept nogil
     cdef bint _expire(self) noexcept nogil

@@ -1,7 +1,7 @@
 # cython: language_level=3
 """The engine: one `nogil` pass that takes packets down to feature rows.
 
-`run` takes packets from a reader until its buffer is used up, and is called again, until a block is full. A block
+`run` takes packets from a source until none is within reach, and is called again, until a block is full. A block
 ends where the data says so: when the room for feature rows or for finished calls is used up, or after as many
 packets as the caller allows. Then the caller scores the rows, writes the verdicts back (`judge_calls`), reports the
 finished calls, calls `next_block`, and runs on. What a row holds depends only on the packets before it, and a call
@@ -14,17 +14,18 @@ from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_
 from libc.stdlib cimport calloc, free
 
 from capture.decode cimport DECODED, Decoder
+from capture.duplicates cimport Duplicates
 from capture.goip cimport GOIP_KEEPALIVE, GOIP_NONE, goip_read
 from capture.hashing cimport hash_bytes
 from capture.index cimport NO_SLOT
-from capture.packet cimport PACKET_TRUNCATED, PROTOCOL_UDP, address_hash, endpoint_hash
-from capture.records cimport RECORD_FOUND, RECORD_NEED_MORE, Record, RecordReader
+from capture.packet cimport PACKET_MESSAGE, PACKET_TRUNCATED, PROTOCOL_UDP, address_hash, endpoint_hash
 from capture.sdp cimport SdpSession, sdp_read
 from capture.sip cimport (
     HEADER_AUTHORIZATION, HEADER_PROXY_AUTHORIZATION, METHOD_ACK, METHOD_BYE, METHOD_CANCEL, METHOD_INVITE, SIP_MESSAGE,
     SIP_NEED_MORE, SIP_OTHER, SIP_REQUEST, SIP_RESPONSE, SipMessage, Span, sip_read_datagram, sip_sdp_body,
 )
 from capture.sip_text cimport same_name
+from capture.source cimport RECORD_FOUND, RECORD_NEED_MORE, Record, RecordSource
 from capture.tcp cimport StreamTable
 from kernels.calls cimport (
     CALL_ANSWERED, EVENT_ANSWER, EVENT_END, EVENT_SETUP, PHASE_TALK, SEEN_INVITE, SEEN_REPLY, STAGE_ANSWER, STAGE_END,
@@ -47,6 +48,10 @@ cdef enum:
     BLOCK_ROWS = 1024       # four model batches of 256; with 32 features 128 KiB, inside any L2 cache
     BLOCK_CALLS = 1024      # finished calls that wait for their verdict
 
+# How far the time of a packet that comes in now may be from now. Clocks of agents that are kept by NTP are closer, and a
+# ring that is read late holds some seconds; neither is enough to end a call.
+cdef int64_t EARLY_NS = 5_000_000_000
+cdef int64_t LATE_NS = 60_000_000_000
 cdef int64_t FLUSH_NS = 1_000_000_000       # how often TCP streams are asked what they hold back
 
 
@@ -72,18 +77,28 @@ cdef class Engine:
     """All tables of the appliance and the pass over them.
 
     Sizes are counts of entries, `block_packets` the most that a block takes; `region` is the home country (ISO 3166)
-    or None; `secret` keys every hash.
+    or None; `secret` keys every hash. With `duplicate_window_ns` a packet that comes again within that time is passed
+    over: live sources see some twice (capture/duplicates.pyx).
+
+    Time. In a replay it comes with the packets alone. A live box calls `advance` with the time of a clock that never
+    steps: from then on calls run out while no packet comes, and what a packet says of its time is believed only as far
+    as it can be, so that a clock that was set, here or at an agent, neither ends all calls nor lets none end. Inside the
+    engine that is the only time there is. What is reported is in wall clock time: `offset_ns` is added.
     """
 
     def __cinit__(self, *, uint32_t calls, uint32_t callers, uint32_t callees, uint32_t sources, uint32_t streams,
-                  uint32_t tcp_connections, uint64_t tcp_bytes, uint32_t block_packets, uint64_t secret, region=None):
+                  uint32_t tcp_connections, uint64_t tcp_bytes, uint32_t block_packets, uint64_t secret, region=None,
+                  int64_t duplicate_window_ns=0):
         self.secret = secret
         self.plan = Plan(region)
         self.decoder = Decoder(secret)
+        if duplicate_window_ns > 0:
+            self.duplicates = Duplicates(duplicate_window_ns, secret)
         self.streams = StreamTable(tcp_connections, tcp_bytes, secret)
         self.calls = CallTable(calls, BLOCK_CALLS, secret, self.plan)
         self.media = MediaTable(streams, calls + 1 + BLOCK_CALLS, secret)
         self.profiles = Profiles(callers, sources, callees, secret)
+        self.nothing = RecordSource()
         self.stream_slot = NO_SLOT
         self.rows_capacity = BLOCK_ROWS
         self.block_packets = self.block_end = block_packets
@@ -102,14 +117,30 @@ cdef class Engine:
 
     # -- the pass -----------------------------------------------------------------------------------------
 
-    def run(self, RecordReader reader):
-        """Takes packets until the buffer is used up (NEED_MORE), the block is full (BLOCK), or the file is no longer
-        readable (END). A block goes on over many buffers: large batches cost the model less."""
+    def run(self, RecordSource source, bint live=False):
+        """Takes packets until none is within reach (NEED_MORE), the block is full (BLOCK), or the source is no longer
+        readable (END). A block goes on over many buffers: large batches cost the model less. `live`: packets come in
+        as they are sent, rather than from a recording."""
         with nogil:
-            status = self._run(reader)
+            status = self._run(source, live)
         return status
 
-    cdef int _run(self, RecordReader reader) noexcept nogil:
+    def advance(self, int64_t now_ns, int64_t offset_ns):
+        """It is `now_ns` by a clock that never steps, and `offset_ns` later by the wall clock. Takes what is due by
+        then: as `run`, without packets. Who calls it once has to go on calling it."""
+        self.now_ns = max(self.now_ns, now_ns)
+        self.offset_ns = offset_ns
+        self.clock_ns = max(self.clock_ns, now_ns)
+        return self.run(self.nothing)
+
+    cdef void _own_time(self, Record* record, bint live) noexcept nogil:
+        """Wall clock time to the engine's own. A recording may be from long ago, yet not from times to come."""
+        record.time_ns -= self.offset_ns
+        if record.time_ns > self.now_ns + EARLY_NS or (live and record.time_ns < self.now_ns - LATE_NS):
+            record.time_ns = self.now_ns
+            self.corrected += 1
+
+    cdef int _run(self, RecordSource source, bint live) noexcept nogil:
         cdef Record record
         cdef int status
         while True:
@@ -125,9 +156,11 @@ cdef class Engine:
                 continue
             if self.packets == self.block_end:
                 return RUN_BLOCK
-            status = reader.next(&record)
+            status = source.next(&record)
             if status != RECORD_FOUND:
                 return RUN_NEED_MORE if status == RECORD_NEED_MORE else RUN_END
+            if self.now_ns != 0:
+                self._own_time(&record, live)
             self.packets += 1
             self.bytes += record.wire_bytes
             if record.time_ns > self.clock_ns:
@@ -137,7 +170,10 @@ cdef class Engine:
             if record.time_ns > self.last_ns:
                 self.last_ns = record.time_ns
             if self.decoder.decode(&record, &self.packet) == DECODED:
-                self._packet()
+                if self.duplicates is not None and self.duplicates.seen(&self.packet):
+                    source.duplicates += 1
+                else:
+                    self._packet()
 
     cdef bint _full(self) noexcept nogil:
         return (
@@ -149,7 +185,7 @@ cdef class Engine:
     cdef void _packet(self) noexcept nogil:
         cdef int status
         cdef uint8_t first
-        if self.packet.protocol != PROTOCOL_UDP:
+        if self.packet.protocol != PROTOCOL_UDP and not self.packet.flags & PACKET_MESSAGE:
             self.stream_slot = self.streams.feed(&self.packet)
             return
         if self.packet.payload_bytes == 0:
@@ -164,7 +200,7 @@ cdef class Engine:
             return
         if self.packet.flags & PACKET_TRUNCATED:
             self.message.truncated = 1
-        self._message(status, TRANSPORT_UDP)
+        self._message(status, TRANSPORT_UDP if self.packet.protocol == PROTOCOL_UDP else TRANSPORT_TCP)
 
     cdef void _beside_sip(self) noexcept nogil:
         """What gateways exchange with their managers and SIM banks: only that they do is kept."""
@@ -405,6 +441,21 @@ cdef class Engine:
         return self.source_features[:self.source_rows_count]
 
     @property
+    def rows(self):
+        """How many rows of the block wait to be scored."""
+        return self.call_rows_count + self.source_rows_count
+
+    @property
+    def open_calls(self):
+        """How many calls are followed, and over for less than the time in which they may still be retransmitted."""
+        return self.calls.live
+
+    @property
+    def time_ns(self):
+        """How far the engine is, in wall clock time; 0 before the first packet."""
+        return self.clock_ns + self.offset_ns if self.clock_ns else 0
+
+    @property
     def finished_calls(self):
         """How many calls are over and wait to be reported."""
         return self.calls.released_count
@@ -421,7 +472,20 @@ cdef class Engine:
         if i >= (self.source_rows_count if of_source else self.call_rows_count):
             raise IndexError(i)
         note = &self.source_notes[i] if of_source else &self.call_notes[i]
-        return (<const char*>&note.source)[:16], note.time_ns, note.first_ns, note.requests, note.stage
+        return (
+            (<const char*>&note.source)[:16], note.time_ns + self.offset_ns, note.first_ns + self.offset_ns, note.requests,
+            note.stage,
+        )
+
+    def row_times(self):
+        """When the packets came that made the rows of the block: int64 [n], ns, in wall clock time."""
+        cdef uint32_t i
+        cdef int64_t[::1] times = np.empty(self.call_rows_count + self.source_rows_count, np.int64)
+        for i in range(self.call_rows_count):
+            times[i] = self.call_notes[i].time_ns + self.offset_ns
+        for i in range(self.source_rows_count):
+            times[self.call_rows_count + i] = self.source_notes[i].time_ns + self.offset_ns
+        return np.asarray(times)
 
     def counters(self):
         """Totals since the start, by the names of the contract's summary."""
@@ -437,7 +501,18 @@ cdef class Engine:
             "rtp_streams": self.media.rtp_streams,
             "flagged": self.flagged,
             "watched": self.watched,
-            "evicted": self.evicted + self.media.evicted + self.profiles.callers.evicted + self.profiles.callees.evicted
-            + self.profiles.sources.evicted + self.streams.totals.evicted + self.decoder.fragments.counters.evicted,
+            "evicted": sum(self.evictions().values()),
             "capture_span_s": (self.last_ns - self.first_ns) / 1e9,
+        }
+
+    def evictions(self):
+        """Entries that made room for others since the start, by table."""
+        return {
+            "calls": self.evicted,
+            "callers": self.profiles.callers.evicted,
+            "callees": self.profiles.callees.evicted,
+            "sources": self.profiles.sources.evicted,
+            "streams": self.media.evicted,
+            "tcp_connections": self.streams.totals.evicted,
+            "fragments": self.decoder.fragments.counters.evicted,
         }

@@ -12,6 +12,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memset
 
 from capture.hashing cimport hash_bytes, hash_mix
+from capture.scan cimport find_byte
 from capture.sip cimport (
     HEADER_ALLOW, HEADER_AUTHORIZATION, HEADER_DATE, HEADER_DIVERSION, HEADER_HISTORY_INFO, HEADER_IDENTITY,
     HEADER_OTHER, HEADER_P_ASSERTED_IDENTITY, HEADER_P_PREFERRED_IDENTITY, HEADER_PRIVACY,
@@ -19,7 +20,7 @@ from capture.sip cimport (
     HEADER_SERVER, HEADER_USER_AGENT, HEADER_WARNING, SIP_MESSAGE, HeaderField, SipMessage, Span, sip_read_datagram,
     sip_sdp_body,
 )
-from capture.sip_text cimport find_byte, same_name
+from capture.sip_text cimport same_name
 
 SHAPE_NAMES = ("none", "decimal", "digits", "hex", "uuid", "word", "other")
 HOST_NAMES = ("none", "ipv4", "other")

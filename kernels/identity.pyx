@@ -7,11 +7,12 @@ its country code: the digits of the shorter one, without leading zeros, must end
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcmp, memset
 
+from capture.scan cimport find_byte
 from capture.sip cimport (
     HEADER_DIVERSION, HEADER_FROM, HEADER_HISTORY_INFO, HEADER_IDENTITY, HEADER_P_ASSERTED_IDENTITY, HEADER_PRIVACY,
     HEADER_REMOTE_PARTY_ID, SIP_MESSAGE, HeaderField, SipMessage, SipUri, Span, sip_read_datagram,
 )
-from capture.sip_text cimport find_byte, same_name, skip_quoted
+from capture.sip_text cimport same_name, skip_quoted
 from capture.sip_values cimport read_address
 
 ASSERTED_NAMES = ("none", "same", "other", "withheld")

@@ -90,7 +90,10 @@ class Bundle:
         self.features = SCHEMAS[card.rows][0]
         # Said with every reason, so made once.
         self.typical = [shortened(value) for value in card.typical]
-        self.typical_texts = [feature.text(value) for feature, value in zip(self.features, card.typical, strict=True)]
+        self.sentences = [
+            feature.reason.format(value="{value}", typical=feature.text(value))
+            for feature, value in zip(self.features, card.typical, strict=True)
+        ]
 
     @property
     def label(self) -> str:

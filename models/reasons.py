@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from models.bundle import shortened
+from models.bundle import Bundle, shortened
+from models.leave_one_out import strongest, variants
 from models.reason import Reason
 from models.scorer import Scorer
 
@@ -18,29 +19,22 @@ def explain(scorer: Scorer, rows: np.ndarray) -> list[list[Reason]]:
     One batch scores each row as it is, and once more for each feature that is not typical with that feature put back.
     """
     codes = scorer.encode(rows)
-    # A feature that reads as typical already moves nothing: of most rows that is more than half of them.
-    row, column = np.nonzero(codes != scorer.typical_codes)
-    variants = codes[row]
-    variants[np.arange(len(row)), column] = scorer.typical_codes[column]
-    alone = scorer.log_odds(np.concatenate([codes, variants]))
-    log_odds = np.repeat(alone[: len(codes), None], 1 + codes.shape[1], axis=1)
-    log_odds[row, 1 + column] = alone[len(codes) :]
+    back, column, first = variants(codes, scorer.typical_codes)
+    log_odds = scorer.log_odds(np.concatenate([codes, back]))
+    alone, without = log_odds[: len(codes)], log_odds[len(codes) :]
     # Near 0 and 1 a probability hardly moves: features are ranked by log-odds, which do.
-    falls = log_odds[:, :1] - log_odds[:, 1:]
-    probability = 1 / (1 + np.exp(-log_odds))
-    effects = probability[:, :1] - probability[:, 1:]
-    strongest = np.argsort(-falls, axis=1, kind="stable")[:, :MAX_REASONS]
-    fall = np.take_along_axis(falls, strongest, axis=1)
-    named = fall > np.maximum(LEAST_SHARE * fall[:, :1], 0)
-    chosen = (strongest, named, np.take_along_axis(rows, strongest, 1), np.take_along_axis(effects, strongest, 1))
-    return [
-        [reason_of(scorer, *one) for *one, wanted in zip(columns, values, effects, wanted, strict=True) if wanted]
-        for columns, wanted, values, effects in zip(*(part.tolist() for part in chosen), strict=True)
-    ]
+    chosen = strongest(alone, without, first, MAX_REASONS, LEAST_SHARE)
+    row, place = (chosen >= 0).nonzero()
+    chosen = chosen[row, place]
+    effect = 1 / (1 + np.exp(-alone[row])) - 1 / (1 + np.exp(-without[chosen]))
+    column = column[chosen]
+    reasons: list[list[Reason]] = [[] for _ in codes]
+    for one, *reason in zip(row.tolist(), column.tolist(), rows[row, column].tolist(), effect.tolist(), strict=True):
+        reasons[one].append(reason_of(scorer.bundle, *reason))
+    return reasons
 
 
-def reason_of(scorer: Scorer, column: int, value: float, effect: float) -> Reason:
-    bundle = scorer.bundle
+def reason_of(bundle: Bundle, column: int, value: float, effect: float) -> Reason:
     feature = bundle.features[column]
-    text = feature.reason.format(value=feature.text(value), typical=bundle.typical_texts[column])
+    text = bundle.sentences[column].replace("{value}", feature.text(value))
     return Reason(feature.name, shortened(value), bundle.typical[column], round(effect, 6), text)

@@ -9,6 +9,7 @@ from models.bundle import Bundle
 from models.errors import BundleError
 from models.fraud_types import BIT_OF
 from models.interpreter import Interpreter
+from models.judge import Judge
 from models.verdict import FLAG, PASS, WATCH
 
 # The encoding's int8 steps, as the network reads them: -128..127 is -1..127/128.
@@ -51,18 +52,23 @@ class Scorer:
         self._encoder = encoder(card.knots, card.typical)
         self.typical_codes = self._encoder.missing
         self._log_odds = self._log_odds_table()
-        probability = 1 / (1 + np.exp(-self._log_odds))
-        self._probability = probability.astype(np.float32)
-        self._level = np.full(probability.shape, PASS, np.uint8)
+        self._judge = self._judge_of(self._log_odds)
+
+    def _judge_of(self, log_odds: np.ndarray) -> Judge:
+        card = self.bundle.card
+        probability = 1 / (1 + np.exp(-log_odds))
+        levels = np.full(log_odds.shape, PASS, np.uint8)
         for index, one in enumerate(card.classes):
-            self._level[index, probability[index] >= one.watch] = WATCH
-            self._level[index, probability[index] >= one.flag] = FLAG
-        self._columns = np.arange(len(card.classes))
-        self._bits = np.array([BIT_OF[one.fraud_type] for one in card.classes], np.uint32)
-        asking = [(index, one.evidence) for index, one in enumerate(card.classes) if one.evidence is not None]
-        self._asking = np.array([index for index, _ in asking], np.intp)
-        self._evidence = np.array([card.features.index(evidence.feature) for _, evidence in asking], np.intp)
-        self._minimum = np.array([evidence.minimum for _, evidence in asking])
+            levels[index, probability[index] >= one.watch] = WATCH
+            levels[index, probability[index] >= one.flag] = FLAG
+        asked = [one.evidence for one in card.classes]
+        return Judge(
+            log_odds,
+            levels,
+            np.array([BIT_OF[one.fraud_type] for one in card.classes], np.uint32),
+            np.array([card.features.index(one.feature) if one else -1 for one in asked], np.int32),
+            np.array([one.minimum if one else 0.0 for one in asked]),
+        )
 
     def _log_odds_table(self) -> np.ndarray:
         """float64 [classes, 256]: what each int8 output means, so that a batch needs no arithmetic for it."""
@@ -75,23 +81,13 @@ class Scorer:
 
     def score(self, rows: np.ndarray) -> Scores:
         """float32 [n, features], C order, NaN where a value is not known, -> Scores of n."""
-        outputs = self._outputs(self.encode(rows))
-        score = 1 - np.prod(1 - self._probability[self._columns, outputs], axis=1)
-        level = self._level[self._columns, outputs]
-        thin = ~(rows[:, self._evidence] >= self._minimum)  # NaN, too
-        level[:, self._asking] = np.minimum(level[:, self._asking], np.where(thin, WATCH, FLAG))
-        named = (level >= WATCH) * self._bits
-        return Scores(score, level.max(axis=1, initial=PASS), named.sum(axis=1, dtype=np.uint32))
+        return Scores(*self._judge.judge(self.interpreter.run(self.encode(rows)), rows))
 
     def class_log_odds(self, codes: np.ndarray) -> np.ndarray:
         """Network input, int8 [n, features] -> float64 [n, classes]: calibrated log-odds of each fraud type."""
-        return self._log_odds[self._columns, self._outputs(codes)]
+        columns = np.arange(len(self._log_odds))
+        return self._log_odds[columns, self.interpreter.run(codes).astype(np.intp) + 128]
 
     def log_odds(self, codes: np.ndarray) -> np.ndarray:
         """Network input, int8 [n, features] -> float64 [n]: log(score / (1 - score)), exact at both ends."""
-        # score = 1 - prod(1 - p); -log(1 - p) is softplus of p's log-odds.
-        return np.log(np.expm1(np.logaddexp(0, self.class_log_odds(codes)).sum(axis=1)))
-
-    def _outputs(self, codes: np.ndarray) -> np.ndarray:
-        """int8 [n, features] -> uint8 [n, classes]: for each output its column in the tables."""
-        return self.interpreter.run(codes).view(np.uint8) ^ np.uint8(128)
+        return self._judge.log_odds(self.interpreter.run(codes))

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from appliance import config
+from appliance import check_config, config
 from appliance.config import Config
 from appliance.errors import ConfigError
 
@@ -75,7 +75,7 @@ def test_the_environment_wins_over_the_file_of_the_system(tmp_path, monkeypatch)
     [
         ("[limits]\n\ncals = 5\n", ":3: limits.cals: unknown key (did you mean calls?)"),
         ("[limit]\ncalls = 5\n", ":1: limit: unknown key (did you mean limits?)"),
-        ("colour = 1\n", ":1: colour: unknown key (known here: screen, limits)"),
+        ("colour = 1\n", ":1: colour: unknown key (known here: screen, limits, service, "),
         ('[limits]\ncalls = "5"\n', ":2: limits.calls: expected int, got str"),
         ("[limits]\ncalls = 5.5\n", ":2: limits.calls: expected int, got float"),
         ("[limits]\ncalls = true\n", ":2: limits.calls: expected int, got bool"),
@@ -92,12 +92,106 @@ def test_the_environment_wins_over_the_file_of_the_system(tmp_path, monkeypatch)
             '[screen]\nregion = "UK"\n',
             ":2: screen.region: expected an ISO 3166 country code such as GB, got 'UK'",
         ),
+        ("[capture]\nring_mb = 64\n", ":2: capture.ring_mb: unknown key (did you mean ring_mib?)"),
+        ('[capture]\nring_mib = "64 MB"\n', ":2: capture.ring_mib: expected int, got str (in MiB)"),
+        (
+            '[service]\nsnapshot_interval_s = "1m"\n',
+            ":2: service.snapshot_interval_s: expected int, got str (in seconds)",
+        ),
+        (
+            "[service]\nverdict_delay_ms = 5000\n",
+            ":2: service.verdict_delay_ms: expected int <= 1000, got 5000 (in milliseconds)",
+        ),
+        ('[capture]\ninterfaces = "eth0"\n', ":2: capture.interfaces: expected array, got str"),
+        ("[capture]\ninterfaces = [5]\n", ":2: capture.interfaces: expected str, got int"),
+        (
+            '[capture]\ninterfaces = ["a-name-that-is-too-long"]\n',
+            ':2: capture.interfaces: expected the name of a network interface, got ["a-name-that-is-too-long"]',
+        ),
+        ('[hep]\nlisten = "9060"\n', ':2: hep.listen: expected ADDRESS:PORT or "", got "9060"'),
+        ('[hep]\nlisten = "0.0.0.0:90600"\n', ":2: hep.listen: expected a port up to 65535, got '0.0.0.0:90600'"),
+        ('[hep]\ntls_key = "key.pem"\n', ": hep.tls_certificate: expected a file, since hep.tls_key names one"),
+        ('[log]\nlevel = "loud"\n', ":2: log.level: expected one of debug, info, warning, error, got 'loud'"),
+        ('[admin]\nreaders = ["@no such"]\n', ':2: admin.readers: expected a user, or a @group, got ["@no such"]'),
         ("[limits\n", ":1: is not TOML: Expected ']' at the end of a table declaration"),
         ("[limits]\ncalls = 16\ncalls = 17\n", ":3: is not TOML: Cannot overwrite a value"),
     ],
 )
 def test_a_mistake_is_named_with_its_file_key_line_and_what_was_expected(tmp_path, text, message):
     assert refused(tmp_path, text).startswith(message)
+
+
+def test_the_files_of_conf_d_are_laid_over_the_file_beside_it_in_the_order_of_their_names(tmp_path):
+    folder = tmp_path / "conf.d"
+    folder.mkdir()
+    (folder / "20-more.toml").write_text("[limits]\ncalls = 200\n")
+    (folder / "10-first.toml").write_text("[limits]\ncalls = 100\ncallers = 100\n")
+    (folder / "not-read.txt").write_text("not TOML")
+    loaded = config.load(written(tmp_path, "[limits]\ncalls = 50\ncallers = 50\nsources = 50\n")).limits
+    assert (loaded.calls, loaded.callers, loaded.sources) == (200, 100, 50)
+
+
+def test_a_mistake_in_a_file_of_conf_d_names_that_file(tmp_path):
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "10-mine.toml").write_text("[limits]\ncals = 5\n")
+    with pytest.raises(ConfigError, match=r"conf\.d/10-mine\.toml:2: limits\.cals: unknown key"):
+        config.load(written(tmp_path, ""))
+
+
+def test_settings_that_do_not_go_together_are_found_wherever_they_come_from(tmp_path, monkeypatch):
+    path = written(tmp_path, '[hep]\ntls_key = "key.pem"\n')
+    monkeypatch.setenv("SIPWARDEN_HEP_TLS_CERTIFICATE", "certificate.pem")
+    assert config.load(path).hep == config.Hep(tls_certificate="certificate.pem", tls_key="key.pem")
+
+
+def test_a_variable_wins_over_the_files_and_a_flag_over_the_variable(tmp_path, monkeypatch):
+    path = written(tmp_path, '[limits]\ncalls = 50\n[capture]\nfilter = "of the file"\n')
+    monkeypatch.setenv("SIPWARDEN_LIMITS_CALLS", "60")
+    monkeypatch.setenv("SIPWARDEN_CAPTURE_FILTER", "udp port 5060")
+    monkeypatch.setenv("SIPWARDEN_CAPTURE_INTERFACES", "eth0, eth1")
+    monkeypatch.setenv("SIPWARDEN_CAPTURE_PROMISCUOUS", "false")
+    monkeypatch.setenv("SIPWARDEN_METRICS_LISTEN", "")
+    loaded = config.load(path, [("--interface", "capture", "interfaces", ["lo"])])
+    assert loaded.limits.calls == 60
+    assert loaded.capture == config.Capture(interfaces=("lo",), filter="udp port 5060", promiscuous=False)
+    assert loaded.metrics.listen == ""
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("SIPWARDEN_LIMITS_CALLS", "many", "limits.calls: expected int, got str"),
+        ("SIPWARDEN_LIMITS_CALLS", "0", "limits.calls: expected int >= 16"),
+        ("SIPWARDEN_LIMITS_CALS", "50", "limits.cals: unknown key (did you mean calls?)"),
+        ("SIPWARDEN_LOG_LEVEL", "loud", "log.level: expected one of debug, info, warning, error, got 'loud'"),
+        ("SIPWARDEN_SCREEN_REGION", "UK", "screen.region: expected an ISO 3166 country code such as GB, got 'UK'"),
+    ],
+)
+def test_a_mistake_in_a_variable_is_named(monkeypatch, variable, value, message):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError) as caught:
+        config.load()
+    assert str(caught.value) == f"{variable}: {message}"
+
+
+def test_check_config_says_what_it_read_and_ends_with_0(tmp_path, capsys):
+    path = written(tmp_path, "[limits]\ncalls = 50\n")
+    assert check_config.run(path) == 0
+    assert capsys.readouterr() == (f"{path}: valid\n", "")
+
+
+def test_check_config_names_the_mistake_and_ends_with_2(tmp_path, capsys):
+    path = written(tmp_path, "[limits]\ncals = 50\n")
+    assert check_config.run(path) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == f"sipwarden: {path}:2: limits.cals: unknown key (did you mean calls?)\n"
+
+
+def test_check_config_refuses_bundles_that_cannot_be_used(tmp_path, capsys):
+    path = written(tmp_path, f'[screen]\nbundles = "{tmp_path}"\n')
+    assert check_config.run(path) == 2
+    assert "neither a bundle" in capsys.readouterr().err
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
@@ -122,7 +216,7 @@ def documented() -> dict[str, dict[str, object]]:
 
 def test_the_documented_example_has_every_key_at_its_default():
     # TOML has no null: a setting that is absent by default is documented as an empty string.
-    defaults = msgspec.to_builtins(Config())
+    defaults = msgspec.json.decode(msgspec.json.encode(Config()))
     assert documented() == {
         section: {key: "" if value is None else value for key, value in keys.items()}
         for section, keys in defaults.items()

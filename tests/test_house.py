@@ -13,7 +13,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = ("capture", "kernels", "models", "appliance")  # each may import those before it
-PACKAGES = (*LAYERS, "simulator")
+PACKAGES = (*LAYERS, "collector", "simulator")
+COLLECTOR_MAY_IMPORT = ("appliance.report", "models.")  # of the box: the schema of reports, and bundles
 MAX_LINES = 600
 
 # The only modules outside tests and benchmarks that may import the simulator.
@@ -100,6 +101,26 @@ def test_a_layer_imports_only_the_layers_below_it(package: str) -> None:
         for path in sources_of(package)
         for module in imports(path)
         if module.split(".")[0] in above
+    ]
+    assert wrong == []
+
+
+def test_the_collector_imports_nothing_of_the_box_but_the_report_schema_and_models() -> None:
+    wrong = [
+        f"{name(path)} imports {module}"
+        for path in sources_of("collector")
+        for module in imports(path)
+        if module.split(".")[0] in LAYERS and not module.startswith(COLLECTOR_MAY_IMPORT)
+    ]
+    assert wrong == []
+
+
+def test_nothing_of_the_box_imports_the_collector() -> None:
+    wrong = [
+        name(path)
+        for package in (*LAYERS, "simulator")
+        for path in sources_of(package)
+        if "collector" in {module.split(".")[0] for module in imports(path)}
     ]
     assert wrong == []
 

@@ -1,11 +1,16 @@
 """Bundles that an operator installs, and goes back from."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from typer.testing import CliRunner
 
+from appliance.cli import app
 from appliance.errors import InstallError
 from appliance.installed import KEPT_VERSIONS, InstalledBundles
 from models.bundle import CARD_FILE, MODEL_FILE, SHIPPED
@@ -102,3 +107,40 @@ def test_a_state_directory_that_cannot_be_written_is_named(tmp_path: Path) -> No
     (tmp_path / "state").write_text("a file in its place")
     with pytest.raises(InstallError, match=str(tmp_path / "state")):
         InstalledBundles(tmp_path / "state").install(version(tmp_path, "7.0.0"))
+
+
+def sipwarden(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["model", *map(str, arguments)])
+
+
+def test_a_desk_signs_installs_and_takes_back_a_bundle_by_commands(tmp_path: Path) -> None:
+    private, public, config = tmp_path / "key.pem", tmp_path / "key.pub", tmp_path / "sipwarden.toml"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", private], check=True)
+    subprocess.run(["openssl", "pkey", "-in", private, "-pubout", "-out", public], check=True)
+    state = tmp_path / "state"
+    config.write_text(f'[screen]\ntrusted_keys = ["{public}"]\n[service]\nstate_dir = "{state}"\n')
+    folder = version(tmp_path, "7.0.0")
+
+    refused = sipwarden("install", folder, "--config", config)
+    assert (refused.exit_code, refused.stderr) == (2, f"sipwarden: {folder}: the bundle is not signed\n")
+
+    assert sipwarden("sign", folder, "--key", private).exit_code == 0
+    assert sipwarden("verify", folder, "--key", public).exit_code == 0
+    assert sipwarden("install", folder, "--config", config).stdout.startswith("call@7.0.0: installed")
+    assert InstalledBundles(state).folder("call").name.startswith("7.0.0-")
+
+    back = sipwarden("rollback", "call", "--config", config)
+    assert back.exit_code == 0
+    assert str(SHIPPED / "call") in back.stdout
+    again = sipwarden("rollback", "call", "--config", config)
+    assert (again.exit_code, "nothing is installed" in again.stderr) == (2, True)
+
+
+def test_verify_with_a_key_refuses_what_another_key_signed(tmp_path: Path) -> None:
+    folder = version(tmp_path, "7.0.0")
+    public = tmp_path / "key.pub"
+    key = Ed25519PrivateKey.generate()
+    public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    (folder / SIGNATURE_FILE).write_bytes(sign((folder / CARD_FILE).read_bytes(), Ed25519PrivateKey.generate()))
+    done = sipwarden("verify", folder, "--key", public)
+    assert (done.exit_code, "is not trusted" in done.stderr) == (2, True)

@@ -1,0 +1,1 @@
+"""The admin socket: how an operator's commands reach the running service."""

@@ -1,0 +1,42 @@
+"""The commands about calls that are going on."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from appliance.admin.commands import registry
+from appliance.admin.errors import AdminError
+from appliance.admin.peer import Role
+from appliance.admin.protocol import MAX_ROWS
+from appliance.admin.registry import Context
+from appliance.admin.rows import CallRow, Unmaskable, call_row, masking
+from appliance.live_calls import live_calls
+from appliance.report import State
+
+Limit = Annotated[int, Meta(ge=1, le=MAX_ROWS)]
+
+
+class CallsArguments(Unmaskable, frozen=True, kw_only=True):
+    """`number`: of the caller or callee; `source`: the address of the INVITE."""
+
+    state: State | None = None
+    number: str | None = None
+    source: str | None = None
+    limit: Limit = 50
+
+
+@registry.command("calls", Role.READER)
+async def calls(context: Context, arguments: CallsArguments) -> list[CallRow]:
+    """The calls that are going on, those that began last first."""
+    hide = masking(context, arguments, "calls")
+    try:
+        lines = await live_calls(
+            context.box.ask,
+            limit=arguments.limit,
+            state=arguments.state,
+            number=arguments.number,
+            source=arguments.source,
+        )
+    except ValueError as error:
+        raise AdminError("arguments", f"--source: {error}", "give an IP address, without a port") from error
+    return [call_row(line, hide) for line in lines]

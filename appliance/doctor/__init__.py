@@ -1,0 +1,1 @@
+"""What keeps the appliance from seeing and judging calls, and how to cure it."""

@@ -1,0 +1,253 @@
+"""The service: starts the parts in order, keeps them going, and ends them in order.
+
+Three threads: the tracker (appliance/tracker.py) screens, the recorder (appliance/recorder.py) writes, and this one
+runs the event loop with the signals, the admin socket, the watchdog and the snapshots. ARCHITECTURE.md has the theory
+of operation.
+"""
+
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Self, TypeVar
+
+from appliance import config as configuration
+from appliance import log
+from appliance.admin.commands import registry
+from appliance.admin.server import AdminServer
+from appliance.clock import Clock
+from appliance.config import Config, Flags
+from appliance.errors import ApplianceError
+from appliance.installed import InstalledBundles
+from appliance.metrics import Metrics
+from appliance.metrics_server import Server as MetricsServer
+from appliance.notification import Notification, Watchdog
+from appliance.observer import Observer
+from appliance.pipeline import Pipeline
+from appliance.recorder import Recorder
+from appliance.reload import Reload, changes, scorers_of, waits_for_start
+from appliance.show import Show
+from appliance.sources import open_sources
+from appliance.spool import Spool
+from appliance.state_dir import StateDir
+from appliance.status import Status
+from appliance.store import Store
+from appliance.tally import Tally
+from appliance.tracker import Tracker
+from models.errors import ModelError
+
+T = TypeVar("T")
+
+LOOK_S = 1.0  # between two looks at rates, counters and the parts
+DAY_NS = 86400 * 10**9
+
+
+class Service:
+    """One service with one configuration; the `Box` of the admin commands and what metrics are taken from.
+
+    `flags` of the command line stay in force when the configuration is read again. Nothing is started, and little
+    taken, before `serve`. Raises ApplianceError and ModelError, and then nothing is left behind.
+    """
+
+    def __init__(self, config: Config, path: Path | None, flags: Flags, *, show: bool = False) -> None:
+        self.config = config
+        self._path = path
+        self._flags = flags
+        self._observer = Observer()
+        self._notification = Notification()
+        self._problem: str | None = None  # of the latest reload
+        self._reloading = asyncio.Lock()
+        with contextlib.ExitStack() as stack:
+            self._take(stack, show)
+            self._stack = stack.pop_all()
+
+    def _take(self, stack: contextlib.ExitStack, show: bool) -> None:
+        config = self.config
+        state = stack.enter_context(StateDir(Path(config.service.state_dir)))
+        self._installed = InstalledBundles(state.path)
+        sources = open_sources(config)
+        pipeline = Pipeline(config, state.secret(), scorers_of(config, self._installed))
+        self._bundles = _labels(pipeline)
+        self.store = Store(state.path / "findings.sqlite", config.store.max_mib << 20, config.store.max_age_days * DAY_NS)
+        stack.callback(self.store.close)
+        spool = Spool(state.path / "spool", config.spool.max_mib << 20)
+        stack.callback(spool.close)
+        self._show = Show(sys.stdout) if show else None
+        self._recorder = Recorder(self.store, spool, self._show.take if self._show else None)
+        clock = Clock() if any(source.live for source in sources) or not sources else None
+        self._tracker = Tracker(
+            pipeline, sources, self._recorder.outlet, config.service.verdict_delay_ms / 1e3, clock
+        )
+        self._watchdog = Watchdog(self._tracker, self._notification)
+        self._metrics = Metrics(self)
+        self._admin = AdminServer(self, registry)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    # -- the run --------------------------------------------------------------------------------------------
+
+    async def serve(self) -> bool:
+        """Runs until SIGTERM or SIGINT, or until the tracker fails, which is True."""
+        self._ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._ended.set)
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+        await self._admin.start()
+        metrics = None
+        try:
+            if self.config.metrics.listen:
+                metrics = MetricsServer(self._metrics, self.config.metrics.listen)
+            await self._work()
+        finally:
+            await self._admin.close()
+            if metrics is not None:
+                metrics.close()
+        return self._tracker.failure is not None
+
+    async def _work(self) -> None:
+        self._recorder.start()
+        self._tracker.start()
+        chores = [asyncio.ensure_future(chore) for chore in (self._look_after(), self._feed_the_watchdog())]
+        self._notification.ready()
+        log.info("started", version=self.version, state_dir=self.config.service.state_dir)
+        for problem in self._problems():
+            log.warning("the service cannot do all its work", problem=problem)
+        await self._ended.wait()
+        self._notification.stopping()
+        log.info("stopping")
+        for chore in chores:
+            chore.cancel()
+        await asyncio.gather(*chores, return_exceptions=True)
+        await self._drain()
+        log.info("stopped", packets=self._tracker.totals.summary["packets"], uptime_s=round(self._observer.uptime_s, 1))
+        if self._show is not None:
+            self._show.summary(self._tracker.totals, self._observer.uptime_s)
+
+    async def _drain(self) -> None:
+        """In the order in which what was captured moves on."""
+        answer = self._tracker.stop(lambda _: None)
+        with contextlib.suppress(ApplianceError):
+            await asyncio.wrap_future(answer)
+        await asyncio.to_thread(self._tracker.join)
+        self._recorder.stop()
+        await asyncio.to_thread(self._recorder.join)
+
+    async def _look_after(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            totals = self._tracker.totals
+            self._recorder.count(time.time_ns(), self._observer.sample(totals, self.tally))
+            self._notification.status(self._sentence())
+            if not self._tracker.is_alive():
+                self._ended.set()
+
+    async def _feed_the_watchdog(self) -> None:
+        if self._watchdog.pause_s is None:
+            return
+        while True:
+            self._watchdog.look()
+            await asyncio.sleep(self._watchdog.pause_s)
+
+    def _sentence(self) -> str:
+        """The status in one line, for `systemctl status`."""
+        problem = next(self._problems(), None)
+        if problem is not None:
+            return problem
+        summary, rates = self._tracker.totals.summary, self._observer.rates()
+        return (
+            f"{rates.packets:,.0f} packets/s, {rates.calls:,.1f} calls/s; "
+            f"{summary['flagged']:,} flagged and {summary['watched']:,} watched of {summary['calls']:,} calls"
+        )
+
+    # -- a new configuration --------------------------------------------------------------------------------
+
+    def _on_hangup(self) -> None:
+        task = asyncio.ensure_future(self._reload_and_say())
+        self._hangup = task  # the loop holds tasks weakly
+
+    async def _reload_and_say(self) -> None:
+        with contextlib.suppress(ApplianceError, ModelError):  # it was said
+            await self.reload()
+
+    async def reload(self) -> Sequence[str]:
+        async with self._reloading:
+            self._notification.reloading()
+            try:
+                said = await self._reload()
+            except (ApplianceError, ModelError) as error:
+                self._problem = f"the new configuration is refused, the old one goes on: {error}"
+                log.error("the new configuration is refused, the old one goes on", problem=str(error))
+                raise
+            else:
+                self._problem = None
+                log.info("reloaded", changes="; ".join(said) or "none")
+                return said
+            finally:
+                self._notification.ready()
+                self._notification.status(self._sentence())
+
+    async def _reload(self) -> list[str]:
+        old = self.config
+        new = await asyncio.to_thread(configuration.load, self._path, self._flags)
+        ready = await asyncio.to_thread(Reload.prepare, old, new, self._installed)
+        said = changes(old, new)
+        await self.ask(lambda pipeline: pipeline.use(ready.scorers))
+        before, self._bundles = self._bundles, {kind: scorer.bundle.label for kind, scorer in ready.scorers.items()}
+        said += [f"bundle {kind}: {before[kind]} -> {label}" for kind, label in self._bundles.items() if label != before[kind]]
+        if ready.sources is not None:
+            await asyncio.wrap_future(self._tracker.watch(ready.sources))
+        self._tracker.delay_s = new.service.verdict_delay_ms / 1e3
+        self.config = new
+        self._admin.configure()
+        log.configure(new.log.level, new.log.format)
+        return said
+
+    # -- what admin commands and metrics ask for ------------------------------------------------------------
+
+    @property
+    def version(self) -> str:
+        return self._observer.version
+
+    @property
+    def tally(self) -> Tally:
+        return self._tracker.tally
+
+    def status(self) -> Status:
+        return self._observer.status(
+            self._tracker.totals, self.tally, self._recorder, self._bundles, self._snapshots.status(), self._problems()
+        )
+
+    def evictions(self) -> Mapping[str, int]:
+        return self._tracker.totals.evictions
+
+    async def ask(self, question: Callable[[Pipeline], T]) -> T:
+        return await asyncio.wrap_future(self._tracker.ask(question))
+
+    def metrics_text(self) -> str:
+        return self._metrics.text()
+
+    def _problems(self) -> Iterator[str]:
+        """What keeps the service from doing its work, the gravest first."""
+        totals = self._tracker.totals
+        if not totals.sources:
+            yield "nothing is watched: name interfaces in [capture], or an address to listen on in [hep]"
+        for source in totals.sources:
+            if source.problem is not None:
+                yield f"{source.name}: {source.problem}"
+        if self._problem is not None:
+            yield self._problem
+        for part, health in (("findings", self.store.health()), ("spool", self._recorder.spool.health())):
+            if health.problem is not None:
+                yield f"{part}: {health.problem}"
+
+
+def _labels(pipeline: Pipeline) -> dict[str, str]:
+    return {"call": pipeline.calls.bundle.label, "source": pipeline.sources.bundle.label}

@@ -1,0 +1,65 @@
+"""One connection of a HEP agent: bytes in, whole messages on to the feed."""
+
+import socket
+import ssl
+import time
+
+from capture.hep_feed import LARGEST_MESSAGE, HepFeed
+
+# A message that is waited for, and what came of the next.
+BUFFER_BYTES = 2 * (LARGEST_MESSAGE + 1)
+# An agent that has nothing to send is silent for hours; whether it is still there the kernel finds out.
+KEEPALIVE_IDLE_S = 60
+
+
+class Connection:
+    """An accepted socket; `peer` names who is at the other end."""
+
+    def __init__(self, accepted: socket.socket, peer: str, tls: ssl.SSLContext | None) -> None:
+        accepted.setblocking(False)
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S)
+        self.peer = peer
+        self.heard_s = time.monotonic()
+        self.has_more = False  # whole messages may wait here, of which the kernel knows nothing
+        self._socket = accepted
+        if tls is not None:
+            # the handshake is made by the first read
+            self._socket = tls.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
+        self._buffer = bytearray(BUFFER_BYTES)
+        self._view = memoryview(self._buffer)
+        self._used = 0
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def receive(self, feed: HepFeed) -> str | None:
+        """Reads what is there and hands it on.
+
+        Gives None, or why the connection has to be closed: "" when it has ended well.
+        """
+        self.has_more = False
+        while True:
+            taken = feed.take_stream(self._view[: self._used])
+            if taken < 0:
+                return "sent what is not HEP version 3"
+            if taken:
+                self.heard_s = time.monotonic()
+                self._buffer[: self._used - taken] = self._view[taken : self._used].tobytes()
+                self._used -= taken
+            if feed.full or self._used == BUFFER_BYTES:
+                self.has_more = True
+                return None
+            try:
+                count = self._socket.recv_into(self._view[self._used :])
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return None
+            except OSError as error:  # ssl.SSLError is one
+                return (error.strerror or str(error)).lower()
+            if count == 0:
+                return "ended in the middle of a message" if self._used else ""
+            self._used += count
+
+    def close(self) -> None:
+        self._view.release()
+        self._socket.close()

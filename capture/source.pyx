@@ -1,0 +1,19 @@
+# cython: language_level=3
+"""The base of all record sources."""
+
+
+cdef class RecordSource:
+    """A source without records; as an iterator it gives `(time_ns, link_type, data, wire_bytes)` of those in reach."""
+
+    cdef int next(self, Record* record) noexcept nogil:
+        return RECORD_NEED_MORE
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        cdef Record record
+        if self.next(&record) != RECORD_FOUND:
+            raise StopIteration
+        return (record.time_ns, record.link_type, (<const char*>record.data)[:record.captured_bytes],
+                record.wire_bytes)

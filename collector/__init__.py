@@ -1,0 +1,1 @@
+"""The central collector: what many boxes report, kept in one store for one fraud desk."""

@@ -1,0 +1,170 @@
+"""The collector's configuration: one TOML file, checked as a whole before anything starts.
+
+The file is the one named by `--config`, else by SIPWARDEN_COLLECTOR_CONFIG, else /etc/sipwarden/collector.toml when
+there is one. A key is overridden by the environment: SIPWARDEN_COLLECTOR_<SECTION>_<KEY>. docs/collector.toml lists
+every key.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from collector.errors import ConfigError
+
+SYSTEM_CONFIG = Path("/etc/sipwarden/collector.toml")
+ENVIRONMENT = "SIPWARDEN_COLLECTOR_"
+
+Days = Annotated[int, Meta(ge=1, le=36500)]
+Positive = Annotated[int, Meta(ge=1)]
+Listen = Annotated[str, Meta(pattern=r"^$|^(\[[0-9a-fA-F:]+\]|[^:\[\]]+):\d{1,5}$")]  # address:port, empty for none
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of the file. Every key has a default; an unknown one is an error."""
+
+
+class Service(Section, frozen=True):
+    """Where the collector keeps what is its own."""
+
+    state_dir: str = "/var/lib/sipwarden-collector"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Tls(Section, frozen=True):
+    """Who the collector is, and who vouches for boxes."""
+
+    names: list[str] = ["localhost", "127.0.0.1"]
+    authority: str = ""
+    certificate: str = ""
+    key: str = ""
+    box_days: Days = 90
+
+
+class Ingest(Section, frozen=True):
+    """What is taken from boxes, and how much of it."""
+
+    listen: Listen = "0.0.0.0:8443"
+    url: str = ""
+    max_body_kib: Positive = 1024
+    max_batch_kib: Positive = 16384
+    reports_per_s: Positive = 500
+    burst_reports: Positive = 20000
+    queue_mib: Positive = 64
+    clock_flag_s: Positive = 30
+    clock_refuse_s: Positive = 6 * 3600
+
+
+class Enrolment(Section, frozen=True):
+    """How boxes get their first certificate."""
+
+    listen: Listen = "0.0.0.0:8444"
+    attempts_per_minute: Positive = 10
+    token_hours: Positive = 24
+
+
+class StoreSection(Section, frozen=True):
+    """Where reports are kept."""
+
+    url: str = ""
+
+
+class Retention(Section, frozen=True):
+    """For how many days."""
+
+    findings_days: Days = 365
+    calls_days: Days = 30
+    minutes_days: Days = 14
+    hours_days: Days = 730
+    health_days: Days = 14
+    events_days: Days = 180
+    audit_days: Days = 1095
+
+
+class NumbersSection(Section, frozen=True):
+    """How telephone numbers are stored."""
+
+    policy: Literal["plain", "pseudonym"] = "plain"
+    key_file: str = ""
+
+
+class Console(Section, frozen=True):
+    """The web console and the REST API."""
+
+    listen: Listen = "127.0.0.1:8080"
+
+
+class Config(Section, frozen=True):
+    """The whole file."""
+
+    service: Service = Service()
+    tls: Tls = Tls()
+    ingest: Ingest = Ingest()
+    enrolment: Enrolment = Enrolment()
+    store: StoreSection = StoreSection()
+    retention: Retention = Retention()
+    numbers: NumbersSection = NumbersSection()
+    console: Console = Console()
+
+    @property
+    def state_dir(self) -> Path:
+        return Path(self.service.state_dir)
+
+    @property
+    def authority_dir(self) -> Path:
+        return Path(self.tls.authority) if self.tls.authority else self.state_dir / "authority"
+
+    @property
+    def store_url(self) -> str:
+        return self.store.url or f"sqlite:///{self.state_dir.absolute() / 'store.sqlite'}"
+
+
+def split_listen(listen: str) -> tuple[str, int]:
+    """(address, port) of an `address:port`; an IPv6 address without its brackets."""
+    address, _, port = listen.rpartition(":")
+    return address.strip("[]"), int(port)
+
+
+def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) -> Config:
+    """Reads the configuration from where the module says; the defaults when there is none. Raises ConfigError."""
+    if path is None:
+        named = environment.get(f"{ENVIRONMENT}CONFIG")
+        path = Path(named) if named else SYSTEM_CONFIG if SYSTEM_CONFIG.exists() else None
+    tables = _read(path) if path else {}
+    where = path or Path("(environment)")
+    overridden = _overridden(tables, environment)
+    try:
+        config = msgspec.convert(overridden, Config, strict=False)
+    except msgspec.ValidationError as error:
+        reason, _, place = str(error).partition(" - at `$")
+        raise ConfigError(where, reason.replace("`", ""), place.strip("`.") or None) from error
+    if config.ingest.clock_flag_s > config.ingest.clock_refuse_s:
+        raise ConfigError(where, "must not be above ingest.clock_refuse_s", "ingest.clock_flag_s")
+    if bool(config.tls.certificate) != bool(config.tls.key):
+        raise ConfigError(where, "tls.certificate and tls.key are given both or not at all", "tls.certificate")
+    return config
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(path, f"cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(path, f"is not TOML: {error}") from error
+
+
+def _overridden(tables: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """The tables of the file with the values of the environment in their place; lists by commas."""
+    merged = {name: dict(table) if isinstance(table, dict) else table for name, table in tables.items()}
+    for section in msgspec.structs.fields(Config):
+        for field in msgspec.structs.fields(section.type):
+            value = environment.get(f"{ENVIRONMENT}{section.name}_{field.name}".upper())
+            if value is not None:
+                wanted = value.split(",") if field.type == list[str] else value
+                merged.setdefault(section.name, {})[field.name] = wanted
+    return merged

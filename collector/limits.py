@@ -1,0 +1,32 @@
+"""How much one sender may do: token buckets, for as many senders as are remembered."""
+
+import threading
+import time
+from collections import OrderedDict
+
+MAX_SENDERS = 10_000  # the one longest silent is forgotten, and starts with a full bucket again
+
+
+class Buckets:
+    """A bucket for each sender: `rate_per_s` flows in, up to `burst`. For any thread."""
+
+    def __init__(self, rate_per_s: float, burst: float) -> None:
+        self._rate = rate_per_s
+        self._burst = burst
+        self._lock = threading.Lock()
+        self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()  # sender -> (level, at)
+
+    def take(self, sender: str, amount: float = 1) -> float:
+        """Takes `amount` and returns 0, or takes nothing and returns the seconds after which it would do.
+
+        More than the bucket holds is given from a full one: the sender then waits accordingly longer.
+        """
+        now = time.monotonic()
+        with self._lock:
+            level, at = self._levels.pop(sender, (self._burst, now))
+            level = min(self._burst, level + (now - at) * self._rate)
+            wait = max(0.0, (min(amount, self._burst) - level) / self._rate)
+            self._levels[sender] = (level if wait else level - amount, now)
+            if len(self._levels) > MAX_SENDERS:
+                self._levels.popitem(last=False)
+            return wait

@@ -1,0 +1,55 @@
+"""Refusals on their way into the store's events: gathered for a moment, so that a flood of them costs one row."""
+
+import logging
+import threading
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from collector.errors import RefusedError
+from collector.store.database import first_line
+from collector.store.store import Store
+
+MAX_KINDS = 1000  # between two writes; beyond, refusals are only counted
+MAX_NAME = 63
+
+log = logging.getLogger("collector.refusals")
+
+Key = tuple[str, str | None, str | None]  # reason, box, address
+
+
+class Refusals:
+    """Notes refusals from any thread; `write` brings them into the store and is called every second."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._waiting: dict[Key, tuple[int, str]] = {}
+        self.total = 0
+
+    def note(self, error: RefusedError, address: str | None) -> None:
+        box = error.box[:MAX_NAME] if error.box else None
+        key = (error.reason, box, address)
+        with self._lock:
+            self.total += 1
+            count, detail = self._waiting.get(key, (0, error.detail))
+            if count or len(self._waiting) < MAX_KINDS:
+                self._waiting[key] = (count + 1, detail)
+        if not count:
+            log.warning("refused reason=%s box=%s address=%s detail=%r", error.reason, box, address, detail)
+
+    def write(self) -> None:
+        """Writes what was gathered. What cannot be written now is written later."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, {}
+        while waiting:
+            (reason, box, address), (count, detail) = next(iter(waiting.items()))
+            try:
+                self._store.journal.event("refused", reason, box=box, address=address, detail=detail, count=count)
+            except SQLAlchemyError as error:
+                log.error("events_not_written error=%r", first_line(error))
+                with self._lock:
+                    for key, value in waiting.items():
+                        if len(self._waiting) < MAX_KINDS:
+                            self._waiting.setdefault(key, value)
+                return
+            del waiting[reason, box, address]

@@ -1,0 +1,205 @@
+"""`sipwarden-collector serve`: the listeners, the writer, and what is done every now and then, in one process."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import sdnotify
+import uvicorn
+from litestar import Litestar
+from sqlalchemy.exc import SQLAlchemyError
+
+from collector.authority import Authority, server_context
+from collector.config import Config, split_listen
+from collector.enrolment import enrolment_app
+from collector.errors import CollectorError
+from collector.ingest import ingest_app
+from collector.maintenance import maintain
+from collector.peer import PeerProtocol
+from collector.pseudonyms import Numbers
+from collector.refusals import Refusals
+from collector.store.database import first_line, revision_of
+from collector.store.store import Store
+from collector.writer import Writer
+
+MAINTENANCE_S = 3600
+KEEP_ALIVE_S = 75  # boxes report more often: a connection is set up once
+MAX_REQUESTS = 2000  # at a time, of each listener
+MAX_ENROLMENTS = 64
+SHUTDOWN_S = 10
+BACKLOG = 1024
+
+log = logging.getLogger("collector.server")
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What the listeners share."""
+
+    config: Config
+    store: Store
+    numbers: Numbers
+    authority: Authority
+    refusals: Refusals
+    writer: Writer
+
+    @classmethod
+    def open(cls, config: Config) -> "Core":
+        """Opens the store (made when it is empty), the authority and the keys. Raises CollectorError."""
+        config.state_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
+        store = Store(config.store_url)
+        try:
+            empty = revision_of(store.engine) is None
+        except SQLAlchemyError as error:
+            raise CollectorError(f"cannot open the store: {first_line(error)}") from error
+        store = Store.open(config.store_url, create=empty)
+        return cls(
+            config,
+            store,
+            open_numbers(config),
+            Authority.open(config.authority_dir, config.tls.names),
+            Refusals(store),
+            Writer(store, config.ingest.queue_mib << 20),
+        )
+
+
+def open_numbers(config: Config) -> Numbers:
+    """The number policy of a configuration, with its key."""
+    return Numbers.open(config.numbers.policy, numbers_key_file(config))
+
+
+def numbers_key_file(config: Config) -> Path:
+    """Where the key of the pseudonyms is."""
+    return Path(config.numbers.key_file) if config.numbers.key_file else config.state_dir / "numbers.key"
+
+
+class Listener(uvicorn.Server):
+    """One listener; the process's signals are not its business."""
+
+    def __init__(self, name: str, app: Litestar, listen: str, tls: ssl.SSLContext | None, limit: int) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=PeerProtocol,
+                ws="none",
+                loop="asyncio",
+                lifespan="off",
+                ssl_context_factory=None if tls is None else lambda _config, _default: tls,
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                limit_concurrency=limit,
+                timeout_keep_alive=KEEP_ALIVE_S,
+                timeout_graceful_shutdown=SHUTDOWN_S,
+            )
+        )
+        self.name = name
+        host, port = split_listen(listen)
+        try:
+            self.socket = socket.create_server(
+                (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=BACKLOG
+            )
+        except OSError as error:
+            raise CollectorError(f"cannot listen on {listen} ({name}): {error.strerror}") from error
+
+    @property
+    def address(self) -> str:
+        host, port = self.socket.getsockname()[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def listeners(core: Core) -> tuple[list[Listener], ssl.SSLContext, ssl.SSLContext]:
+    """All listeners of the configuration, bound, and the TLS contexts whose certificate is renewed while they run."""
+    config = core.config
+    files = server_files(core)
+    inside = server_context(*files, core.authority.root_pem)
+    outside = server_context(*files, None)
+    found = []
+    if config.ingest.listen:
+        app = ingest_app(config, core.store, core.writer, core.numbers, core.authority, core.refusals)
+        found.append(Listener("ingest", app, config.ingest.listen, inside, MAX_REQUESTS))
+    if config.enrolment.listen:
+        app = enrolment_app(config, core.store, core.authority, core.refusals)
+        found.append(Listener("enrolment", app, config.enrolment.listen, outside, MAX_ENROLMENTS))
+    return found, inside, outside
+
+
+def server_files(core: Core) -> tuple[Path, Path]:
+    """(certificate, key) of the collector: the operator's, or the authority's own."""
+    tls = core.config.tls
+    if tls.certificate:
+        return Path(tls.certificate), Path(tls.key)
+    return core.authority.server_certificate(core.config.state_dir / "tls", tls.names)
+
+
+async def serve(core: Core) -> None:
+    """Runs until SIGTERM or SIGINT; then what waits is written and acknowledged."""
+    running, *contexts = listeners(core)
+    core.writer.start()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    tasks = [asyncio.create_task(listener.serve(sockets=[listener.socket])) for listener in running]
+    chores = [
+        asyncio.create_task(_write_refusals(core)),
+        asyncio.create_task(_maintain(core, contexts)),
+        asyncio.create_task(_ping_watchdog(core)),
+    ]
+    for listener in running:
+        log.info("listening name=%s address=%s", listener.name, listener.address)
+    sdnotify.SystemdNotifier().notify("READY=1")
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    log.info("stopping")
+    sdnotify.SystemdNotifier().notify("STOPPING=1")
+    for listener in running:
+        listener.should_exit = True
+    await asyncio.gather(*tasks)
+    for chore in (*chores, stopped):
+        chore.cancel()
+    await asyncio.to_thread(core.writer.stop)
+    core.refusals.write()
+    core.store.close()
+
+
+async def _write_refusals(core: Core) -> None:
+    while True:
+        await asyncio.sleep(1)
+        await asyncio.to_thread(core.refusals.write)
+
+
+async def _maintain(core: Core, contexts: list[ssl.SSLContext]) -> None:
+    while True:
+        try:
+            gone = await asyncio.to_thread(maintain, core.store, core.config.retention)
+            log.info("maintained %s", " ".join(f"{table}={rows}" for table, rows in gone.items() if rows))
+        except SQLAlchemyError as error:
+            log.error("maintenance_failed error=%r", first_line(error))
+        await asyncio.sleep(MAINTENANCE_S)
+        try:
+            files = server_files(core)
+            for context in contexts:
+                context.load_cert_chain(*files)
+        except (CollectorError, OSError) as error:
+            log.error("certificate_not_renewed error=%r", str(error))
+
+
+async def _ping_watchdog(core: Core) -> None:
+    """Tells systemd that the loop turns and the writer is alive, twice in each of its intervals."""
+    interval_us = int(os.environ.get("WATCHDOG_USEC", "0"))
+    while interval_us and core.writer.is_alive():
+        sdnotify.SystemdNotifier().notify("WATCHDOG=1")
+        await asyncio.sleep(interval_us / 2e6)

@@ -1,0 +1,1 @@
+"""The collector's store: tables, migrations, and one small class for each kind of row."""

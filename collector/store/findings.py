@@ -1,0 +1,232 @@
+"""Findings and call summaries, as they are read: by filters, newest first."""
+
+import time
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Engine, Row
+
+from collector.errors import NotFoundError
+from collector.store import tables
+from collector.store.database import writing
+from collector.store.ids import lowest_id
+from collector.store.paging import DEFAULT_LIMIT, Page, bounded
+from models.fraud_types import FRAUD_TYPES, FraudType, names_of
+from models.verdict import VERDICTS, Verdict
+
+Label = Literal["fraud", "honest"]
+
+# A box whose clock is ahead by more than this is refused, so nothing arrives earlier than this before it happened.
+MAX_AHEAD_NS = 24 * 3600 * 10**9
+MAX_OF_ONE_CALL = 100  # a Call-ID is the caller's choice: many calls may share one
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One finding. `line` is the contract's JSON line with its numbers by policy; only `get` and `of_call` fill it."""
+
+    id: int
+    box: str
+    kind: Literal["call", "source"]
+    time_ns: int
+    updated_ns: int
+    verdict: Verdict
+    score: float
+    fraud_types: list[FraudType]
+    source: str | None
+    caller: str | None
+    callee: str | None
+    call_id: str | None
+    bundle: str | None
+    skewed: bool
+    label: Label | None
+    line: bytes | None = None
+
+
+class LabelEntry(msgspec.Struct, frozen=True):
+    """One judgement of an analyst. The last one of a finding counts."""
+
+    id: int
+    finding_id: int
+    label: Label
+    by: str
+    time_ns: int
+    comment: str | None
+
+
+class Call(msgspec.Struct, frozen=True):
+    """The summary of a call, flagged or not."""
+
+    id: int
+    box: str
+    time_ns: int
+    call_id: str
+    source: str
+    caller: str
+    callee: str
+    state: str
+    status_code: int | None
+    duration_s: float | None
+    verdict: Verdict
+    score: float
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """What findings (and calls, where it applies) must be. None: anything. Numbers as stored: see `Numbers.token`."""
+
+    kind: Literal["call", "source"] | None = None
+    verdict: Verdict | None = None
+    fraud_type: FraudType | None = None
+    box: str | None = None
+    source: str | None = None
+    caller: str | None = None
+    callee: str | None = None
+    number: str | None = None  # caller or callee
+    call_id: str | None = None
+    label: Literal["fraud", "honest", "none"] | None = None
+    min_score: float | None = None
+    since_ns: int | None = None  # of the finding's own time
+    until_ns: int | None = None
+
+
+_LISTED = [column for column in tables.findings.c if column.name != "line"]
+
+
+class Findings:
+    """Reads findings and calls, and labels findings. The ingest writes them: `collector.writer`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def find(self, wanted: Filter = Filter(), before: int | None = None, limit: int = DEFAULT_LIMIT) -> Page[Finding]:  # noqa: B008 - frozen
+        """Findings with an id below `before`, newest arrival first."""
+        limit = bounded(limit)
+        table = tables.findings
+        query = _joined(table, _LISTED).order_by(table.c.id.desc()).limit(limit + 1)
+        query = query.where(*_conditions(table, wanted, before))
+        rows = self._rows(query)
+        return _page([_finding(row) for row in rows], limit)
+
+    def newer(self, after: int, wanted: Filter = Filter(), limit: int = DEFAULT_LIMIT) -> list[Finding]:  # noqa: B008 - frozen
+        """Findings that arrived after the one with the id `after`, oldest first: for a live view."""
+        table = tables.findings
+        query = _joined(table, _LISTED).order_by(table.c.id).limit(bounded(limit))
+        query = query.where(table.c.id > after, *_conditions(table, wanted, None))
+        return [_finding(row) for row in self._rows(query)]
+
+    def get(self, finding_id: int) -> Finding:
+        """One finding with its line. Raises NotFoundError."""
+        table = tables.findings
+        rows = self._rows(_joined(table, list(table.c)).where(table.c.id == finding_id))
+        if not rows:
+            raise NotFoundError(f"no finding {finding_id}")
+        return _finding(rows[0])
+
+    def of_call(self, call_id: str) -> list[Finding]:
+        """The findings about the calls of one Call-ID, on any box, with their lines; newest first."""
+        table = tables.findings
+        query = _joined(table, list(table.c)).where(table.c.call_id == call_id)
+        return [_finding(row) for row in self._rows(query.order_by(table.c.id.desc()).limit(MAX_OF_ONE_CALL))]
+
+    def calls(self, wanted: Filter = Filter(), before: int | None = None, limit: int = DEFAULT_LIMIT) -> Page[Call]:  # noqa: B008 - frozen
+        """Call summaries, newest first. `kind`, `fraud_type` and `label` of the filter do not apply."""
+        limit = bounded(limit)
+        table = tables.calls
+        query = _joined(table, list(table.c)).order_by(table.c.id.desc()).limit(limit + 1)
+        wanted = msgspec.structs.replace(wanted, kind=None, fraud_type=None, label=None)
+        rows = self._rows(query.where(*_conditions(table, wanted, before)))
+        return _page([_call(row) for row in rows], limit)
+
+    def label(self, finding_id: int, label: Label, by: str, comment: str | None = None) -> None:
+        """An analyst's judgement. Raises NotFoundError."""
+        with writing(self._engine.connect()) as connection, connection.begin():
+            table = tables.findings
+            changed = connection.execute(sa.update(table).where(table.c.id == finding_id).values(label=label))
+            if not changed.rowcount:
+                raise NotFoundError(f"no finding {finding_id}")
+            entry = {"finding_id": finding_id, "label": label, "by": by, "time_ns": time.time_ns(), "comment": comment}
+            connection.execute(sa.insert(tables.labels), entry)
+
+    def labels(
+        self, finding_id: int | None = None, before: int | None = None, limit: int = DEFAULT_LIMIT
+    ) -> Page[LabelEntry]:
+        """The judgements, of one finding or of all; newest first."""
+        limit = bounded(limit)
+        table = tables.labels
+        query = sa.select(table).order_by(table.c.id.desc()).limit(limit + 1)
+        if finding_id is not None:
+            query = query.where(table.c.finding_id == finding_id)
+        if before is not None:
+            query = query.where(table.c.id < before)
+        return _page([LabelEntry(**row._mapping) for row in self._rows(query)], limit)
+
+    def _rows(self, query: sa.Select) -> list[Row]:
+        with self._engine.connect() as connection:
+            return list(connection.execute(query))
+
+
+def _joined(table: sa.Table, columns: Iterable[ColumnElement]) -> sa.Select:
+    boxes = tables.boxes
+    return sa.select(*columns, boxes.c.name.label("box")).join_from(table, boxes, boxes.c.id == table.c.box_id)
+
+
+def _conditions(table: sa.Table, wanted: Filter, before: int | None) -> list[ColumnElement[bool]]:
+    c = table.c
+    found: list[ColumnElement[bool]] = []
+    for name in ("kind", "source", "caller", "callee", "call_id"):
+        value = getattr(wanted, name)
+        if value is not None:
+            found.append(c[name] == value)
+    if before is not None:
+        found.append(c.id < before)
+    if wanted.verdict is not None:
+        found.append(c.verdict == VERDICTS.index(wanted.verdict))
+    if wanted.number is not None:
+        found.append(sa.or_(c.caller == wanted.number, c.callee == wanted.number))
+    if wanted.box is not None:
+        found.append(
+            c.box_id == sa.select(tables.boxes.c.id).where(tables.boxes.c.name == wanted.box).scalar_subquery()
+        )
+    if wanted.label is not None:
+        found.append(c.label.is_(None) if wanted.label == "none" else c.label == wanted.label)
+    if wanted.min_score is not None:
+        found.append(c.score >= wanted.min_score)
+    if wanted.fraud_type is not None:
+        types = tables.finding_types.c
+        found.append(c.id.in_(_of_type(types, wanted.fraud_type, before)))
+    if wanted.since_ns is not None:
+        found.append(c.time_ns >= wanted.since_ns)
+        found.append(c.id >= lowest_id(wanted.since_ns - MAX_AHEAD_NS))  # spares older partitions
+    if wanted.until_ns is not None:
+        found.append(c.time_ns < wanted.until_ns)
+    return found
+
+
+def _of_type(types: sa.ColumnCollection, fraud_type: FraudType, before: int | None) -> sa.Select:
+    query = sa.select(types.finding_id).where(types.fraud_type == FRAUD_TYPES.index(fraud_type))
+    return query if before is None else query.where(types.finding_id < before)
+
+
+def _page(items: list, limit: int) -> Page:
+    return Page(items[:limit], items[limit - 1].id if len(items) > limit else None)
+
+
+def _finding(row: Row) -> Finding:
+    values = row._mapping
+    return Finding(
+        **{name: values[name] for name in Finding.__struct_fields__ if name in values and name not in _TRANSLATED},
+        verdict=VERDICTS[values["verdict"]],
+        fraud_types=names_of(values["fraud_types"]),
+    )
+
+
+def _call(row: Row) -> Call:
+    values = row._mapping
+    return Call(
+        **{name: values[name] for name in Call.__struct_fields__ if name not in _TRANSLATED},
+        verdict=VERDICTS[values["verdict"]],
+    )
+
+
+_TRANSLATED = {"verdict", "fraud_types"}

@@ -1,0 +1,53 @@
+"""The store as the rest of the collector sees it: one object, one part for each kind of row."""
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from collector.errors import StoreError
+from collector.store.accounts import Accounts
+from collector.store.database import first_line, make_partitions, migrate, newest_revision, open_engine, revision_of
+from collector.store.findings import Findings
+from collector.store.fleet import Fleet
+from collector.store.journal import Journal
+from collector.store.tables import NUMBERED
+from collector.store.trends import Trends
+
+
+class Store:
+    """An open store. Its methods block: call them from a thread (`sync_to_thread`), never from an event loop."""
+
+    def __init__(self, url: str) -> None:
+        """Opens the store as it is; `Store.open` is the usual way. Raises StoreError."""
+        self.engine = open_engine(url)
+        self.findings = Findings(self.engine)
+        self.fleet = Fleet(self.engine)
+        self.journal = Journal(self.engine)
+        self.trends = Trends(self.engine)
+        self.accounts = Accounts(self.engine)
+
+    @classmethod
+    def open(cls, url: str, create: bool = False) -> "Store":
+        """Opens a store of this version's schema; with `create`, makes or updates it. Raises StoreError."""
+        store = cls(url)
+        try:
+            if create:
+                migrate(store.engine)
+            found, wanted = revision_of(store.engine), newest_revision()
+            if found != wanted:
+                raise StoreError(
+                    f"the store is of schema revision {found or 'none'}, this collector needs {wanted}: "
+                    "run `sipwarden-collector migrate`"
+                )
+            make_partitions(store.engine)
+        except SQLAlchemyError as error:
+            raise StoreError(f"cannot open the store: {first_line(error)}") from error
+        return store
+
+    def highest_id(self) -> int:
+        """The highest id of any row that `Ids` numbers, 0 in an empty store."""
+        with self.engine.connect() as connection:
+            highest = [connection.scalar(sa.select(sa.func.max(table.c.id))) for table in NUMBERED]
+        return max(found or 0 for found in highest)
+
+    def close(self) -> None:
+        self.engine.dispose()
