@@ -3,10 +3,10 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from capture.hashing cimport hash_bytes
+from capture.scan cimport find_byte
 from capture.sip cimport (
     HEADER_CONTACT, SIP_MESSAGE, HeaderField, SipMessage, SipUri, Span, sip_read_datagram, sip_uri_read,
 )
-from capture.sip_text cimport find_byte
 
 
 cdef uint64_t contact_host(const SipMessage* message, uint64_t secret) noexcept nogil:

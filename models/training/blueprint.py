@@ -40,14 +40,14 @@ BLUEPRINTS = {
         },
     ),
     # Whoever sends requests from outside to an open SIP port is often a scanner, and no subscriber is blocked with it.
-    # A telephone with a wrong password tries for ever, too, but for one user.
+    # A telephone with a wrong password tries for ever, too: what tells a guesser is whose user it tries.
     "source": Blueprint(
         rows="source",
         prevalence=0.1,
         false_flag_cost=20,
         evidence={
             "registration_scan": Evidence("source_evidence", 8),
-            "password_guessing": Evidence("source_users_day", 2),
+            "password_guessing": Evidence("source_wrong_passwords_day", 8),
             "options_scan": Evidence("source_evidence", 8),
             "goip_gateway": Evidence("source_evidence", 8),
         },
