@@ -45,9 +45,11 @@ def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Card:
     taught, tuning = thinned(rows[TRAINING.name], MAX_POPULATION_ROWS, SEED), rows[CALIBRATION.name]
     typical = typical_values(taught)
     knots = quantile_knots(taught)
-    encode = encoder(knots.tolist(), typical.tolist()).encode
+    encoding = encoder(knots.tolist(), typical.tolist())
+    encode = encoding.encode
     targets = np.stack([taught.types & BIT_OF[name] != 0 for name in types], axis=1).astype(np.float32)
-    model = network.train(encode(taught.features), targets, weights(taught), SEED)
+    groups = forgotten_together(blueprint.rows)
+    model = network.train(encode(taught.features), targets, weights(taught), groups, encoding.missing, SEED)
     card = Card(
         name=blueprint.rows,
         version=VERSION,
@@ -68,6 +70,13 @@ def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Card:
     card = msgspec.structs.replace(card, metrics={name: evaluate(scorer, rows[name]) for name in JUDGES})
     write_bundle(path, card, model)
     return card
+
+
+def forgotten_together(rows: str) -> np.ndarray:
+    """int [features]: whose each feature is, for calls; sources are what their rows are about."""
+    parties = ("caller", "callee", "source", "route") if rows == "call" else ()
+    features, _ = SCHEMAS[rows]
+    return np.array([parties.index(one.source) if one.source in parties else -1 for one in features])
 
 
 def typical_values(rows: Rows) -> np.ndarray:

@@ -138,7 +138,7 @@ MIRRORS = ("both",) * 8 + ("to_server", "from_server")
 
 TRAINING = Regime("training", "train", 1, 48, (1, 7), "training", BAD_CAPTURES, MIRRORS)
 # The same worlds under another seed: calibration and thresholds are set on calls that training has not seen.
-CALIBRATION = Regime("calibration", "train", 2, 24, (1, 7), "training")
+CALIBRATION = Regime("calibration", "train", 2, 40, (1, 7), "training")
 HELD_OUT = Regime("held-out", "eval", 3, 28, (1, 7), "held_out")
 
 
