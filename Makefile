@@ -15,7 +15,7 @@ PACKAGES := capture kernels models appliance simulator
 COMPILED := $(wildcard $(foreach package,$(PACKAGES),$(package)/*.pyx $(package)/*.pxd))
 SAMPLE := simulator/samples/sample.pcap.gz
 
-.PHONY: help run test build lint format bench fuzz model train-env dist check-arm64 clean
+.PHONY: help run test build lint format bench fuzz model train-env dist deb test-package check-arm64 clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,13 @@ check-arm64: build ## compile the generated C for arm64, to see that it is porta
 dist: $(VENV)/.with-dist ## wheel and sdist in dist/
 	rm -rf dist
 	$(BIN)/python -m build
+
+deb: $(VENV)/.installed ## a Debian package in dist/, with its own environment under /opt/sipwarden
+	@tools/deb $(BIN)/python
+
+test-package: deb $(VENV)/.with-test ## install the package in a booted Debian, and see it work (root; some minutes)
+	@tools/system-packages container
+	@SIPWARDEN_PACKAGE="$$(ls dist/sipwarden_*.deb)" $(BIN)/pytest tests/package $(ARGS)
 
 clean: ## remove what was built; downloaded environments too
 	rm -rf build dist *.egg-info .venv .venv-train benchmarks/data

@@ -78,16 +78,52 @@ def parse(
     raise typer.Exit(run(file, as_json))
 
 
+@app.command("run")
+def run_service(
+    capture_filter: Annotated[
+        list[str] | None, typer.Argument(metavar="FILTER...", help="Which packets, in the words of tcpdump.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(metavar="F", readable=False, help="Configuration file (TOML).")] = None,
+    interface: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A network interface to watch; may be repeated.")
+    ] = None,
+    state_dir: Annotated[
+        str | None, typer.Option(metavar="DIR", help="The folder of what outlives the process.")
+    ] = None,
+    socket: Annotated[str | None, typer.Option(metavar="PATH", help="The unix socket for the clients.")] = None,
+    metrics: Annotated[
+        str | None, typer.Option(metavar="ADDRESS:PORT", help='Where Prometheus may ask; "" for nowhere.')
+    ] = None,
+    show: Annotated[
+        bool, typer.Option("--show", help="Show findings on stdout as they come, a summary at the end.")
+    ] = False,
+) -> None:
+    """Screen live traffic, until SIGTERM or SIGINT; SIGHUP reads the configuration again."""
+    from appliance.run import run  # noqa: PLC0415
+
+    flags = [
+        ("--interface", "capture", "interfaces", interface),
+        ("FILTER", "capture", "filter", " ".join(capture_filter) if capture_filter else None),
+        ("--state-dir", "service", "state_dir", state_dir),
+        ("--socket", "admin", "socket", socket),
+        ("--metrics", "metrics", "listen", metrics),
+    ]
+    raise typer.Exit(run(config, [flag for flag in flags if flag[3] is not None], show=show))
+
+
 @app.command("check-config")
 def check_config(
     config: Annotated[
         Path | None, typer.Option(metavar="F", readable=False, help="Configuration file (TOML), as of `run`.")
     ] = None,
+    unit: Annotated[
+        bool, typer.Option("--unit", help="Print a drop-in for the systemd unit with the memory that it needs.")
+    ] = False,
 ) -> None:
     """Say whether the service would start with a configuration, and what is wrong with it."""
     from appliance.check_config import run  # noqa: PLC0415
 
-    raise typer.Exit(run(config))
+    raise typer.Exit(run(config, unit))
 
 
 @app.command()
@@ -111,6 +147,22 @@ def simulate(
     from simulator.command import run  # noqa: PLC0415
 
     raise typer.Exit(run(scenarios, out, labels, seed, live, speed))
+
+
+@app.command()
+def enroll(
+    url: Annotated[str, typer.Argument(metavar="URL", help="Of the collector's enrolment, https://NAME:8444.")],
+    token: Annotated[str, typer.Option(metavar="T", help="From `sipwarden-collector token create`; - reads it.")],
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Of this box; its host name otherwise.")] = None,
+    ca: Annotated[
+        Path | None, typer.Option(metavar="FILE", readable=False, help="Trust this root, not the token's fingerprint.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(metavar="F", readable=False, help="Configuration file (TOML).")] = None,
+) -> None:
+    """Get this box a certificate from a collector, to report to it from now on."""
+    from appliance.enroll import run  # noqa: PLC0415
+
+    raise typer.Exit(run(url, token, name, ca, config))
 
 
 # Setting up the commands of the running service takes as long as a small capture takes to screen.

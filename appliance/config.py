@@ -107,6 +107,18 @@ class Spool(Section, frozen=True):
     max_mib: Mebibytes = 256
 
 
+class Collector(Section, frozen=True):
+    """Where reports go once the box is enrolled."""
+
+    url: Annotated[str, Meta(pattern=r"^$|^https://[^\s]+$", description='a URL that begins with https://, or ""')] = ""
+    ca: str = ""
+    directory: str = ""
+    proxy: str = ""
+    interval_ms: Annotated[int, Meta(ge=50, le=3_600_000)] = 1000
+    max_batch_kib: Annotated[int, Meta(ge=1, le=16384)] = 1024
+    max_batch_reports: Annotated[int, Meta(ge=1, le=5000)] = 1000
+
+
 class Admin(Section, frozen=True):
     """Who may ask and who may change."""
 
@@ -138,9 +150,15 @@ class Config(Section, frozen=True):
     hep: Hep = Hep()
     store: Store = Store()
     spool: Spool = Spool()
+    collector: Collector = Collector()
     admin: Admin = Admin()
     metrics: Metrics = Metrics()
     log: Log = Log()
+
+    @property
+    def identity_dir(self) -> Path:
+        """Where the box's key and certificate for the collector are."""
+        return Path(self.collector.directory or Path(self.service.state_dir) / "collector")
 
 
 def load(path: Path | None = None, flags: Flags = ()) -> Config:

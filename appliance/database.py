@@ -26,6 +26,16 @@ BUSY_MS = 250  # how long another program may hold the file before a write is pu
 PAGE_BYTES = 4096
 WAL_PAGES = 1000  # SQLite's own default: the log is folded back every 4 MiB
 CACHE_KIB = 2048  # of each connection
+WRITER: tuple[LiteralString, ...] = (
+    f"page_size = {PAGE_BYTES}",  # this one and the next count for a new file only
+    "auto_vacuum = INCREMENTAL",
+    "journal_mode = WAL",
+    "synchronous = NORMAL",
+    f"wal_autocheckpoint = {WAL_PAGES}",
+    f"journal_size_limit = {WAL_PAGES * PAGE_BYTES}",
+    "foreign_keys = ON",
+)
+GIVEN_BACK_PAGES = 250  # at once: some milliseconds
 KEPT_ASIDE = 2  # corrupt files that are kept for whoever wants to look; more would fill the disk
 FILE_MODE = 0o600  # numbers of subscribers are in it
 
@@ -74,6 +84,7 @@ class Database:
     def __init__(self, path: Path, migrations: Sequence[LiteralString]) -> None:
         self.path = path
         self.migrations = migrations
+        self.opened = 0  # times that the file was opened to be written: what was known of its content is not after one
         self._writing = threading.RLock()
         self._reading = threading.Lock()
         self._writer: sqlite3.Connection | None = None
@@ -107,9 +118,15 @@ class Database:
                 with self._writing:
                     self._open()
                 self._read = _inode(self.path)
-                self._reader = self._connect()
-                self._reader.execute("PRAGMA query_only = ON")
+                self._reader = self._connect("query_only = ON")
             yield self._reader
+
+    def give_back(self) -> None:
+        """Shrinks the file by some pages when most are free."""
+        with self._writing:
+            connection = self._open()
+            if connection.execute("PRAGMA page_count").fetchone()[0] * PAGE_BYTES > 2 * used_bytes(connection):
+                connection.executescript(f"PRAGMA incremental_vacuum({GIVEN_BACK_PAGES})")
 
     def close(self) -> None:
         with self._reading, self._writing:
@@ -145,7 +162,8 @@ class Database:
         if self._writer is None:
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, FILE_MODE))
             self._written = _inode(self.path)
-            connection = self._connect()
+            connection = self._connect(*WRITER)
+            self.opened += 1
             try:
                 self._migrate(connection)
             except BaseException:
@@ -154,19 +172,12 @@ class Database:
             self._writer = connection
         return self._writer
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, *settings: LiteralString) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
         connection.text_factory = _text
         try:
-            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # this one and the next count for a new file only
-            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            connection.execute("PRAGMA journal_mode = WAL").fetchone()
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
-            connection.execute(f"PRAGMA journal_size_limit = {WAL_PAGES * PAGE_BYTES}")
-            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA trusted_schema = OFF")
+            for setting in (f"cache_size = -{CACHE_KIB}", "trusted_schema = OFF", *settings):
+                connection.execute(f"PRAGMA {setting}").fetchone()
         except BaseException:
             connection.close()
             raise
@@ -193,15 +204,6 @@ def used_bytes(connection: sqlite3.Connection) -> int:
     """Of pages in use: freed ones are reused before the file grows."""
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     return (pages - connection.execute("PRAGMA freelist_count").fetchone()[0]) * PAGE_BYTES
-
-
-def give_back(connection: sqlite3.Connection) -> int:
-    """Shrinks the file by some pages when many are free. Bytes of pages in use."""
-    used = used_bytes(connection)
-    pages = connection.execute("PRAGMA page_count").fetchone()[0]
-    if pages * PAGE_BYTES > 2 * used:
-        connection.execute(f"PRAGMA incremental_vacuum({WAL_PAGES // 4})").fetchall()
-    return used
 
 
 def values(connection: sqlite3.Connection, query: str, *parameters: Any) -> list[tuple[Any, ...]]:

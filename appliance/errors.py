@@ -42,14 +42,12 @@ class PartyError(ApplianceError):
     """A text names no number, range, address or network that a list can hold: the fault of who wrote it."""
 
 
-    def __init__(self, folder: Path, reason: OSError | str) -> None:
-        super().__init__(f"{folder}: {reason.strerror if isinstance(reason, OSError) else reason}")
-
-
 class MetricsError(ApplianceError):
     """Metrics cannot be served where the configuration says."""
 
 
+class IdentityError(ApplianceError):
+    """The box has no identity for its collector, or cannot get one: `str()` says why, and whose turn it is."""
 class BusyError(ApplianceError):
     """The tracker cannot be asked: too many have asked already, or it has ended."""
 

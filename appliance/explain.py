@@ -4,6 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
+import msgspec
+
 from appliance import report
 from appliance.config import Config
 from appliance.errors import ConfigError
@@ -68,5 +70,6 @@ def call_of(path: Path, call_id: str, config: Config) -> CallLine:
 def text_of(call: CallLine, path: Path) -> str:
     """What a person reads: who, when, how it went, the ladder, and the reasons."""
     width = shutil.get_terminal_size().columns
-    parts = [heading_of(call), "", *draw(steps_of(path, call.call_id), width), "", *verdict_of(call)]
+    line = msgspec.to_builtins(call)
+    parts = [heading_of(line), "", *draw(steps_of(path, call.call_id), width), "", *verdict_of(line)]
     return "\n".join(printable(part) for part in parts)

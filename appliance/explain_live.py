@@ -1,13 +1,9 @@
 """`sipwarden explain ID` of the running service: a call that is going on, or a stored finding."""
 
-import msgspec
-
-from appliance.admin.errors import ProtocolError
-from appliance.explanation import heading_of, party_lines, verdict_of
+from appliance.explanation import about_party, heading_of, verdict_of
 from appliance.operate import Service
 from appliance.output import Form, Row, show_object
 from appliance.printable import printable
-from appliance.report import CallLine, decode
 
 
 def run(service: Service, form: Form, wanted: str, unmasked: bool) -> None:
@@ -18,11 +14,8 @@ def run(service: Service, form: Form, wanted: str, unmasked: bool) -> None:
 
 def text_of(answer: Row) -> str:
     """Who, when, how it went, the verdict and its reasons. The messages themselves are not kept."""
-    try:
-        line = decode(msgspec.json.encode(answer["line"]))
-    except msgspec.ValidationError as error:
-        raise ProtocolError(f"this command does not understand the finding: {error}", "-o json shows it") from error
-    head = [f"finding {answer['id']}" if answer["id"] else "no finding: a call that is going on"]
-    head[0] += f", labelled {answer['label']}" if answer["label"] else ""
-    body = [heading_of(line), "", *verdict_of(line)] if isinstance(line, CallLine) else party_lines(line)
-    return "\n".join(printable(part) for part in [*head, *body])
+    line = answer["line"]
+    head = f"finding {answer['id']}" if answer["id"] else "a call that is going on, and no finding"
+    head += f", labelled {answer['label']}" if answer["label"] else ""
+    body = [heading_of(line), "", *verdict_of(line)] if line["type"] == "call" else about_party(line)
+    return "\n".join(printable(part) for part in [head, *body])

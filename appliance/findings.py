@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -53,9 +53,10 @@ class Finding:
         self.requests = max(self.requests, requests)
         self.score = max(self.score, score)
         self.types |= types
-        raised = verdict > self.verdict
-        self.verdict = max(self.verdict, verdict)
-        return raised
+        if verdict <= self.verdict:
+            return False
+        self.verdict = verdict
+        return True
 
     def line(self) -> SourceLine:
         self.has_news = False
@@ -88,6 +89,15 @@ class Findings:
 
     def __len__(self) -> int:
         return len(self._by_party)
+
+    def restore(self, findings: Iterable[Finding]) -> None:
+        """Puts findings back into an empty list, those longest without news first (as `kept` gave them)."""
+        for finding in findings:
+            self._by_party[finding.source, finding.caller] = finding
+
+    def kept(self) -> list[Finding]:
+        """All of them, those longest without news first."""
+        return list(self._by_party.values())
 
     def of(self, source: str, caller: str | None, *, first_ns: int, time_ns: int) -> Finding:
         """The finding about a party; a new one when there is none."""

@@ -1,16 +1,31 @@
 """How each listing of the client commands looks. The fields of `raw` are part of the contract with scripts: they are
 only ever added to, at the end."""
 
-from appliance.output import NOTHING, Column, Listing, Row, moment, shown
+from appliance.output import NOTHING, Column, Listing, Row, moment, shown, stacked
 
 
-def _who(row: Row) -> str:
-    parties = [(name, row[name]) for name in ("caller", "callee", "source")]
-    return "\n".join(f"{name} {value}" for name, value in parties if value) or NOTHING
+def _parties(row: Row) -> str:
+    return f"{row['caller'] or '(none)'}\n> {row['callee'] or '(none)'}"
 
 
-def _number_or_id(row: Row) -> str:
-    return str(row["id"])  # without thousands: it is typed again
+def _until(row: Row) -> str:
+    return stacked(row["expires"]) if row["expires"] else "always"
+
+
+def _added(row: Row) -> str:
+    return f"{stacked(row['added'])}\nby {row['added_by']}"
+
+
+def _finding(row: Row) -> list[str]:
+    label = f"  labelled {row['label']}" if row["label"] else ""
+    parties = [f"{name} {row[name]}" for name in ("caller", "callee", "source") if row[name]]
+    return [
+        f"{row['id']:>6}  {row['verdict']} {row['score']:.2f}  {', '.join(row['fraud_types']) or NOTHING}  "
+        f"{moment(row['time'])} UTC{label}",
+        f"        {', '.join(parties) or NOTHING}",
+        *([f"        Call-ID {row['call_id']}"] if row["call_id"] else []),
+        *(f"        {reason}" for reason in row["reasons"]),
+    ]
 
 
 CALLS = Listing(
@@ -18,11 +33,9 @@ CALLS = Listing(
         Column("verdict", styled=True),
         Column("score", right=True),
         Column("state"),
-        Column("since (UTC)", text=lambda row: moment(row["start"])[11:]),
-        Column("caller", folds=True),
-        Column("callee", folds=True),
-        Column("source", folds=True),
-        Column("Call-ID", "call_id", folds=True),
+        Column("since (UTC)", text=lambda row: stacked(row["start"])),
+        Column("caller > callee", text=_parties),
+        Column("source, Call-ID", text=lambda row: f"{row['source']}\n{row['call_id']}", folds=True),
     ),
     raw=(
         "call_id", "start", "state", "caller", "callee", "source", "destination", "duration_s", "verdict", "score",
@@ -32,16 +45,7 @@ CALLS = Listing(
 )  # fmt: skip
 
 FINDINGS = Listing(
-    columns=(
-        Column("id", text=_number_or_id, right=True),
-        Column("verdict", styled=True),
-        Column("score", right=True),
-        Column("fraud", "fraud_types", folds=True),
-        Column("who", text=_who, folds=True),
-        Column("when (UTC)", text=lambda row: moment(row["time"]), folds=True),
-        Column("why", "reasons", folds=True),
-        Column("label"),
-    ),
+    card=_finding,
     raw=(
         "id", "time", "kind", "verdict", "score", "fraud_types", "source", "caller", "callee", "call_id", "label",
         "reasons",
@@ -53,9 +57,8 @@ ALLOWED = Listing(
     columns=(
         Column("allowed", "value", folds=True),
         Column("kind"),
-        Column("until (UTC)", text=lambda row: moment(row["expires"]) if row["expires"] else "always"),
-        Column("added (UTC)", text=lambda row: moment(row["added"])),
-        Column("by", "added_by"),
+        Column("until (UTC)", text=_until),
+        Column("added (UTC)", text=_added),
         Column("why", folds=True),
     ),
     raw=("value", "kind", "expires", "added", "added_by", "why"),
@@ -66,10 +69,9 @@ DECISIONS = Listing(
     columns=(
         Column("denied", "value", folds=True),
         Column("kind"),
-        Column("until (UTC)", text=lambda row: moment(row["expires"])),
-        Column("added (UTC)", text=lambda row: moment(row["added"])),
-        Column("by", "added_by"),
-        Column("effect", folds=True),
+        Column("until (UTC)", text=_until),
+        Column("added (UTC)", text=_added),
+        Column("effect now", "effect", folds=True),
         Column("why", folds=True),
     ),
     raw=("value", "kind", "expires", "added", "added_by", "why", "action", "effect"),
@@ -79,14 +81,11 @@ DECISIONS = Listing(
 EVIDENCE = Listing(
     columns=(
         Column("about", folds=True),
-        Column("kind"),
         Column("verdict", styled=True),
         Column("findings", right=True),
-        Column("score", right=True),
-        Column("fraud", "fraud_types", folds=True),
-        Column("first (UTC)", text=lambda row: moment(row["first"])),
-        Column("last (UTC)", text=lambda row: moment(row["last"])),
-        Column("latest id", text=lambda row: str(row["latest"])),
+        Column("fraud", "fraud_types"),
+        Column("last (UTC)", text=lambda row: stacked(row["last"])),
+        Column("latest id", text=lambda row: str(row["latest"]), right=True),
     ),
     raw=("about", "kind", "verdict", "findings", "score", "fraud_types", "first", "last", "latest"),
     empty="No findings, and so no evidence.",

@@ -45,7 +45,7 @@ MAX_EVENTS = 512
 SUBSCRIBER_FIELDS = frozenset({"caller", "callee", "number", "user", "from", "to", "aor"})
 # Identifiers made of digits that are no numbers, without which the line leads nowhere.
 PLAIN_FIELDS = frozenset({"call_id"})
-SECRET_FIELD = re.compile(r"(^|_)(key|password|secret|token|credential|authorization)$")
+SECRET_FIELD = re.compile(r"_key$|(^|_)(password|secret|token|credential|authorization)$")  # `key` is one of TOML
 SECRET = "(secret)"
 
 # syslog's severities, which journald takes (RFC 5424 6.2.1).

@@ -20,10 +20,11 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from appliance.histogram import Histogram
-from appliance.status import Status
+from appliance.status import SpoolStatus, Status, StoreStatus
 from appliance.tally import Tally
 
-STORE_STATES = ("ok", "full", "read_only", "corrupt")
+STORE_STATES = ("ok", "full", "read_only", "corrupt", "unavailable")
+SPOOL_STATES = ("ok", "full", "read_only", "unavailable")
 
 
 class Observed(Protocol):
@@ -93,6 +94,9 @@ def _traffic(status: Status) -> Iterator[Metric]:
     messages = {("request",): traffic.sip_requests, ("response",): traffic.sip_responses}
     yield _counters("sipwarden_sip_messages", "SIP messages read.", ("kind",), messages)
     yield _counter("sipwarden_malformed_messages", "What began as SIP and was not.", traffic.malformed)
+    yield _counter(
+        "sipwarden_corrected_packets", "Packets whose time could not be, and was taken as of now.", traffic.corrected
+    )
     yield _counter("sipwarden_rtp_packets", "RTP packets of known streams.", traffic.rtp_packets)
     yield _counter("sipwarden_rtp_streams", "RTP streams seen.", traffic.rtp_streams)
     yield _counter("sipwarden_calls", "Calls seen: Call-IDs that had an INVITE.", status.calls)
@@ -136,27 +140,43 @@ def _judgement(status: Status, tally: Tally) -> Iterator[Metric]:
 
 
 def _disk(status: Status) -> Iterator[Metric]:
-    yield _gauge("sipwarden_recorder_queue_batches", "What waits for the disk.", status.queue.depth)
-    yield _counter("sipwarden_recorder_dropped_batches", "What the disk was too slow for.", status.queue.dropped)
-    store, spool, snapshot = status.store, status.spool, status.snapshot
-    if store is not None:
-        states = {(state,): float(state == store.state) for state in STORE_STATES}
-        yield _gauges("sipwarden_store_state", "1 for the state that the store of findings is in.", ("state",), states)
-        yield _gauge("sipwarden_store_size_bytes", "Size of the store on disk.", store.bytes)
-        yield _gauge("sipwarden_store_findings", "Findings in the store.", store.findings)
-        yield _counter("sipwarden_store_lost_findings", "Findings that could not be stored.", store.lost)
-    if spool is not None:
-        yield _gauge("sipwarden_spool_reports", "Reports that wait for the collector.", spool.depth)
-        yield _counter("sipwarden_spool_dropped_reports", "Reports that made room for others.", spool.dropped)
-    if snapshot.taken is not None:
-        yield _gauge(
-            "sipwarden_snapshot_timestamp_seconds", "When the last snapshot was taken.", _seconds(snapshot.taken)
-        )
-        yield _gauge("sipwarden_snapshot_size_bytes", "Size of the last snapshot.", snapshot.bytes)
     yield _gauge(
-        "sipwarden_snapshot_failed",
-        "1 while the last snapshot failed or was refused.",
-        float(snapshot.problem is not None),
+        "sipwarden_recorder_waiting_batches", "Batches of findings that wait for the disk.", status.queue.depth
+    )
+    yield _counter("sipwarden_recorder_dropped_batches", "What the disk was too slow for.", status.queue.dropped)
+    if status.store is not None:
+        yield from _store(status.store)
+    if status.spool is not None:
+        yield from _spool(status.spool)
+    snapshot = status.snapshot
+    if snapshot.taken is not None:
+        taken_s = _seconds(snapshot.taken)
+        yield _gauge("sipwarden_snapshot_timestamp_seconds", "When the last snapshot was taken.", taken_s)
+        yield _gauge("sipwarden_snapshot_size_bytes", "Size of the last snapshot.", snapshot.bytes)
+    failed = float(snapshot.problem is not None)
+    yield _gauge("sipwarden_snapshot_failed", "1 while the last snapshot failed, or was refused at the start.", failed)
+
+
+def _store(store: StoreStatus) -> Iterator[Metric]:
+    states = {(state,): float(state == store.state) for state in STORE_STATES}
+    yield _gauges("sipwarden_store_state", "1 for the state that the store of findings is in.", ("state",), states)
+    yield _gauge("sipwarden_store_size_bytes", "Size of the store on disk.", store.bytes)
+    yield _gauge("sipwarden_store_findings", "Findings in the store.", store.findings)
+    yield _gauge("sipwarden_store_waiting_findings", "Findings in memory, for the disk to take.", store.waiting)
+    yield _counter("sipwarden_store_lost_findings", "Findings that could not be stored.", store.lost)
+    yield _counter(
+        "sipwarden_store_retired_findings", "Findings given up for newer ones before their age.", store.retired
+    )
+
+
+def _spool(spool: SpoolStatus) -> Iterator[Metric]:
+    states = {(state,): float(state == spool.state) for state in SPOOL_STATES}
+    yield _gauges("sipwarden_spool_state", "1 for the state that the spool is in.", ("state",), states)
+    yield _gauge("sipwarden_spool_size_bytes", "Size of the spool on disk.", spool.bytes)
+    yield _gauge("sipwarden_spool_waiting_reports", "Reports that wait for the collector.", spool.depth)
+    yield _counter("sipwarden_spool_dropped_reports", "Reports that made room for others.", spool.dropped)
+    yield _counter(
+        "sipwarden_spool_lost_reports", "Reports that could not be written, or not be read again.", spool.lost
     )
 
 

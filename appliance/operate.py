@@ -85,7 +85,8 @@ def listing(service: Service, form: Form, look: Listing, command: str, **argumen
 def following(service: Service, form: Form, look: Listing, command: str, **arguments: object) -> None:
     """A command that sends rows as they come."""
     with service.connect() as client:
-        look.follow(client.follow(command, **arguments), form)
+        for row in client.follow(command, **arguments):
+            look.show_one(row, form)
 
 
 def telling(service: Service, form: Form, human: Callable[[dict], str], command: str, **arguments: object) -> None:
@@ -152,7 +153,8 @@ def since_ns(text: str | None) -> int | None:
 
 
 def labelled(answer: dict[str, Any]) -> str:
-    return f"finding {answer['id']} is labelled {answer['label']} by {answer['labelled_by']} (verdict: {answer['verdict']})"
+    by = answer["labelled_by"]
+    return f"finding {answer['id']} is labelled {answer['label']} by {by} (verdict: {answer['verdict']})"
 
 
 def entered(answer: dict[str, Any]) -> str:

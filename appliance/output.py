@@ -55,36 +55,37 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Rows of one kind: the columns for people, and the fields of `raw` in their order."""
+    """Rows of one kind. For people they are a table of `columns`, or else cards: the lines that `card` gives, of which
+    the first is styled by the row's verdict. `raw`: the fields in their order. `empty`: the sentence for no rows."""
 
-    columns: Sequence[Column]
     raw: Sequence[str]
-    empty: str  # the sentence for no rows at all
+    empty: str
+    columns: Sequence[Column] = ()
+    card: Callable[[Row], list[str]] | None = None
 
     def show(self, rows: Sequence[Row], form: Form) -> None:
         """All rows at once, on stdout."""
         if form is Form.JSON:
             print(json.dumps(rows))
-        elif form is Form.RAW:
+        elif form is Form.RAW or (rows and self.card is not None):
             for row in rows:
-                print(self.raw_line(row))
+                self.show_one(row, form)
         elif rows:
             console().print(self._table(rows))
         else:
             print(self.empty)
 
-    def follow(self, rows: Iterable[Row], form: Form) -> None:
-        """Each row as it comes."""
-        for row in rows:
-            if form is Form.JSON:
-                print(json.dumps(row), flush=True)
-            elif form is Form.RAW:
-                print(self.raw_line(row), flush=True)
-            else:
-                print("  ".join(printable(column.of(row)).replace("\n", " ") for column in self.columns), flush=True)
+    def show_one(self, row: Row, form: Form) -> None:
+        """One row of many, as it comes."""
+        if form is Form.JSON:
+            print(json.dumps(row), flush=True)
+        elif form is Form.RAW:
+            print("\t".join(raw_value(row[field]) for field in self.raw), flush=True)
+        elif self.card is not None:
+            from rich.text import Text  # noqa: PLC0415 - see _table
 
-    def raw_line(self, row: Row) -> str:
-        return "\t".join(raw_value(row[field]) for field in self.raw)
+            head, *more = map(printable, self.card(row))
+            console().print(Text(head, STYLES.get(row["verdict"], "")), *map(Text, more), sep="\n")
 
     def _table(self, rows: Sequence[Row]) -> object:
         # rich takes as long to import as the whole of `-o raw` takes to run
@@ -92,7 +93,7 @@ class Listing:
         from rich.table import Table  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
 
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
         for column in self.columns:
             table.add_column(
                 column.heading,
@@ -165,3 +166,8 @@ def shown(value: Any) -> str:
 def moment(text: str | None) -> str:
     """RFC 3339 in UTC, to the second, as people read it."""
     return NOTHING if text is None else text[:19].replace("T", " ")
+
+
+def stacked(text: str) -> str:
+    """The same on two lines, for a narrow column."""
+    return moment(text).replace(" ", "\n")

@@ -13,7 +13,8 @@ Kind = Literal["number", "range", "source", "network"]
 SEPARATORS = re.compile(r"[\s()./-]")
 # A user part of a SIP URI as lists take it: without what needs escapes (RFC 3261 25.1), and no longer than is kept.
 USER = re.compile(r"[A-Za-z0-9_.!~'()&=+$,/?#%:*-]{1,63}")
-RANGE = re.compile(r"\+[1-9][0-9]{2,13}\*")
+# Of longer ones there would be so few numbers that the range tells whose they are.
+RANGE = re.compile(r"\+[1-9][0-9]{2,9}\*")
 E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 
 # Wider ones would be a list of everybody: a mistake of one key.
@@ -46,7 +47,7 @@ class Party:
         if plain.endswith("*"):
             if RANGE.fullmatch(plain):
                 return cls("range", plain)
-            raise PartyError(f"{text!r}: a range begins with + and three digits at least, and ends with *")
+            raise PartyError(f"{text!r}: a range is + with 3 to 10 digits, and ends with *")
         if USER.fullmatch(text):
             return cls("number", text)
         raise PartyError(f"{text!r} is no number, range, address or network")

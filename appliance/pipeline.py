@@ -4,7 +4,7 @@ A block is what one pass of the engine left behind: feature rows, and calls that
 in one batch, the verdicts go back to their calls, and then the finished calls are reported.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +13,10 @@ import numpy as np
 
 from appliance.call_line import CallLines
 from appliance.config import Config
-from appliance.findings import Finding, Findings, address_text
+from appliance.findings import Finding, Findings
 from appliance.outlet import Outlet, Write
 from appliance.report import encode
+from appliance.suspects import suspects
 from appliance.tally import Tally
 from capture.file import CaptureFile
 from capture.source import RecordSource
@@ -77,11 +78,15 @@ class Pipeline:
     """One engine over any number of sources, in the order in which they are run.
 
     Raises BundleError when the bundles cannot be used. `secret` keys the hashes; `scorers` are those of the
-    configuration when None.
+    configuration when None; a packet that comes again within `duplicate_window_ns` is left out, 0 for none.
     """
 
     def __init__(
-        self, config: Config, secret: int = REPLAY_SECRET, scorers: Mapping[str, Scorer] | None = None
+        self,
+        config: Config,
+        secret: int = REPLAY_SECRET,
+        scorers: Mapping[str, Scorer] | None = None,
+        duplicate_window_ns: int = 0,
     ) -> None:
         limits = config.limits
         self.engine = Engine(
@@ -95,11 +100,12 @@ class Pipeline:
             block_packets=limits.block_packets,
             secret=secret,
             region=config.screen.region,
+            duplicate_window_ns=duplicate_window_ns,
         )
         self.tally = Tally()
         self.findings = Findings(MAX_FINDINGS, self._give_up)
-        self._flagged_sources = 0
-        self._watched_sources = 0
+        self.flagged_sources = 0
+        self.watched_sources = 0
         self._reasons: dict[int, bytes] = {}  # serial of a live call -> its reasons as JSON
         self._given_up: list[bytes] = []  # lines of findings that made room for others in this block
         self.use(load_scorers(config.screen.bundles) if scorers is None else scorers)
@@ -158,10 +164,15 @@ class Pipeline:
     def summary(self) -> dict[str, int | float]:
         """The totals so far, by the names of the summary line."""
         totals = self.engine.counters()
-        totals["flagged"] += self._flagged_sources
-        totals["watched"] += self._watched_sources
+        totals["flagged"] += self.flagged_sources
+        totals["watched"] += self.watched_sources
         totals["evicted"] += self.findings.evicted
         return totals
+
+    @property
+    def reasons(self) -> dict[int, bytes]:
+        """Why live calls are watched or flagged, as JSON by their serial."""
+        return self._reasons
 
     def end_block(self, outlet: Outlet) -> None:
         """Scores the rows of the block and reports what came of it."""
@@ -185,9 +196,9 @@ class Pipeline:
         self.tally.scored("call", scores.score)
         raised = self.engine.judge_calls(scores.score, scores.verdict, scores.types)
         reasons = dict(zip(raised.tolist(), explain(self.calls, rows[raised]), strict=True)) if len(raised) else {}
-        for i, verdict, score, types in suspects(scores):
-            serial, _, caller = self.engine.call_of_row(i)
-            finding, risen = self._add(i, caller.decode(errors="replace"), verdict, score, types)
+        found = suspects(self.engine, scores.verdict, scores.score, scores.types)
+        for i, serial, source, caller, time_ns, first_ns, requests, verdict, score, types in found:
+            finding, risen = self._add(source, caller, time_ns, first_ns, requests, verdict, score, types)
             if i in reasons:
                 self.tally.rose("call", verdict, types)
                 text = self._reasons[serial] = msgspec.json.encode(reasons[i])
@@ -200,34 +211,32 @@ class Pipeline:
 
     def _judge_sources(self, rows: np.ndarray, scores: Scores, alert: Write | None) -> None:
         self.tally.scored("source", scores.score)
-        for i, verdict, score, types in suspects(scores):
-            finding, risen = self._add(i, None, verdict, score, types)
+        found = suspects(self.engine, scores.verdict, scores.score, scores.types, of_sources=True)
+        for i, _, source, caller, *row in found:
+            finding, risen = self._add(source, caller, *row)
             if risen:
                 finding.reasons = explain(self.sources, rows[i : i + 1])[0]
                 if alert is not None:
                     alert(encode(finding.line()))
 
-    def _add(self, i: int, caller: str | None, verdict: int, score: float, types: int) -> tuple[Finding, bool]:
-        """Adds row `i` to the finding about its party. The finding, and whether its verdict rose."""
-        address, time_ns, first_ns, requests, _ = self.engine.note_of_row(i, of_source=caller is None)
-        finding = self.findings.of(address_text(address), caller, first_ns=first_ns, time_ns=time_ns)
+    def _add(
+        self,
+        source: str,
+        caller: str | None,
+        time_ns: int,
+        first_ns: int,
+        requests: int,
+        verdict: int,
+        score: float,
+        types: int,
+    ) -> tuple[Finding, bool]:
+        """Adds a row to the finding about its party. The finding, and whether its verdict rose."""
+        finding = self.findings.of(source, caller, first_ns=first_ns, time_ns=time_ns)
         before = finding.verdict
         risen = finding.add(time_ns, requests, verdict, score, types)
         if risen:
             self.tally.rose("party", verdict, finding.types)
             if caller is None:
-                self._watched_sources += (verdict == WATCH) - (before == WATCH)
-                self._flagged_sources += verdict == FLAG
+                self.watched_sources += (verdict == WATCH) - (before == WATCH)
+                self.flagged_sources += verdict == FLAG
         return finding, risen
-
-
-def suspects(scores: Scores) -> Iterator[tuple[int, int, float, int]]:
-    """(row, verdict, score, fraud types) of the rows that were watched or flagged, as Python numbers."""
-    rows = scores.verdict.nonzero()[0]
-    return zip(
-        rows.tolist(),
-        scores.verdict[rows].tolist(),
-        scores.score[rows].tolist(),
-        scores.types[rows].tolist(),
-        strict=True,
-    )

@@ -8,9 +8,11 @@ is over; what else becomes known of a party meanwhile goes to the store alone.
 
 import threading
 from collections import deque
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from appliance import log, report
+from appliance.allow_list import AllowList
 from appliance.outlet import Outlet
 from appliance.report import CallLine, SourceLine, StoredFinding
 from appliance.spool import Spool
@@ -18,6 +20,8 @@ from appliance.store import Store
 
 # What waits for the disk at most: several seconds of a flood of findings.
 QUEUE_BYTES = 32 << 20
+# Seconds of counters that wait, at most.
+MAX_COUNTS = 3600
 # The store gets a turn so often even when nothing was found: it may have been waiting for its disk.
 IDLE_S = 2.0
 # In a string of JSON the quotation marks would be escaped.
@@ -32,35 +36,51 @@ def time_ns(moment: str) -> int:
     return int(whole.replace(microsecond=0).timestamp()) * 1_000_000_000 + whole.microsecond * 1000
 
 
-def stored(line: bytes) -> StoredFinding:
-    """The finding that a line of a watched or flagged call or party is."""
+def stored(line: bytes, allowed: AllowList) -> StoredFinding:
+    """The finding that a line of a watched or flagged call or party is; `allowed` when an operator vouches for it."""
     found = report.decode(line)
     if not isinstance(found, CallLine | SourceLine) or found.flagged_at is None:
         raise ValueError("a line that is no finding")
-    is_call = isinstance(found, CallLine)
+    call = found if isinstance(found, CallLine) else None
+    at_ns = time_ns(found.flagged_at)
+    address = found.source if call is None else call.source.rpartition(":")[0].strip("[]")
+    numbers = [found.caller, call.caller_e164 if call else None]
     return StoredFinding(
-        time_ns=time_ns(found.flagged_at),
-        kind="call" if is_call else "source",
-        verdict=found.verdict,
+        time_ns=at_ns,
+        kind="call" if call else "source",
+        verdict=found.verdict if allowed.covers(at_ns, source=address, numbers=numbers) is None else "allowed",
         score=found.score,
         fraud_types=found.fraud_types,
         source=found.source,
         caller=found.caller,
         callee=found.callee,
-        call_id=found.call_id if is_call else None,
+        call_id=call.call_id if call else None,
         line=line,
     )
 
 
 class Recorder(threading.Thread):
-    """Stores what its `outlet` is given, until `stop`. `dropped` counts blocks of lines that found no room."""
+    """Stores what its `outlet` is given, until `stop`, and hands what is reported to `listener`, on its thread.
 
-    def __init__(self, store: Store, spool: Spool, queue_bytes: int = QUEUE_BYTES) -> None:
+    `dropped` counts blocks of lines that found no room. Findings about whom `allowed` covers are stored as such, and
+    neither spooled nor handed on.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        spool: Spool,
+        listener: Callable[[StoredFinding], object] | None = None,
+        queue_bytes: int = QUEUE_BYTES,
+    ) -> None:
         super().__init__(name="recorder", daemon=True)
         self.store = store
         self.spool = spool
         self.queue_bytes = queue_bytes
         self.dropped = 0
+        self.allowed = AllowList()
+        self._listener = listener
+        self._counts: deque[tuple[int, Mapping[str, int]]] = deque(maxlen=MAX_COUNTS)
         self.outlet = Outlet(calls=self._report, findings=self._update, alert=self._report)
         self._queue: deque[tuple[bytes, bool]] = deque()  # lines, and whether they are for the spool too
         self._waiting_bytes = 0
@@ -71,6 +91,10 @@ class Recorder(threading.Thread):
     def depth(self) -> int:
         """How many blocks of lines wait."""
         return len(self._queue)
+
+    def count(self, time_ns: int, counts: Mapping[str, int]) -> None:
+        """Adds to the counters of the minute of `time_ns`, wall clock."""
+        self._counts.append((time_ns, counts))
 
     def stop(self) -> None:
         """Ends the thread when all that waits is stored."""
@@ -92,32 +116,36 @@ class Recorder(threading.Thread):
                 return
 
     def _report(self, block: bytes) -> None:
-        self._put(block, spooled=True)
+        self._put(block, reported=True)
 
     def _update(self, block: bytes) -> None:
-        self._put(block, spooled=False)
+        self._put(block, reported=False)
 
-    def _put(self, block: bytes, *, spooled: bool) -> None:
+    def _put(self, block: bytes, *, reported: bool) -> None:
         with self._news:
             if self._waiting_bytes + len(block) > self.queue_bytes:
                 self.dropped += 1
                 return
-            self._queue.append((block, spooled))
+            self._queue.append((block, reported))
             self._waiting_bytes += len(block)
             self._news.notify()
 
     def _record(self, blocks: list[tuple[bytes, bool]]) -> None:
         try:
             findings = [
-                (stored(line), spooled)
-                for block, spooled in blocks
+                (stored(line, self.allowed), reported)
+                for block, reported in blocks
                 for line in block.splitlines()
                 if PASSED not in line
             ]
+            while self._counts:
+                self.store.count(*self._counts.popleft())
             self.store.put([finding for finding, _ in findings])
-            for finding, spooled in findings:
-                if spooled:
-                    self.spool.put(GRADES[finding.verdict], finding.line)
+            for finding, reported in findings:
+                if reported and finding.verdict in GRADES:
+                    self.spool.put(GRADES[finding.verdict], report.finding_payload(finding.line))
+                    if self._listener is not None:
+                        self._listener(finding)
         except Exception:
             # a fault in here must not keep the findings after these from being stored
             log.exception("findings could not be recorded", blocks=len(blocks))

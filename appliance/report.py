@@ -5,9 +5,10 @@ a line of this version. Keys are only ever added, never renamed, removed or give
 written by kernels (one a call, at packet speed) and are held to `CallLine` by the tests; the other lines are written
 from these structs. Moments are RFC 3339 in UTC with microseconds, in capture time.
 
-Batches carry reports out of the box's spool, told apart by `kind`; a finding's report carries its line as it is.
-A batch is read leniently, because boxes and collectors are not updated at the same moment: keys that are not known
-here are skipped, keys with a default may be missing, a report of an unknown kind is passed over. What cannot be
+Batches carry reports out of the box's spool: lines of calls and sources that are watched or flagged, as they are, and
+reports of other types beside them. A batch is read leniently, because boxes and collectors are not updated at the
+same moment: keys that are not known here are skipped, keys with a default may be missing, a report of an unknown
+type is passed over. What cannot be
 read in that way gets another number of `schema`. docs/REPORTS.md is the description for other implementations.
 """
 
@@ -20,10 +21,10 @@ from models.fraud_types import FraudType
 from models.reason import Reason
 from models.verdict import Verdict
 
-Moment = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")]
-Socket = Annotated[str, Meta(pattern=r"^(\d+\.\d+\.\d+\.\d+|\[[0-9a-f:.]+\]):\d{1,5}$")]  # ip:port, [ip]:port
-E164 = Annotated[str, Meta(pattern=r"^\+[1-9]\d{1,14}$")]
-Label = Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$")]  # name@version
+Moment = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\Z")]
+Socket = Annotated[str, Meta(pattern=r"^(\d+\.\d+\.\d+\.\d+|\[[0-9a-f:.]+\]):\d{1,5}\Z")]  # ip:port, [ip]:port
+E164 = Annotated[str, Meta(pattern=r"^\+[1-9]\d{1,14}\Z")]
+Label = Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+\Z")]  # name@version
 Ratio = Annotated[float, Meta(ge=0, le=1)]
 Seconds = Annotated[float, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=0)]
@@ -165,8 +166,8 @@ def decode(line: bytes) -> Line:
 SCHEMA = 1  # of the batches that this version writes
 SCHEMAS = (1,)  # that it reads
 
-BoxName = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]  # a DNS label (RFC 1123)
-Incarnation = Annotated[str, Meta(pattern=r"^[0-9a-f]{8,32}$")]
+BoxName = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")]  # a DNS label (RFC 1123)
+Incarnation = Annotated[str, Meta(pattern=r"^[0-9a-f]{8,32}\Z")]
 Sequence = Annotated[int, Meta(ge=1, le=(1 << 62))]
 
 MAX_ITEMS = 5000  # of one batch
@@ -203,17 +204,11 @@ else:
     ReadCallLine, ReadSourceLine = lenient(CallLine), lenient(SourceLine)
 
 
-class Report(msgspec.Struct, frozen=True, tag_field="kind", kw_only=True):
-    """One item of a batch."""
+class Report(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
+    """An item of a batch that is not a line."""
 
 
-class FindingReport(Report, frozen=True, tag="finding", kw_only=True):
-    """A call or a party that is watched or flagged; said again when more is known."""
-
-    line: ReadCallLine | ReadSourceLine
-
-
-class CallReport(Report, frozen=True, tag="call", kw_only=True):
+class CallSummary(Report, frozen=True, tag="call_summary", kw_only=True):
     """A call that is over, in short, whatever its verdict."""
 
     call_id: Text
@@ -228,7 +223,7 @@ class CallReport(Report, frozen=True, tag="call", kw_only=True):
     score: Ratio
 
 
-class MinuteReport(Report, frozen=True, tag="minute", kw_only=True):
+class Minute(Report, frozen=True, tag="minute", kw_only=True):
     """What was counted in one minute. Two reports about the same minute add up."""
 
     start: Moment
@@ -239,10 +234,10 @@ class MinuteReport(Report, frozen=True, tag="minute", kw_only=True):
     sip_messages: Count = 0
     packets: Count = 0
     dropped: Count = 0  # packets that the capture lost
-    fraud_types: dict[str, Count] = {}  # flagged calls by fraud type
+    fraud_types: dict[str, Count] = {}  # verdicts by fraud type
 
 
-class HealthReport(Report, frozen=True, tag="health", kw_only=True):
+class Health(Report, frozen=True, tag="health", kw_only=True):
     """How the box is."""
 
     time: Moment
@@ -250,18 +245,18 @@ class HealthReport(Report, frozen=True, tag="health", kw_only=True):
     started: Moment
     capture_loss: Ratio  # of the packets since the last health report
     spool_depth: Count  # reports that wait
-    spool_dropped: Count = 0  # reports that were given up because the spool was full, since it was made
+    spool_dropped: Count = 0  # reports that were given up since the service started
     clock_offset_ms: int | None = None  # the box's clock less the collector's, by the last acknowledgement
     bundles: Annotated[list[Label], Meta(max_length=16)] = []
     problems: Annotated[list[Text], Meta(max_length=32)] = []  # one sentence each
 
 
-AnyReport = FindingReport | CallReport | MinuteReport | HealthReport
+AnyReport = ReadCallLine | ReadSourceLine | CallSummary | Minute | Health
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """What a box sends at once. Within `incarnation` (one life of its spool) a sequence number names one report for
-    ever; the batch has everything from its first to its last number that the box still has."""
+    """What a box sends at once. Within `incarnation` (the spool's epoch, in hex) a sequence number names one report
+    for ever; the batch has everything from its first to its last number that the box still has."""
 
     schema: int
     box: BoxName
@@ -277,8 +272,8 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
     stored: int
     duplicates: int = 0
     rejected: list[tuple[int, str]] = []  # reports that are not of the schema: (sequence, why); they are not stored
-    passed_over: int = 0  # reports of a kind that the collector does not know
-    time: Moment  # by the clock of the collector
+    passed_over: int = 0  # reports of a type that the collector does not know
+    time_ns: int  # by the clock of the collector, since the Unix epoch
 
 
 class SchemaError(ValueError):
@@ -289,24 +284,19 @@ class _Schema(msgspec.Struct):
     schema: int
 
 
-class _Kind(msgspec.Struct):
-    kind: str
+class _Type(msgspec.Struct):
+    type: str
 
 
 _batches = msgspec.json.Decoder(Batch)
 _schemas = msgspec.json.Decoder(_Schema)
 _reports: msgspec.json.Decoder[AnyReport] = msgspec.json.Decoder(AnyReport)
-_kinds = msgspec.json.Decoder(_Kind)
-_KNOWN = {"finding", "call", "minute", "health"}
+_types = msgspec.json.Decoder(_Type)
+_KNOWN = {"call", "source", "call_summary", "minute", "health"}
 
 
-def finding_payload(line: bytes) -> bytes:
-    """The spool's payload for a finding whose line is at hand."""
-    return b'{"kind":"finding","line":' + line.rstrip() + b"}"
-
-
-def payload(report: CallReport | MinuteReport | HealthReport) -> bytes:
-    """The spool's payload for any other report."""
+def payload(report: CallSummary | Minute | Health) -> bytes:
+    """What the spool is given of a report; of a line that is the line itself."""
     return _encoder.encode(report)
 
 
@@ -325,10 +315,10 @@ def decode_batch(data: bytes) -> Batch:
 
 
 def decode_report(data: msgspec.Raw | bytes) -> AnyReport | None:
-    """One item of a batch; None when its kind is not known. Raises msgspec.ValidationError."""
+    """One item of a batch; None when its type is not known. Raises msgspec.ValidationError."""
     try:
         return _reports.decode(data)
     except msgspec.ValidationError:
-        if _kinds.decode(data).kind not in _KNOWN:
+        if _types.decode(data).type not in _KNOWN:
             return None
         raise

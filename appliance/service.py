@@ -16,11 +16,13 @@ from typing import Self, TypeVar
 
 from appliance import config as configuration
 from appliance import log
-from appliance.admin.commands import registry
+from appliance.admin.all_commands import registry
 from appliance.admin.server import AdminServer
+from appliance.allow_list import AllowList
 from appliance.clock import Clock
 from appliance.config import Config, Flags
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, BusyError
+from appliance.identity import Identity
 from appliance.installed import InstalledBundles
 from appliance.metrics import Metrics
 from appliance.metrics_server import Server as MetricsServer
@@ -28,8 +30,12 @@ from appliance.notification import Notification, Watchdog
 from appliance.observer import Observer
 from appliance.pipeline import Pipeline
 from appliance.recorder import Recorder
-from appliance.reload import Reload, changes, scorers_of, waits_for_start
+from appliance.reload import Reload, changes, scorers_of
+from appliance.reporter import Reporter
+from appliance.secret import load_secret
+from appliance.self_report import SelfReport
 from appliance.show import Show
+from appliance.snapshots import Snapshots
 from appliance.sources import open_sources
 from appliance.spool import Spool
 from appliance.state_dir import StateDir
@@ -43,6 +49,7 @@ T = TypeVar("T")
 
 LOOK_S = 1.0  # between two looks at rates, counters and the parts
 DAY_NS = 86400 * 10**9
+CURE_OF_NOTHING = "name interfaces or a directory in [capture], or an address to listen on in [hep]"
 
 
 class Service:
@@ -69,17 +76,29 @@ class Service:
         state = stack.enter_context(StateDir(Path(config.service.state_dir)))
         self._installed = InstalledBundles(state.path)
         sources = open_sources(config)
-        pipeline = Pipeline(config, state.secret(), scorers_of(config, self._installed))
+        capture = config.capture
+        scorers = scorers_of(config, self._installed)
+        secret, problem = load_secret(state.path)
+        if problem is not None:
+            log.error("a secret for this run alone", problem=problem)
+        self._snapshots = Snapshots(state.path, config.screen.region, secret)
+        window_ns = capture.duplicate_window_ms * 1_000_000 if capture.remove_duplicates else 0
+        pipeline = self._snapshots.restore(lambda: Pipeline(config, secret, scorers, window_ns))
+        # the engine's time does not go back: one that is ahead keeps its own, and the wall clock is behind it
+        clock = Clock(min(0, time.time_ns() - pipeline.engine.time_ns))
         self._bundles = _labels(pipeline)
-        self.store = Store(state.path / "findings.sqlite", config.store.max_mib << 20, config.store.max_age_days * DAY_NS)
+        self.store = Store(
+            state.path / "findings.sqlite", config.store.max_mib << 20, config.store.max_age_days * DAY_NS
+        )
         stack.callback(self.store.close)
         spool = Spool(state.path / "spool", config.spool.max_mib << 20)
         stack.callback(spool.close)
         self._show = Show(sys.stdout) if show else None
         self._recorder = Recorder(self.store, spool, self._show.take if self._show else None)
-        clock = Clock() if any(source.live for source in sources) or not sources else None
-        self._tracker = Tracker(
-            pipeline, sources, self._recorder.outlet, config.service.verdict_delay_ms / 1e3, clock
+        self._tracker = Tracker(pipeline, sources, self._recorder.outlet, config.service.verdict_delay_ms / 1e3, clock)
+        self._reporter = Reporter(config.collector, spool, Identity(config.identity_dir))
+        self._self_report = SelfReport(
+            spool, self.status, lambda: self.tally.fraud_types, lambda: self._reporter.status
         )
         self._watchdog = Watchdog(self._tracker, self._notification)
         self._metrics = Metrics(self)
@@ -113,13 +132,23 @@ class Service:
         return self._tracker.failure is not None
 
     async def _work(self) -> None:
+        await self.lists_changed()
         self._recorder.start()
         self._tracker.start()
-        chores = [asyncio.ensure_future(chore) for chore in (self._look_after(), self._feed_the_watchdog())]
+        chores = [
+            asyncio.ensure_future(chore)
+            for chore in (
+                self._look_after(),
+                self._feed_the_watchdog(),
+                self._remember(),
+                self._reporter.run(),
+                self._self_report.run(),
+            )
+        ]
         self._notification.ready()
         log.info("started", version=self.version, state_dir=self.config.service.state_dir)
-        for problem in self._problems():
-            log.warning("the service cannot do all its work", problem=problem)
+        if not self._tracker.sources:
+            log.warning("nothing is watched", cure=CURE_OF_NOTHING)
         await self._ended.wait()
         self._notification.stopping()
         log.info("stopping")
@@ -133,12 +162,14 @@ class Service:
 
     async def _drain(self) -> None:
         """In the order in which what was captured moves on."""
-        answer = self._tracker.stop(lambda _: None)
-        with contextlib.suppress(ApplianceError):
-            await asyncio.wrap_future(answer)
-        await asyncio.to_thread(self._tracker.join)
+        with contextlib.suppress(BusyError):  # it has failed: what was recorded before is kept
+            await asyncio.wrap_future(self._tracker.drain())
         self._recorder.stop()
         await asyncio.to_thread(self._recorder.join)
+        if self._tracker.failure is None:
+            await asyncio.to_thread(self._snapshots.save, self._tracker.ask)
+        self._tracker.stop()
+        await asyncio.to_thread(self._tracker.join)
 
     async def _look_after(self) -> None:
         while True:
@@ -155,6 +186,11 @@ class Service:
         while True:
             self._watchdog.look()
             await asyncio.sleep(self._watchdog.pause_s)
+
+    async def _remember(self) -> None:
+        while True:
+            await asyncio.sleep(self.config.service.snapshot_interval_s)
+            await asyncio.to_thread(self._snapshots.save, self._tracker.ask)
 
     def _sentence(self) -> str:
         """The status in one line, for `systemctl status`."""
@@ -201,7 +237,11 @@ class Service:
         said = changes(old, new)
         await self.ask(lambda pipeline: pipeline.use(ready.scorers))
         before, self._bundles = self._bundles, {kind: scorer.bundle.label for kind, scorer in ready.scorers.items()}
-        said += [f"bundle {kind}: {before[kind]} -> {label}" for kind, label in self._bundles.items() if label != before[kind]]
+        said += [
+            f"bundle {kind}: {before[kind]} -> {label}"
+            for kind, label in self._bundles.items()
+            if label != before[kind]
+        ]
         if ready.sources is not None:
             await asyncio.wrap_future(self._tracker.watch(ready.sources))
         self._tracker.delay_s = new.service.verdict_delay_ms / 1e3
@@ -222,7 +262,12 @@ class Service:
 
     def status(self) -> Status:
         return self._observer.status(
-            self._tracker.totals, self.tally, self._recorder, self._bundles, self._snapshots.status(), self._problems()
+            self._tracker.totals,
+            self.tally,
+            self._recorder,
+            self._bundles,
+            self._snapshots.status(),
+            self._problems(),
         )
 
     def evictions(self) -> Mapping[str, int]:
@@ -231,6 +276,10 @@ class Service:
     async def ask(self, question: Callable[[Pipeline], T]) -> T:
         return await asyncio.wrap_future(self._tracker.ask(question))
 
+    async def lists_changed(self) -> None:
+        entries = await asyncio.to_thread(self.store.entries, "allow")
+        self._recorder.allowed = AllowList(entries)
+
     def metrics_text(self) -> str:
         return self._metrics.text()
 
@@ -238,7 +287,7 @@ class Service:
         """What keeps the service from doing its work, the gravest first."""
         totals = self._tracker.totals
         if not totals.sources:
-            yield "nothing is watched: name interfaces in [capture], or an address to listen on in [hep]"
+            yield f"nothing is watched: {CURE_OF_NOTHING}"
         for source in totals.sources:
             if source.problem is not None:
                 yield f"{source.name}: {source.problem}"
@@ -247,6 +296,10 @@ class Service:
         for part, health in (("findings", self.store.health()), ("spool", self._recorder.spool.health())):
             if health.problem is not None:
                 yield f"{part}: {health.problem}"
+        if self._snapshots.problem is not None:
+            yield f"snapshot: {self._snapshots.problem}"
+        if self._reporter.status.problem is not None:
+            yield f"reporting: {self._reporter.status.problem}"
 
 
 def _labels(pipeline: Pipeline) -> dict[str, str]:

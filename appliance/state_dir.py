@@ -1,22 +1,18 @@
-"""The folder of what outlives the process: who may have it, and the secret that keys the hashes.
+"""The folder of what outlives the process, and who may have it.
 
-One service for each folder: a lock (flock) is held from the start to the end, and the kernel lets go of it however the
-process ends.
+One service for each folder: it is locked (flock) from the start to the end, and the kernel lets go of it however the
+process ends. The folder itself is locked rather than a file in it, so that a disk that takes no writes does not keep
+the service from screening.
 """
 
 import fcntl
 import os
-import secrets
 from pathlib import Path
 from typing import Self
 
 from appliance.errors import StateError
 
-LOCK = "lock"
-SECRET = "secret"
-SECRET_BYTES = 8
 FOLDER_MODE = 0o750
-SECRET_MODE = 0o600
 
 
 class StateDir:
@@ -26,7 +22,7 @@ class StateDir:
         self.path = path
         try:
             path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-            self._lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, SECRET_MODE)
+            self._lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise StateError(path, f"cannot be used: {error.strerror}") from error
         try:
@@ -40,23 +36,3 @@ class StateDir:
 
     def __exit__(self, *_: object) -> None:
         os.close(self._lock)
-
-    def secret(self) -> int:
-        """The key of the hashes, drawn at the first start: what is kept in a snapshot is found by it again.
-
-        Whoever knew it could make all calls meet in one place of a table.
-        """
-        path = self.path / SECRET
-        try:
-            if not path.exists():
-                fresh = path.with_name(f".{SECRET}.{os.getpid()}")
-                with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, SECRET_MODE), "w") as file:  # noqa: PTH123
-                    file.write(secrets.token_hex(SECRET_BYTES))
-                    file.flush()
-                    os.fsync(file.fileno())
-                fresh.rename(path)
-            return int(path.read_text(encoding="ascii"), 16)
-        except OSError as error:
-            raise StateError(path, f"cannot be used: {error.strerror}") from error
-        except ValueError as error:
-            raise StateError(path, "is not the secret of this service: take it away, and profiles begin anew") from error

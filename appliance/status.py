@@ -87,7 +87,7 @@ class StoreStatus(Part, frozen=True, kw_only=True):
 class SpoolStatus(Part, frozen=True, kw_only=True):
     """What waits for the collector."""
 
-    state: Literal["ok", "full", "read_only", "unavailable"]
+    state: Literal["ok", "full", "read_only", "corrupt", "unavailable"]
     problem: str | None
     bytes: Count
     depth: Count

@@ -62,18 +62,15 @@ def _latency(latency: Row) -> str:
     return f"{latency['verdicts']:,}; half within {latency['p50_ms']:g} ms, 99 of 100 within {latency['p99_ms']:g} ms"
 
 
-def _store(store: Row | None) -> str:
-    if store is None:
-        return "none"
+def _store(store: Row) -> str:
     problem = f": {store['problem']}" if store["problem"] else ""
     size = f"{store['findings']:,} findings in {store['bytes'] / (1 << 20):,.1f} MiB; {store['lost']:,} lost"
     return f"{store['state']}{problem}; {size}"
 
 
-def _spool(spool: Row | None) -> str:
-    return (
-        "no collector" if spool is None else f"{spool['depth']:,} wait for the collector, {spool['dropped']:,} dropped"
-    )
+def _spool(spool: Row) -> str:
+    problem = f": {spool['problem']}" if spool["problem"] else ""
+    return f"{spool['state']}{problem}; {spool['depth']:,} wait for the collector, {spool['dropped']:,} made room for others"
 
 
 def _snapshot(snapshot: Row) -> str:

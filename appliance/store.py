@@ -27,7 +27,7 @@ from typing import Any, Literal
 import msgspec
 
 from appliance import store_labels, store_lists
-from appliance.database import Database, Fault, fault_of, give_back, used_bytes, values
+from appliance.database import Database, Fault, fault_of, used_bytes, values
 from appliance.errors import StoreError
 from appliance.report import StoredFinding, StoredVerdict
 from appliance.store_findings import ADDRESS, COLUMNS, finding_of, number_key, retire, storable, store_finding
@@ -87,7 +87,7 @@ class Store:
         self._waiting: deque[StoredFinding] = deque()
         self._waiting_bytes = 0
         self._counts: dict[tuple[int, str], int] = {}
-        self._held: int | None = None  # findings in the database, None when they are to be counted
+        self._held = (0, 0)  # findings in the database, and how often it had been opened when they were counted
         self._retry_ns = self._retire_ns = monotonic_ns()
         self._note: str | None = None  # what became of a corrupt file, said as long as it is kept
 
@@ -233,6 +233,7 @@ class Store:
                     self._begin_anew()
                 while self._transaction():
                     pass
+                self._database.give_back()
                 self._say(state="ok", problem=self._note)
                 return
             except (sqlite3.Error, OSError) as error:
@@ -257,12 +258,13 @@ class Store:
             )
             outdated = self._retire_old(connection, now_ns)
             retired = self._retire_oldest(connection)
-            if self._held is None:
-                held = values(connection, "SELECT count(*) FROM findings")[0][0]
+            held, opened = self._held
+            if opened == self._database.opened:
+                held += added - outdated - retired
             else:
-                held = self._held + added - outdated - retired
-            size = give_back(connection)
-        self._held = held
+                held = values(connection, "SELECT count(*) FROM findings")[0][0]
+            size = used_bytes(connection)
+        self._held = (held, self._database.opened)
         self._counts.clear()
         for finding in findings:
             self._waiting.popleft()
@@ -308,7 +310,6 @@ class Store:
 
     def _trouble(self, error: sqlite3.Error | OSError) -> None:
         fault = fault_of(error, self.path)
-        self._held = None
         self._retry_ns = self._monotonic_ns() + RETRY_NS
         self._say(state=fault, problem=f"{self.path}: {error}")
         if fault != "full":  # opened anew at the next try: the disk may be another one then

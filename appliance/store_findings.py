@@ -66,8 +66,9 @@ def store_finding(connection: sqlite3.Connection, finding: StoredFinding, now_ns
     """
     if len(finding.line) > MAX_LINE_BYTES:
         raise ValueError(f"a line of {len(finding.line)} bytes")
-    party = json_text([finding.call_id] if finding.kind == "call" else [finding.source, finding.caller, finding.callee])
     texts = [None if text is None else storable(text) for text in (finding.source, finding.caller, finding.callee)]
+    call_id = None if finding.call_id is None else storable(finding.call_id)
+    party = json_text([call_id] if finding.kind == "call" else texts)
     state = (finding.verdict, finding.score, json_text(finding.fraud_types), *texts, finding.line.rstrip(b"\n"))
     known = connection.execute(
         "SELECT id FROM findings WHERE party = ? AND updated_ns > ? ORDER BY id DESC LIMIT 1",
@@ -81,7 +82,6 @@ def store_finding(connection: sqlite3.Connection, finding: StoredFinding, now_ns
             (now_ns, *state, key),
         )
     else:
-        call_id = None if finding.call_id is None else storable(finding.call_id)
         key = connection.execute(
             "INSERT INTO findings (party, time_ns, updated_ns, kind, call_id, verdict, score, fraud_types, source,"
             " caller, callee, line) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

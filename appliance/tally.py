@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 
 from appliance.histogram import LATENCY_BOUNDS_S, SCORE_BOUNDS, Histogram
-from models.fraud_types import FRAUD_TYPES, names_of
+from models.fraud_types import FRAUD_TYPES, FraudType, names_of
 from models.verdict import FLAG, VERDICTS, WATCH
 
 # What a finding is about: one call, or a party (a source address, or one caller at it).
@@ -21,7 +21,7 @@ class Tally:
         self.latency_s = Histogram(LATENCY_BOUNDS_S)
         self.scores = {rows: Histogram(SCORE_BOUNDS) for rows in ROWS}
         self.verdicts = Counter({(subject, VERDICTS[verdict]): 0 for subject in SUBJECTS for verdict in (WATCH, FLAG)})
-        self.fraud_types = Counter(dict.fromkeys(FRAUD_TYPES, 0))
+        self._masks: Counter[int] = Counter()  # by mask of fraud types: told apart when they are asked for
 
     def scored(self, rows: str, scores: np.ndarray) -> None:
         """A batch of `rows`, which are of ROWS, was given `scores` (calibrated, 0..1)."""
@@ -30,4 +30,13 @@ class Tally:
     def rose(self, subject: str, verdict: int, types: int) -> None:
         """The verdict on a call or a party rose to `verdict`; `types` is the mask of the fraud types as of then."""
         self.verdicts[subject, VERDICTS[verdict]] += 1
-        self.fraud_types.update(names_of(types))
+        self._masks[types] += 1
+
+    @property
+    def fraud_types(self) -> dict[FraudType, int]:
+        """How often each was named."""
+        counts = dict.fromkeys(FRAUD_TYPES, 0)
+        for types, count in self._masks.copy().items():
+            for name in names_of(types):
+                counts[name] += count
+        return counts

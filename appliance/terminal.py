@@ -68,6 +68,11 @@ def show(findings: Findings, summary: SummaryLine, stream: TextIO) -> None:
     console.print(_summary_table(summary))
 
 
+def show_summary(summary: SummaryLine, stream: TextIO) -> None:
+    """Writes the summary alone."""
+    Console(file=stream, highlight=False, emoji=False, markup=False).print(_summary_table(summary))
+
+
 def _findings_table(findings: list[SourceLine]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("verdict", no_wrap=True)
@@ -99,7 +104,7 @@ def _who(finding: SourceLine) -> Iterator[str]:
 def _summary_table(summary: SummaryLine) -> Table:
     rate = f", {summary.packets / summary.elapsed_s:,.0f} a second" if summary.elapsed_s > 0 else ""
     rows = {
-        "files": f"{summary.files:,}",
+        **({"files": f"{summary.files:,}"} if summary.files else {}),  # the live box has none
         "packets": f"{summary.packets:,} ({summary.bytes:,} bytes{rate})",
         "SIP": f"{summary.sip_messages:,} messages: {summary.sip_requests:,} requests, "
         f"{summary.sip_responses:,} responses; {summary.malformed:,} malformed",

@@ -49,17 +49,23 @@ LATEST_S = 60.0
 class Tracker(threading.Thread):
     """Runs until `stop`. `outlet` takes what is found; `delay_s` is how long rows wait for company.
 
-    `clock` is None when time comes with the packets alone. `failure` is what ended the thread before its time.
+    `failure` is what ended the thread before its time.
     """
 
     def __init__(
-        self, pipeline: Pipeline, sources: Sequence[Source], outlet: Outlet, delay_s: float, clock: Clock | None
+        self,
+        pipeline: Pipeline,
+        sources: Sequence[Source],
+        outlet: Outlet,
+        delay_s: float,
+        clock: Clock | None = None,
     ) -> None:
         super().__init__(name="tracker", daemon=True)
         self.sources = list(sources)
         self.outlet = outlet
         self.delay_s = delay_s
-        self.clock = clock
+        self.clock = clock or Clock()
+        self._moves_time = _moves_time(sources)
         self.tally = pipeline.tally
         self.turns = 0  # how often the loop went round: what the watchdog looks at
         self.blocks = 0
@@ -68,12 +74,13 @@ class Tracker(threading.Thread):
         self._closed_counters = SourceCounters()
         self.totals = self._totals()
         self._questions: deque[tuple[Callable[[Pipeline], object], Future]] = deque()
-        self._last: tuple[Callable[[Pipeline], object], Future] | None = None
+        self._drained: Future[None] = Future()
         self._asking = threading.Lock()
         self._closed = False
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._poll = select.poll()
         self._polled: list[int] = []
+        self._draining = False
         self._stopping = False
         self._hungry = False  # a source has more within reach than was taken
         self._waiting_since_s: float | None = None  # of what is in the block
@@ -97,18 +104,19 @@ class Tracker(threading.Thread):
                 os.eventfd_write(self._wake, 1)
         return future
 
-    def stop(self, question: Callable[[Pipeline], T]) -> "Future[T]":
-        """Ends the thread in order: what the sources hold is still taken, the last block is ended and reported, and
-        then `question` is run."""
-        future: Future[T] = Future()
+    def drain(self) -> "Future[None]":
+        """Ends the screening in order: what the sources hold is still taken, they are closed, the last block is ended
+        and reported. From then on only questions are answered, until `stop`."""
         with self._asking:
-            if self._closed:
-                future.set_exception(BusyError("the tracker has ended"))
-            else:
-                self._last = (question, future)
-                self._stopping = True
+            self._draining = True
+            if not self._closed:
                 os.eventfd_write(self._wake, 1)
-        return future
+        return self._drained
+
+    def stop(self) -> None:
+        """Drains, and ends the thread."""
+        self._stopping = True
+        self.drain()
 
     def watch(self, sources: Sequence[Source]) -> "Future[None]":
         """Takes these sources instead of those it has, which are closed; one that is in both goes on."""
@@ -119,9 +127,13 @@ class Tracker(threading.Thread):
     def run(self) -> None:
         try:
             self._poll.register(self._wake, select.POLLIN)
-            while not self._stopping:
+            while not self._draining:
                 self._turn()
             self._drain()
+            while not self._stopping:
+                self._wait()
+                self._answer()
+                self.turns += 1
         except BaseException as error:
             self.failure = error
             log.exception("the tracker failed")
@@ -161,7 +173,7 @@ class Tracker(threading.Thread):
     def _patience_ms(self) -> int:
         if self._hungry or self._stopping:
             return 0
-        until_s = self._visit_s
+        until_s = min(self._visit_s, time.monotonic() + VISIT_S)
         if self._waiting_since_s is not None and self._pipeline.engine.rows:
             until_s = min(until_s, self._waiting_since_s + self.delay_s)
         return max(0, math.ceil((until_s - time.monotonic()) * 1e3))
@@ -179,7 +191,7 @@ class Tracker(threading.Thread):
             self._hungry = True  # there is nothing to wait for: more may be within reach at once
 
     def _advance(self) -> None:
-        if self.clock is None:
+        if not self._moves_time:
             return
         now_ns = self.clock.now_ns()
         while self._pipeline.advance(now_ns, self.clock.offset_ns):
@@ -196,11 +208,11 @@ class Tracker(threading.Thread):
             self._end_block()
 
     def _end_block(self) -> None:
-        times = self._pipeline.engine.row_times() if self.clock is not None else None
+        times = self._pipeline.engine.row_times()
         self._pipeline.end_block(self.outlet)
         self.blocks += 1
         self._waiting_since_s = None
-        if times is not None and len(times):
+        if self._moves_time and len(times):
             latency_s = (self.clock.wall_ns() - times) * 1e-9
             self.tally.latency_s.add(latency_s[latency_s < LATEST_S])
 
@@ -235,6 +247,7 @@ class Tracker(threading.Thread):
                 source.close()
                 self._closed_counters += source.counters()
         self.sources = sources
+        self._moves_time = self._moves_time or _moves_time(sources)
 
     # -- the end --------------------------------------------------------------------------------------------
 
@@ -245,10 +258,10 @@ class Tracker(threading.Thread):
         self._end_block()
         self._pipeline.refresh(self.outlet)
         self.totals = self._totals()
-        with self._asking:
-            self._questions.extend([self._last] if self._last else [])
-            self._closed = True
-        self._answer()
+        self._replace([])
+        self._hungry = False
+        self._visit_s = math.inf
+        self._drained.set_result(None)
 
     def _empty(self, source: Source) -> None:
         until_s = time.monotonic() + DRAIN_S
@@ -266,7 +279,11 @@ class Tracker(threading.Thread):
         with self._asking:
             self._closed = True
             os.close(self._wake)
-            unanswered = [*self._questions, *([self._last] if self._last else [])]
-        for _, future in unanswered:
+        for future in [*(future for _, future in self._questions), self._drained]:
             if not future.done():
                 future.set_exception(BusyError("the tracker has ended"))
+
+
+def _moves_time(sources: Sequence[Source]) -> bool:
+    """Whether time passes without packets: it does unless there are recordings only, which have times of their own."""
+    return not sources or any(source.live for source in sources)

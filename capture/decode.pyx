@@ -80,7 +80,7 @@ cdef inline int finish(int status, const Layer* layer, Packet* packet) noexcept 
 
 
 cdef int open_hep(const Record* record, Packet* packet) noexcept nogil:
-    """A packet as an agent tells of it, the moment as the record says: the agent's, when that was believed."""
+    """A packet as an agent tells of it; the moment is that of the record, in which the agent's was corrected."""
     cdef HepMessage message
     if hep_read(record.data, record.captured_bytes, &message) != HEP_SIP:
         return DECODE_MALFORMED

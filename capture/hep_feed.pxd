@@ -27,7 +27,6 @@ cdef struct HepCounters:
     uint64_t old                # revision 1 or 2
     uint64_t malformed
     uint64_t refused            # without the key that was agreed on
-    uint64_t misdated           # whose moment was not believed, and replaced by that of their arrival
 
 
 @cython.final
@@ -38,7 +37,6 @@ cdef class HepFeed(RecordSource):
     cdef Waiting* waiting           # MESSAGES
     cdef uint32_t first
     cdef uint32_t count
-    cdef int64_t arrival_ns
     cdef bytes key
     cdef const uint8_t* key_data    # NULL: no key was agreed on
     cdef uint32_t key_bytes
@@ -46,4 +44,3 @@ cdef class HepFeed(RecordSource):
 
     cdef int64_t _take_stream(self, const uint8_t* data, uint32_t length) noexcept nogil
     cdef bint _accepts(self, const HepMessage* message) noexcept nogil
-    cdef int64_t _moment(self, int64_t time_ns) noexcept nogil

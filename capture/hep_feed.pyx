@@ -5,9 +5,7 @@ Datagrams come straight off their socket, many with one system call, into places
 messages are copied from the buffer of their connection. A record is a whole HEP message, of the link type LINKTYPE_HEP;
 the decoder opens it as it opens an Ethernet frame.
 
-The agent's clock gives a record its time, as long as it is believable: who may send HEP could otherwise move the clock
-of all tables, which never goes back. Beyond MOST_AHEAD_NS in the future or MOST_BEHIND_NS in the past the moment of
-arrival is taken.
+The agent's clock gives a record its time; whether that is believed is the engine's affair, as with every live source.
 """
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.errno cimport EAGAIN, EINTR
@@ -50,9 +48,6 @@ cdef extern from *:
     int take_datagrams "sw_take_datagrams"(
         int fd, uint8_t* memory, unsigned int stride, unsigned int count, unsigned int* lengths) noexcept nogil
 
-cdef int64_t MOST_AHEAD_NS = 1_000_000_000
-cdef int64_t MOST_BEHIND_NS = 300_000_000_000       # a stream that was held up brings what is some minutes old
-
 LARGEST_MESSAGE = HEP_MAXIMUM_BYTES
 LARGEST_STEP = STREAM_BYTES
 
@@ -88,10 +83,9 @@ cdef class HepFeed(RecordSource):
         free(self.stream)
         free(self.waiting)
 
-    def begin(self, int64_t arrival_ns) -> None:
-        """Forgets what was handed out; what is taken in from now on arrived at `arrival_ns`."""
+    def begin(self) -> None:
+        """Forgets what was taken in, whether it was given out or not."""
         self.first = self.count = self.stream_used = 0
-        self.arrival_ns = arrival_ns
 
     def take_datagrams(self, int fd) -> int:
         """Takes what waits at a UDP socket, DATAGRAMS at most and once between two `begin`: how many.
@@ -113,9 +107,10 @@ cdef class HepFeed(RecordSource):
         return taken
 
     def take_stream(self, data not None) -> int:
-        """Copies the whole messages at the start of `data`: the bytes of them, or -1 when no message can begin so.
+        """Copies the whole messages at the start of `data`: the bytes of them.
 
-        What is left over is either part of a message or finds no room before the next `begin`.
+        What is left over is either part of a message or finds no room before the next `begin`. -1 when no message can
+        begin where one has to; those before it are taken.
         """
         cdef Py_buffer buffer
         PyObject_GetBuffer(data, &buffer, PyBUF_SIMPLE)
@@ -155,7 +150,7 @@ cdef class HepFeed(RecordSource):
                 self.counters.refused += 1
             elif status == HEP_SIP:
                 self.counters.sip += 1
-                record.time_ns = self._moment(message.time_ns)
+                record.time_ns = message.time_ns
                 record.data = one.data
                 record.captured_bytes = record.wire_bytes = one.length
                 record.link_type = LINKTYPE_HEP
@@ -173,12 +168,6 @@ cdef class HepFeed(RecordSource):
     cdef bint _accepts(self, const HepMessage* message) noexcept nogil:
         return (message.key != NULL and message.key_bytes == self.key_bytes
                 and same_bytes(message.key, self.key_data, self.key_bytes))
-
-    cdef int64_t _moment(self, int64_t time_ns) noexcept nogil:
-        if self.arrival_ns - MOST_BEHIND_NS <= time_ns <= self.arrival_ns + MOST_AHEAD_NS:
-            return time_ns
-        self.counters.misdated += 1
-        return self.arrival_ns
 
     @property
     def unread(self) -> int:

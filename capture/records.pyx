@@ -253,11 +253,15 @@ cdef class RecordReader(RecordSource):
         """The next record of the buffer, a RecordStatus."""
         cdef int status
         if self.format == FORMAT_PCAP:
-            return self._next_pcap(record)
-        if self.format == FORMAT_PCAPNG:
-            return self._next_pcapng(record)
-        status = self._open()
-        return status if status != RECORD_FOUND else self.next(record)
+            status = self._next_pcap(record)
+        elif self.format == FORMAT_PCAPNG:
+            status = self._next_pcapng(record)
+        else:
+            status = self._open()
+            if status == RECORD_FOUND:
+                status = self.next(record)
+        self.starved = status != RECORD_FOUND
+        return status
 
     cdef int _malformed(self, int problem, uint64_t value) noexcept nogil:
         self.format = FORMAT_BROKEN

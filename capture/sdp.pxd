@@ -1,6 +1,6 @@
 # cython: language_level=3
 """Session descriptions (RFC 8866), as far as finding and naming media needs them."""
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from capture.packet cimport Endpoint
 
@@ -32,6 +32,22 @@ cdef struct SdpSession:
     uint8_t media_count
     SdpMedia media[SDP_MAX_MEDIA]
 
+cdef enum:
+    SDP_HABITS = 256
+
+cdef struct SdpHabit:       # how one text behind the port of a media description reads
+    uint64_t key            # keyed hash of the text, 0 for none
+    uint8_t is_rtp
+    uint8_t format_count
+    SdpFormat formats[SDP_MAX_FORMATS]
+
+# A telephone describes its media in the same words every time, address and port apart: they are read once. All zero but
+# for the secret, which keys the hashes, is the empty memory.
+cdef struct SdpMemory:
+    uint64_t secret
+    SdpHabit habits[SDP_HABITS]
+
 # How many media descriptions were read, up to SDP_MAX_MEDIA; -1 when the text does not begin with v=0. A media
-# description whose connection address is a host name, or is missing, has the unspecified address (::).
-cdef int sdp_read(const uint8_t* data, uint32_t length, SdpSession* session) noexcept nogil
+# description whose connection address is a host name, or is missing, has the unspecified address (::). `memory` may be
+# NULL: it makes no difference to what is read.
+cdef int sdp_read(const uint8_t* data, uint32_t length, SdpSession* session, SdpMemory* memory) noexcept nogil

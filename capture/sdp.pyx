@@ -6,9 +6,11 @@ passed over, in any order, since endpoints accept from each other far more than 
 """
 import ipaddress
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset, strlen
 
+from capture.hashing cimport hash_bytes
+from capture.index cimport index_key
 from capture.packet cimport Address, address_from_v4, address_from_v6, address_is_v4
 from capture.scan cimport Lines, begin_lines, find_byte, find_control, next_line_end
 from capture.sip cimport Span
@@ -140,6 +142,8 @@ cdef struct Reading:
     bint rtcp_address_given
     bint rtcp_port_given
     bint rtcp_mux
+    SdpHabit* habit             # where `media` is to be remembered under `habit_key`, or NULL
+    uint64_t habit_key
 
 
 cdef inline bint is_rtp_protocol(const uint8_t* data, Span protocol) noexcept nogil:
@@ -187,8 +191,8 @@ cdef void read_formats(const uint8_t* data, uint32_t at, uint32_t end, SdpMedia*
             add_format(media, payload_type)
 
 
-cdef void read_media(const uint8_t* data, uint32_t at, uint32_t end, SdpMedia* media) noexcept nogil:
-    """m=<media> <port>[/<number of ports>] <proto> <fmt> ... (RFC 8866 5.14)"""
+cdef uint32_t read_media(const uint8_t* data, uint32_t at, uint32_t end, SdpMedia* media) noexcept nogil:
+    """m=<media> <port>[/<number of ports>] (RFC 8866 5.14): the offset behind them."""
     cdef Span word = next_word(data, &at, end)
     if is_word(data, word, b"audio", 5):
         media.kind = SDP_AUDIO
@@ -197,6 +201,11 @@ cdef void read_media(const uint8_t* data, uint32_t at, uint32_t end, SdpMedia* m
     elif is_word(data, word, b"image", 5):
         media.kind = SDP_IMAGE
     read_port(data, next_word(data, &at, end), &media.rtp.port)
+    return at
+
+
+cdef void read_protocol(const uint8_t* data, uint32_t at, uint32_t end, SdpMedia* media) noexcept nogil:
+    """<proto> <fmt> ..., the rest of the same line."""
     media.is_rtp = is_rtp_protocol(data, next_word(data, &at, end))
     if media.is_rtp:
         read_formats(data, at, end, media)
@@ -246,6 +255,12 @@ cdef void finish_media(Reading* reading) noexcept nogil:
     cdef SdpMedia* media = reading.media
     if media == NULL:
         return
+    if reading.habit != NULL:
+        reading.habit.key = reading.habit_key
+        reading.habit.is_rtp = media.is_rtp
+        reading.habit.format_count = media.format_count
+        memcpy(reading.habit.formats, media.formats, media.format_count * sizeof(SdpFormat))
+        reading.habit = NULL
     if reading.rtcp_mux:
         media.rtcp = media.rtp
         return
@@ -271,29 +286,69 @@ cdef bint begin_media(SdpSession* session, Reading* reading) noexcept nogil:
     return True
 
 
-cdef int sdp_read(const uint8_t* data, uint32_t length, SdpSession* session) noexcept nogil:
+cdef inline bint says_where(const uint8_t* data, uint32_t at, uint32_t end) noexcept nogil:
+    """Whether a line names an address or has to do with RTCP, whose address it may name."""
+    if data[at] == c'c':
+        return True
+    return data[at] == c'a' and end - at >= 6 and same_name(data + at + 2, b"rtcp", 4)
+
+
+cdef bint recall_media(const uint8_t* data, uint32_t at, uint32_t line_end, uint32_t length, Lines* lines,
+                       uint32_t* next_line, Reading* reading, SdpMemory* memory) noexcept nogil:
+    """Takes what is remembered of the text from `at`, behind the port, to the next media description, and goes behind
+    it; or makes a note to remember it, unless it names an address."""
+    cdef Lines ahead = lines[0]
+    cdef uint32_t stop = line_end
+    cdef uint32_t line = line_end + 1
+    cdef SdpHabit* habit
+    while line < length:
+        if length - line >= 2 and data[line + 1] == c'=':
+            if data[line] == c'm':
+                break
+            if says_where(data, line, length):
+                return False
+        stop = next_line_end(&ahead)
+        line = stop + 1
+    reading.habit_key = index_key(hash_bytes(data + at, stop - at, memory.secret))
+    habit = &memory.habits[reading.habit_key % SDP_HABITS]
+    if habit.key != reading.habit_key:
+        reading.habit = habit
+        return False
+    reading.media.is_rtp = habit.is_rtp
+    reading.media.format_count = habit.format_count
+    memcpy(reading.media.formats, habit.formats, habit.format_count * sizeof(SdpFormat))
+    lines[0] = ahead
+    next_line[0] = line
+    return True
+
+
+cdef int sdp_read(const uint8_t* data, uint32_t length, SdpSession* session, SdpMemory* memory) noexcept nogil:
     cdef Reading reading
     cdef Lines lines
     cdef uint32_t at = 0
-    cdef uint32_t end
+    cdef uint32_t end, line
     session.media_count = 0
     memset(&reading, 0, sizeof(reading))
     if length < 3 or data[0] != c'v' or data[1] != c'=' or data[2] != c'0':
         return -1
     begin_lines(&lines, data, 0, length)
     while at < length:
+        line = at
         end = next_line_end(&lines)
-        if end - at >= 2 and data[at + 1] == c'=':
-            if data[at] == c'm':
-                if not begin_media(session, &reading):
-                    break
-                read_media(data, at + 2, end, reading.media)
-            elif data[at] == c'c':
-                read_connection(data, at + 2, end,
-                                &reading.media.rtp.address if reading.media != NULL else &reading.connection)
-            elif data[at] == c'a' and reading.media != NULL:
-                read_attribute(data, at + 2, end, &reading)
         at = end + 1
+        if end - line < 2 or data[line + 1] != c'=':
+            continue
+        if data[line] == c'm':
+            if not begin_media(session, &reading):
+                break
+            line = read_media(data, line + 2, end, reading.media)
+            if memory == NULL or not recall_media(data, line, end, length, &lines, &at, &reading, memory):
+                read_protocol(data, line, end, reading.media)
+        elif data[line] == c'c':
+            read_connection(data, line + 2, end,
+                            &reading.media.rtp.address if reading.media != NULL else &reading.connection)
+        elif data[line] == c'a' and reading.media != NULL:
+            read_attribute(data, line + 2, end, &reading)
     finish_media(&reading)
     return session.media_count
 
@@ -319,13 +374,22 @@ cdef dict media_of(const SdpMedia* media):
             "rtcp": endpoint_of(&media.rtcp), "formats": formats}
 
 
-def read(bytes data not None) -> list | None:
+cdef class Memory:
+    """What `read` remembers from one description to the next; `secret` keys its hashes."""
+    cdef SdpMemory memory
+
+    def __cinit__(self, uint64_t secret=0):
+        self.memory.secret = secret
+
+
+def read(bytes data not None, Memory memory=None) -> list | None:
     """The media descriptions of a session description, None when it does not begin with v=0.
 
     Each is a dict: `kind` (a value of KIND_NAMES), `is_rtp`, `rtp` and `rtcp` ((address, port), "::" where no
-    address is said), `formats` (list of (payload type, encoding name or "", clock in Hz or 0)).
+    address is said), `formats` (list of (payload type, encoding name or "", clock in Hz or 0)). `memory` makes no
+    difference but that of time.
     """
     cdef SdpSession session
-    if sdp_read(data, <uint32_t>len(data), &session) < 0:
+    if sdp_read(data, <uint32_t>len(data), &session, &memory.memory if memory is not None else NULL) < 0:
         return None
     return [media_of(&session.media[i]) for i in range(session.media_count)]

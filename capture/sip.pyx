@@ -5,7 +5,7 @@ One pass over the header: every line is found, named by its SipHeader, and the f
 are read on the way. Nothing is copied. What is wrong with a usable message is kept in `error` and does not stop the
 reading: what passes a firewall and rings a telephone has to be counted, however it is spelled.
 """
-from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memset
 
 from capture.scan cimport Lines, begin_lines, find_byte, find_line_stop, next_line_end
@@ -146,7 +146,15 @@ cdef void repeated_content_length(SipMessage* message, uint32_t at, uint32_t end
         message.content_length = NOT_A_NUMBER
 
 
-cdef inline void read_value(SipMessage* message, uint8_t kind, uint32_t at, uint32_t end) noexcept nogil:
+cdef inline bint is_read(uint8_t kind) noexcept nogil:
+    """Whether more is wanted of a kind than where it is."""
+    return <uint64_t>(
+        1 << HEADER_VIA | 1 << HEADER_FROM | 1 << HEADER_TO | 1 << HEADER_CALL_ID | 1 << HEADER_CSEQ
+        | 1 << HEADER_CONTENT_LENGTH
+    ) >> kind & 1
+
+
+cdef void read_value(SipMessage* message, uint8_t kind, uint32_t at, uint32_t end) noexcept nogil:
     """Reads what is wanted of the first field of a kind."""
     cdef const uint8_t* data = message.data
     if kind == HEADER_VIA:
@@ -166,7 +174,7 @@ cdef inline void read_value(SipMessage* message, uint8_t kind, uint32_t at, uint
         read_content_length(message, at, end)
 
 
-cdef inline void add_field(SipMessage* message, uint8_t kind, uint32_t name, uint32_t name_end, uint32_t value,
+cdef inline void add_field(SipMessage* message, uint8_t kind, uint32_t name, uint32_t name_length, uint32_t value,
                            uint32_t end, bint folded) noexcept nogil:
     """One header field; `value` is behind the colon, `end` behind the last byte of its last line."""
     cdef const uint8_t* data = message.data
@@ -185,7 +193,7 @@ cdef inline void add_field(SipMessage* message, uint8_t kind, uint32_t name, uin
         return
     field = &message.fields[message.field_count]
     field.name_start = name
-    field.name_length = <uint16_t>(name_end - name if name_end - name < 0xffff else 0xffff)
+    field.name_length = <uint16_t>(name_length if name_length < 0xffff else 0xffff)
     field.value_start = value
     field.value_length = end - value
     field.kind = kind
@@ -193,7 +201,8 @@ cdef inline void add_field(SipMessage* message, uint8_t kind, uint32_t name, uin
     if kind != HEADER_OTHER:
         if message.first[kind] < 0:
             message.first[kind] = <int16_t>message.field_count
-            read_value(message, kind, value, end)
+            if is_read(kind):
+                read_value(message, kind, value, end)
         elif kind == HEADER_CONTENT_LENGTH:
             repeated_content_length(message, value, end)
     message.field_count += 1
@@ -219,7 +228,7 @@ cdef void add_unusual_field(SipMessage* message, uint32_t at, uint32_t stop, bin
     if kind == HEADER_OTHER and skip_token(data, at, name_end) != name_end:
         note(message, SIP_BAD_HEADER_LINE, at)
         return
-    add_field(message, kind, at, name_end, colon + 1, stop, folded)
+    add_field(message, kind, at, name_end - at, colon + 1, stop, folded)
 
 
 cdef inline bint is_blank(const uint8_t* data, uint32_t at, uint32_t end) noexcept nogil:
@@ -255,7 +264,7 @@ cdef uint32_t read_fields(SipMessage* message, uint32_t at, uint32_t end, bint* 
             next_line = stop + 1 if stop < end else end
         kind = usual_kind(data + at, &name_length) if end - at >= 16 else HEADER_OTHER
         if kind != HEADER_OTHER and data[at + name_length] == c':':     # lower case makes a colon of 0x1a
-            add_field(message, kind, at, at + name_length, at + name_length + 1, stop, folded)
+            add_field(message, kind, at, name_length, at + name_length + 1, stop, folded)
         else:
             add_unusual_field(message, at, stop, stop < end, folded)
         at = next_line

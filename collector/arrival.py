@@ -14,10 +14,11 @@ import msgspec
 
 from appliance.report import (
     Batch,
-    CallReport,
-    FindingReport,
-    HealthReport,
-    MinuteReport,
+    CallSummary,
+    Health,
+    Minute,
+    ReadCallLine,
+    ReadSourceLine,
     SchemaError,
     decode_batch,
     decode_report,
@@ -66,8 +67,8 @@ class Arrival:
     bytes: int  # of its body, decompressed: what it takes of the queue
     findings: dict[int, Row] = field(default_factory=dict)
     calls: dict[int, Row] = field(default_factory=dict)
-    minutes: dict[int, MinuteReport] = field(default_factory=dict)
-    health: dict[int, HealthReport] = field(default_factory=dict)
+    minutes: dict[int, Minute] = field(default_factory=dict)
+    health: dict[int, Health] = field(default_factory=dict)
     rejected: dict[int, str] = field(default_factory=dict)
     passed_over: set[int] = field(default_factory=set)
 
@@ -148,11 +149,11 @@ def prepare(batch: Batch, numbers: Numbers, sender: Sender, skewed_ms: int) -> A
 
 
 def _sort_in(arrival: Arrival, sequence: int, report: Any, numbers: Numbers) -> None:
-    if isinstance(report, FindingReport):
+    if isinstance(report, ReadCallLine | ReadSourceLine):
         arrival.findings[sequence] = _finding(arrival, sequence, report, numbers)
-    elif isinstance(report, CallReport):
+    elif isinstance(report, CallSummary):
         arrival.calls[sequence] = _call(report, numbers)
-    elif isinstance(report, MinuteReport):
+    elif isinstance(report, Minute):
         moment_ns(report.start)
         counts = [*(getattr(report, name) for name in COUNTED), *report.fraud_types.values()]
         if max(counts) > MAX_COUNT:
@@ -163,9 +164,9 @@ def _sort_in(arrival: Arrival, sequence: int, report: Any, numbers: Numbers) -> 
         arrival.health[sequence] = report
 
 
-def _finding(arrival: Arrival, sequence: int, report: FindingReport, numbers: Numbers) -> Row:
-    line = numbers.apply(report.line)
-    is_call = hasattr(line, "call_id")
+def _finding(arrival: Arrival, sequence: int, sent: Any, numbers: Numbers) -> Row:
+    line = numbers.apply(sent)
+    is_call = isinstance(sent, ReadCallLine)
     source = line.source
     about: tuple[str | None, ...]
     if is_call:
@@ -186,8 +187,8 @@ def _finding(arrival: Arrival, sequence: int, report: FindingReport, numbers: Nu
         "score": line.score,
         "fraud_types": sum({BIT_OF[name] for name in line.fraud_types}),
         "source": clean(source, 64) if source is not None else None,
-        "caller": _number(report.line, "caller", numbers),
-        "callee": _number(report.line, "callee", numbers),
+        "caller": _number(sent, "caller", numbers),
+        "callee": _number(sent, "callee", numbers),
         "call_id": clean(line.call_id, MAX_CALL_ID) if is_call else None,
         "bundle": clean(line.bundle, 128) if is_call else None,
         "skewed": arrival.skewed,
@@ -201,7 +202,7 @@ def _number(line: Any, party: str, numbers: Numbers) -> str | None:
     return None if number is None else numbers.stored(number)
 
 
-def _call(report: CallReport, numbers: Numbers) -> Row:
+def _call(report: CallSummary, numbers: Numbers) -> Row:
     return {
         "time_ns": moment_ns(report.start),
         "call_id": clean(report.call_id, MAX_CALL_ID),
@@ -216,7 +217,7 @@ def _call(report: CallReport, numbers: Numbers) -> Row:
     }
 
 
-def fraud_positions(report: MinuteReport) -> dict[int, int]:
+def fraud_positions(report: Minute) -> dict[int, int]:
     """Flagged calls by the position of their fraud type; types that are not known here are left out."""
     return {FRAUD_TYPES.index(name): count for name, count in report.fraud_types.items() if name in BIT_OF}  # type: ignore[arg-type]
 

@@ -11,6 +11,7 @@ import hashlib
 import ipaddress
 import os
 import ssl
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -42,7 +43,7 @@ class Authority:
         self.root = certificates[-1]
 
     @classmethod
-    def open(cls, folder: Path, names: list[str]) -> "Authority":
+    def open(cls, folder: Path, names: Sequence[str]) -> "Authority":
         """The authority in `folder`; made for a collector of these names when there is none. Raises AuthorityError."""
         certificate, key = folder / "ca.pem", folder / "ca.key"
         if not certificate.exists() and not key.exists():
@@ -85,7 +86,7 @@ class Authority:
         )
         return "".join(pem(each) for each in (certificate, *self._chain)), row
 
-    def server_certificate(self, folder: Path, names: list[str]) -> tuple[Path, Path]:
+    def server_certificate(self, folder: Path, names: Sequence[str]) -> tuple[Path, Path]:
         """(certificate, key) files for the collector itself in `folder`, made anew when they are missing, near their
         end, or for other names. Raises AuthorityError for names that the authority may not vouch for."""
         self._check(names)
@@ -97,7 +98,7 @@ class Authority:
             certificate_file.write_text("".join(pem(each) for each in (made, *self._chain)))
         return certificate_file, key_file
 
-    def _check(self, names: list[str]) -> None:
+    def _check(self, names: Sequence[str]) -> None:
         try:
             constraints = self._certificate.extensions.get_extension_for_class(x509.NameConstraints).value
         except x509.ExtensionNotFound:
@@ -111,7 +112,7 @@ class Authority:
             )
 
     def _sign(
-        self, key: object, common_name: str, names: list[str], days: int, usage: x509.ObjectIdentifier
+        self, key: object, common_name: str, names: Sequence[str], days: int, usage: x509.ObjectIdentifier
     ) -> x509.Certificate:
         now = datetime.now(UTC)
         end = min(now + timedelta(days=days), self._certificate.not_valid_after_utc)
@@ -166,7 +167,7 @@ def write_private(path: Path, data: bytes) -> None:
     beside.replace(path)
 
 
-def _make(folder: Path, names: list[str]) -> None:
+def _make(folder: Path, names: Sequence[str]) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)
     # The name is unlike that of any other collector's: a trust store finds issuers by name.
@@ -210,7 +211,7 @@ def _request(csr_pem: str, box: str) -> x509.CertificateSigningRequest:
     return request
 
 
-def _good_server(certificate_file: Path, key_file: Path, names: list[str]) -> bool:
+def _good_server(certificate_file: Path, key_file: Path, names: Sequence[str]) -> bool:
     try:
         found = x509.load_pem_x509_certificate(certificate_file.read_bytes())
         key_file.stat()

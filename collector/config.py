@@ -38,7 +38,7 @@ class Service(Section, frozen=True):
 class Tls(Section, frozen=True):
     """Who the collector is, and who vouches for boxes."""
 
-    names: list[str] = ["localhost", "127.0.0.1"]
+    names: tuple[str, ...] = ("localhost", "127.0.0.1")
     authority: str = ""
     certificate: str = ""
     key: str = ""
@@ -165,6 +165,6 @@ def _overridden(tables: dict[str, Any], environment: Mapping[str, str]) -> dict[
         for field in msgspec.structs.fields(section.type):
             value = environment.get(f"{ENVIRONMENT}{section.name}_{field.name}".upper())
             if value is not None:
-                wanted = value.split(",") if field.type == list[str] else value
+                wanted = value.split(",") if field.type == tuple[str, ...] else value
                 merged.setdefault(section.name, {})[field.name] = wanted
     return merged

@@ -20,14 +20,13 @@ from collector.arrival import (
     moment_ns,
 )
 from collector.errors import CollectorError, RefusedError
-from collector.moments import moment_text
 from collector.ranges import Ranges
 from collector.store import tables
 from collector.store.ids import Ids, lowest_id
 from collector.store.trends import HOUR_S, MINUTE_S
 from models.fraud_types import FRAUD_TYPES
 
-MAX_INCARNATIONS = 1000  # of one box: each is a spool that was made anew
+MAX_INCARNATIONS = 100  # of one box that are remembered: each is a start of its service
 SUBJECT_DAYS = 7  # a finding that is said again after so long is a new one
 IN_LIMIT = 500  # values of one IN list
 SPANS = ((MINUTE_S, MINUTE_NS), (HOUR_S, HOUR_NS))
@@ -56,7 +55,7 @@ class Deposit:
         """For each batch its acknowledgement, or why nothing of it was stored. Raises SQLAlchemyError."""
         known = self._known({arrival.serial for arrival in arrivals})
         good = [arrival for arrival in arrivals if isinstance(self._box_of(arrival, known), Known)]
-        ranges = self._ranges({known[arrival.serial].box_id for arrival in good})
+        ranges = self._ranges({(known[arrival.serial].box_id, arrival.incarnation) for arrival in good})
         answers: list[Acknowledgement | CollectorError] = []
         fresh: list[tuple[Arrival, int, set[int]]] = []
         changed: set[tuple[int, str]] = set()
@@ -109,23 +108,31 @@ class Deposit:
 
     # --- what is new
 
-    def _ranges(self, box_ids: set[int]) -> dict[tuple[int, str], Ranges]:
+    def _ranges(self, keys: set[tuple[int, str]]) -> dict[tuple[int, str], Ranges]:
         c = tables.receipts.c
-        query = sa.select(c.box_id, c.incarnation, c.ranges).where(c.box_id.in_(box_ids)).with_for_update()
+        query = sa.select(c.box_id, c.incarnation, c.ranges)
+        query = query.where(sa.tuple_(c.box_id, c.incarnation).in_(keys)).with_for_update()
         rows = self._connection.execute(query)
         return {(box_id, incarnation): Ranges(stored) for box_id, incarnation, stored in rows}
 
-    @staticmethod
-    def _received(ranges: dict[tuple[int, str], Ranges], box: Known, arrival: Arrival) -> Ranges:
+    def _received(self, ranges: dict[tuple[int, str], Ranges], box: Known, arrival: Arrival) -> Ranges:
         key = (box.box_id, arrival.incarnation)
         if key not in ranges:
-            if sum(box_id == box.box_id for box_id, _ in ranges) >= MAX_INCARNATIONS:
-                raise RefusedError(422, "incarnation", "the box has had too many spools", box=box.name)
+            self._forget_old_spools(box.box_id)
             ranges[key] = Ranges()
         received = ranges[key]
         if arrival.last > received.last + MAX_JUMP:
             raise RefusedError(422, "sequence", "the sequence numbers are far ahead of all before", box=box.name)
         return received
+
+    def _forget_old_spools(self, box_id: int) -> None:
+        """A box sends its spools one after the other: nothing more comes of one so long ago."""
+        c = tables.receipts.c
+        query = sa.select(c.incarnation).where(c.box_id == box_id).order_by(c.last_ns.desc()).offset(MAX_INCARNATIONS)
+        old = list(self._connection.execute(query.limit(IN_LIMIT)).scalars())
+        if old:
+            forget = sa.delete(tables.receipts).where(c.box_id == box_id, c.incarnation.in_(old))
+            self._connection.execute(forget)
 
     def _write_ranges(
         self,
@@ -267,7 +274,7 @@ def _acknowledgement(arrival: Arrival, new: set[int]) -> Acknowledgement:
         duplicates=len(arrival.sequences) - len(new),
         rejected=rejected[:MAX_REJECTED_NAMED],
         passed_over=passed_over,
-        time=moment_text(arrival.arrived_ns),
+        time_ns=arrival.arrived_ns,
     )
 
 

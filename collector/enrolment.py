@@ -72,7 +72,11 @@ async def enrol(request: Request) -> Issued:
 def enrolment_app(config: Config, store: Store, authority: Authority, refusals: Refusals) -> Litestar:
     """The application behind the listener that takes anybody."""
     app = Litestar(
-        [root, enrol], exception_handlers=EXCEPTION_HANDLERS, openapi_config=None, request_max_body_size=MAX_BODY
+        [root, enrol],
+        exception_handlers=EXCEPTION_HANDLERS,
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=MAX_BODY,
     )
     per_minute = config.enrolment.attempts_per_minute
     app.state.update(

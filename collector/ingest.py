@@ -149,6 +149,7 @@ def ingest_app(
         [batches, renew],
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=None,
+        logging_config=None,
         request_max_body_size=config.ingest.max_body_kib * 1024,
     )
     app.state.update(

@@ -14,6 +14,7 @@ from collector.authority import serial_text
 
 # No byte within this time after connecting, and the connection is closed.
 FIRST_BYTE_S = 10
+CLOSE_S = 1
 
 
 class PeerProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
@@ -24,6 +25,12 @@ class PeerProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
         self.app_state = {**self.app_state, "peer_serial": _serial(tls)}  # type: ignore[has-type]
         self.timeout_keep_alive_task = self.loop.call_later(FIRST_BYTE_S, self.timeout_keep_alive_handler)
+
+    def shutdown(self) -> None:
+        """Closes when idle. TLS would wait for the client's answer, which one that is not reading never gives."""
+        super().shutdown()
+        if self.transport.is_closing():
+            self.loop.call_later(CLOSE_S, self.transport.abort)
 
 
 def _serial(tls: ssl.SSLObject | None) -> str | None:

@@ -18,7 +18,6 @@ REASONS = {
     "too_large": "The request is too large",
     "too_slow": "The request took too long to arrive",
     "sequence": "The sequence numbers cannot be",
-    "incarnation": "The spool was made anew too often",
     "other_box": "The batch is not of the box of the certificate",
     "clock": "The clock of the box is wrong",
     "revoked": "The box is revoked",

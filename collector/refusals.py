@@ -18,7 +18,7 @@ Key = tuple[str, str | None, str | None]  # reason, box, address
 
 
 class Refusals:
-    """Notes refusals from any thread; `write` brings them into the store and is called every second."""
+    """Notes refusals from any thread; `write` brings them into the store and is called again and again."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

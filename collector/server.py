@@ -30,6 +30,7 @@ from collector.store.store import Store
 from collector.writer import Writer
 
 MAINTENANCE_S = 3600
+REFUSALS_S = 0.5
 KEEP_ALIVE_S = 75  # boxes report more often: a connection is set up once
 MAX_REQUESTS = 2000  # at a time, of each listener
 MAX_ENROLMENTS = 64
@@ -177,7 +178,7 @@ async def serve(core: Core) -> None:
 
 async def _write_refusals(core: Core) -> None:
     while True:
-        await asyncio.sleep(1)
+        await asyncio.sleep(REFUSALS_S)
         await asyncio.to_thread(core.refusals.write)
 
 

@@ -50,6 +50,16 @@ PCAPNG = b"".join(
 )
 
 
+def hep(payload: bytes) -> bytes:
+    """HEP version 3 about one SIP message over IPv4."""
+    values = (
+        (1, b"\2"), (2, b"\x11"), (3, b"\xc0\0\2\1"), (4, b"\xc0\0\2\2"), (7, b"\x13\xc4"), (8, b"\x13\xc4"),
+        (9, b"\x65\0\0\0"), (10, bytes(4)), (11, b"\1"), (12, bytes(4)), (14, b"key"), (15, payload),
+    )  # fmt: skip
+    body = b"".join(struct.pack(">HHH", 0, kind, 6 + len(value)) + value for kind, value in values)
+    return b"HEP3" + struct.pack(">H", 6 + len(body)) + body
+
+
 def of_target(target: str, root: Path) -> list[bytes]:
     """Seeds for a target; `root` is the checkout."""
     sample = root / SAMPLE
@@ -63,6 +73,8 @@ def of_target(target: str, root: Path) -> list[bytes]:
     if target == "records":
         return [beginning(plain, 5), PCAPNG]
     messages = {frame[UDP_PAYLOAD:] for frame in frames if sip.starts_here(frame[UDP_PAYLOAD:])}
+    if target == "hep":
+        return [hep(one) for one in (*ODD_MESSAGES, *sorted(messages)[:100])] + [hep(b"x") * 3]
     return [*ODD_MESSAGES, *sorted(messages)]
 
 

@@ -8,8 +8,11 @@ from appliance import report
 from appliance.config import Config, Limits
 from appliance.pipeline import Pipeline
 from appliance.report import CallLine
+from capture import hep as hep_reader
 from capture import sdp, sip
+from capture.decode import Decoder
 from capture.errors import CaptureFileError
+from capture.hep_feed import HepFeed
 from capture.records import RecordReader
 from capture.sip_check import check_message
 
@@ -80,6 +83,30 @@ def records(data: bytes) -> None:
     assert (found, reader.problem) == (expected, whole.problem)
 
 
+def hep(data: bytes) -> None:
+    """What is read of a message lies inside it; a stream in pieces gives the records that it gives whole, and each
+    of them is a packet."""
+    read = hep_reader.read(data)
+    assert read["status"] != "sip" or (read["bytes"] <= len(data) and read["payload"] in data), read
+    feed = HepFeed()
+    taken = feed.take_stream(data)
+    expected = list(feed)
+    feed.begin()
+    found, kept = [], b""
+    for at in range(0, len(data), RECORD_STEP):
+        kept += data[at : at + RECORD_STEP]
+        step = feed.take_stream(kept)
+        found += feed  # what stands before the place where the stream breaks is read
+        feed.begin()
+        if step < 0:
+            assert taken < 0, data
+            break
+        kept = kept[step:]
+    assert found == expected
+    decoded = [Decoder().decode_frame(record, link_type) for _, link_type, record, _ in expected]
+    assert all(packet is not None and packet["payload"] in data for packet in decoded)
+
+
 def capture_file(data: bytes) -> None:
     """Any file is screened to its end or refused by name, and what is said of it keeps to the contract."""
     lines: list[bytes] = []
@@ -102,6 +129,7 @@ TARGETS: dict[str, Target] = {
     "grammar": sip_grammar,
     "sdp": session_description,
     "records": records,
+    "hep": hep,
     "frames": capture_file,
     "file": capture_file,
 }

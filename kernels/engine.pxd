@@ -5,6 +5,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from capture.decode cimport Decoder
 from capture.duplicates cimport Duplicates
 from capture.packet cimport Address, Packet
+from capture.sdp cimport SdpMemory
 from capture.sip cimport SipMessage
 from capture.source cimport Record, RecordSource
 from capture.tcp cimport StreamTable
@@ -68,6 +69,8 @@ cdef class Engine:
     cdef uint64_t evicted
     cdef uint64_t flagged
     cdef uint64_t watched
+
+    cdef SdpMemory descriptions     # last: it is large
 
     cdef int _run(self, RecordSource source, bint live) noexcept nogil
     cdef void _own_time(self, Record* record, bint live) noexcept nogil

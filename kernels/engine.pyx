@@ -89,7 +89,7 @@ cdef class Engine:
     def __cinit__(self, *, uint32_t calls, uint32_t callers, uint32_t callees, uint32_t sources, uint32_t streams,
                   uint32_t tcp_connections, uint64_t tcp_bytes, uint32_t block_packets, uint64_t secret, region=None,
                   int64_t duplicate_window_ns=0):
-        self.secret = secret
+        self.secret = self.descriptions.secret = secret
         self.plan = Plan(region)
         self.decoder = Decoder(secret)
         if duplicate_window_ns > 0:
@@ -276,7 +276,7 @@ cdef class Engine:
         cdef int i
         if not sip_sdp_body(&self.message, &body):
             return
-        if sdp_read(self.message.data + body.start, body.length, &session) <= 0:
+        if sdp_read(self.message.data + body.start, body.length, &session, &self.descriptions) <= 0:
             return
         if is_early(&self.message) and self.calls.calls[slot].early_media_ns == 0:
             self.calls.calls[slot].early_media_ns = self.packet.time_ns

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from kernels import wording
+
 SETUP, ANSWER, END = "setup", "answer", "end"
 
 NAN = math.nan
@@ -34,17 +36,7 @@ class Feature:
 
     def text(self, value: float) -> str:
         """A value as a person reads it."""
-        if math.isnan(value):
-            return "not known"
-        if self.words:
-            return self.words[min(max(round(value), 0), len(self.words) - 1)]
-        if self.unit == "ratio":
-            return f"{100 * value:.0f} %"
-        if self.unit == "s":
-            return f"{value:.1f} s" if value < 100 else f"{value:.0f} s"
-        if self.unit == "":
-            return f"{value:.2f}"
-        return f"{value:.1f}".removesuffix(".0") if value < 10 else f"{value:.0f}"
+        return wording.text(self.unit, self.words, value)
 
     def sentence(self, value: float, typical: float) -> str:
         """The reason in plain words: what was seen, and what is typical."""

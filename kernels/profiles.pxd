@@ -16,6 +16,9 @@ cdef enum CallBack:             # whether a call goes to someone who had called 
     CALL_BACK_ANSWERED = 1      # and whose latest call to him was answered
     CALL_BACK_MISSED = 2        # and was not
 
+cdef enum:
+    RANGE_TABLES = 1024         # of HEAVY_ENTRIES ranges each
+
 cdef class Profiles:
     cdef SlotTable callers
     cdef SlotTable callees

@@ -66,7 +66,6 @@ cdef extern from *:
 cdef enum:
     MAX_PROFILES = 1 << 24      # of each kind: 10 GiB of sources, more than a box has
     PAIRS_PER_CALLER = 4        # those called within a day, on average over all callers
-    RANGE_TABLES = 1024         # of HEAVY_ENTRIES ranges each
     FIRST_ROW_REQUESTS = 4      # a source is first looked at then,
     MAX_ROW_REQUESTS = 64       # again after a quarter more, and at the latest after so many
 

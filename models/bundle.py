@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from kernels.schema import CALL_FEATURES, CALL_SCHEMA_HASH, SOURCE_FEATURES, SOURCE_SCHEMA_HASH
 from kernels.schema_subscriber import SUBSCRIBER_FEATURES, SUBSCRIBER_SCHEMA_HASH
+from kernels.wording import shortened
 from models.errors import BundleError
 from models.fraud_types import FRAUD_TYPES
 
@@ -176,8 +177,3 @@ def read_file(path: Path) -> bytes:
             return file.read(MAX_MODEL_BYTES + 1)
     except OSError as error:
         raise BundleError(f"{path}: {error.strerror}") from error
-
-
-def shortened(value: float) -> float | None:
-    """Four significant digits: sketches and decayed counts are no more exact than that. None for NaN, not known."""
-    return None if math.isnan(value) else float(f"{value:.4g}")

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from models.bundle import Bundle, shortened
+from kernels.wording import rounded, shortened
+from models.bundle import Bundle
 from models.leave_one_out import strongest, variants
 from models.reason import Reason
 from models.scorer import Scorer
@@ -37,4 +38,4 @@ def explain(scorer: Scorer, rows: np.ndarray) -> list[list[Reason]]:
 def reason_of(bundle: Bundle, column: int, value: float, effect: float) -> Reason:
     feature = bundle.features[column]
     text = bundle.sentences[column].replace("{value}", feature.text(value))
-    return Reason(feature.name, shortened(value), bundle.typical[column], round(effect, 6), text)
+    return Reason(feature.name, shortened(value), bundle.typical[column], rounded(effect), text)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import typer.main
 
+from appliance import admin_commands
 from appliance.cli import app
 
 HEAD = r""".TH SIPWARDEN 1 "" "sipwarden" "User Commands"
@@ -60,6 +61,7 @@ def entries(command, path: str) -> Iterator[str]:
 
 
 def main() -> None:
+    admin_commands.add_to(app)
     print(HEAD, *entries(typer.main.get_command(app), "sipwarden"), TAIL, sep="\n", file=sys.stdout)
 
 

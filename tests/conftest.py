@@ -4,10 +4,12 @@ import os
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.postgres import Cluster, cluster, programs
 
 ROOT = Path(__file__).resolve().parent.parent
 TSHARK_TIMEOUT_S = 120
@@ -69,3 +71,19 @@ def tshark_fields(tshark: str) -> Callable[..., Rows]:
         return [tuple(line.split("\t")) for line in done.stdout.splitlines()]
 
     return fields
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[Cluster]:
+    if programs() is None:
+        pytest.fail("PostgreSQL is missing: `make test` installs it, or run `tools/system-packages test`")
+    with cluster() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind that the collector works with."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.sqlite'}"
+    return request.getfixturevalue("postgres_cluster").url()

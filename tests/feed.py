@@ -125,6 +125,6 @@ def tracking(*sources: Source, config: Config | None = None, clock: Clock | None
     try:
         yield tracker, lines
     finally:
-        tracker.stop(lambda _: None)
+        tracker.stop()
         tracker.join()
     assert tracker.failure is None

@@ -4,8 +4,6 @@ import ast
 import importlib
 import importlib.util
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -272,36 +270,3 @@ def test_the_decision_records_are_numbered_without_gaps_and_say_their_status() -
         text = path.read_text()
         assert re.search(r"^Status: (proposed|accepted|superseded by \d{4})$", text, re.MULTILINE), path.name
         assert {"## Context", "## Decision", "## Consequences"} <= set(text.splitlines()), path.name
-
-
-# --- systemd
-
-
-def installed_unit(folder: Path) -> Path:
-    """The unit, with a command that is on this machine in place of the one under /opt."""
-    unit = folder / "sipwarden-screen@.service"
-    text = (ROOT / "systemd" / unit.name).read_text()
-    unit.write_text(text.replace("/opt/sipwarden/bin/sipwarden", "/bin/true"))
-    return unit
-
-
-@pytest.fixture
-def systemd_analyze() -> str:
-    found = shutil.which("systemd-analyze")
-    if not found:
-        pytest.skip("no systemd-analyze on this machine")
-    return found
-
-
-def test_the_unit_is_one_that_systemd_takes(systemd_analyze: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [systemd_analyze, "verify", installed_unit(tmp_path)], check=False, capture_output=True, text=True
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_the_unit_is_locked_down(systemd_analyze: str, tmp_path: Path) -> None:
-    # systemd's own scale is from 0 (locked down) to 10 (root on everything), here in tenths.
-    command = [systemd_analyze, "security", "--offline=true", "--threshold=10", installed_unit(tmp_path)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-300:] + done.stderr

@@ -108,12 +108,14 @@ def test_below_its_level_nothing_is_written(capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_subscribers_are_masked_and_secrets_never_shown(form: log.Format, capsys: pytest.CaptureFixture[str]) -> None:
     log.configure("info", form)
+    log.info("unknown key", key="hep.key_fil")
     log.info("call flagged", caller=NUMBER, callee="4711", user="alice", hep_key="s3cr3t", password="s3cr3t")
     log.error("could not parse", problem=f"INVITE sip:{NUMBER}@192.0.2.1 SIP/2.0", peer="192.0.2.1:5060")
     said = "".join(lines(capsys))
     for hidden in (NUMBER, NUMBER[1:], "alice", "4711", "s3cr3t"):
         assert hidden not in said
     assert "192.0.2.1:5060" in said
+    assert "hep.key_fil" in said
 
 
 def test_an_exception_is_one_line_with_its_place_and_without_subscribers(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,11 +1,13 @@
 """Metrics: valid, complete, documented, without anyone's number, and served to whom they are for."""
 
 import http.client
+import json
 import re
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from appliance import metrics_server
 from appliance.errors import MetricsError
 from appliance.histogram import Histogram
-from appliance.metrics import Metrics
+from appliance.metrics import SPOOL_STATES, STORE_STATES, Metrics
 from appliance.metrics_server import Server
 from appliance.status import (
     CaptureStatus,
@@ -65,6 +67,7 @@ STATUS = Status(
         malformed=1,
         rtp_packets=100,
         rtp_streams=2,
+        corrected=1,
         time="2026-01-02T03:05:05.500000Z",
     ),
     calls=3,
@@ -76,8 +79,8 @@ STATUS = Status(
     rates=RateStatus(packets=1.0, calls=0.1, verdicts=0.1),
     latency=LatencyStatus(verdicts=0, p50_ms=None, p99_ms=None),
     queue=QueueStatus(depth=1, dropped=6),
-    store=StoreStatus(state="full", problem="no space left", bytes=4096, findings=2, lost=5),
-    spool=SpoolStatus(depth=11, dropped=12),
+    store=StoreStatus(state="full", problem="no space left", bytes=4096, findings=2, waiting=3, lost=5, retired=4),
+    spool=SpoolStatus(state="ok", problem=None, bytes=512, depth=11, dropped=12, lost=13),
     bundles={"call": "call@1.2", "source": "source@1.1"},
     snapshot=SnapshotStatus(taken="2026-01-02T03:05:00.000000Z", bytes=8192, restored=True, problem=None),
 )
@@ -157,7 +160,12 @@ def test_moments_are_seconds_since_the_epoch(metrics: Metrics) -> None:
 
 def test_exactly_one_state_of_the_store_holds(metrics: Metrics) -> None:
     states = {one.labels["state"]: one.value for one in families(metrics)["sipwarden_store_state"].samples}
-    assert states == {"ok": 0, "full": 1, "read_only": 0, "corrupt": 0}
+    assert states == {"ok": 0, "full": 1, "read_only": 0, "corrupt": 0, "unavailable": 0}
+
+
+def test_every_state_of_the_status_has_its_series() -> None:
+    assert get_args(get_type_hints(StoreStatus)["state"]) == STORE_STATES
+    assert get_args(get_type_hints(SpoolStatus)["state"]) == SPOOL_STATES
 
 
 def test_findings_are_there_before_the_first_and_counted_after(metrics: Metrics, box: Box) -> None:
@@ -294,3 +302,83 @@ def test_an_address_that_is_taken_is_named(server: Server, metrics: Metrics) -> 
         MetricsError, match=rf"metrics.listen: cannot listen on 127.0.0.1:{server.port}: Address already"
     ):
         Server(metrics, f"127.0.0.1:{server.port}")
+
+
+# --- what is written about them
+
+DOCUMENT = ROOT / "docs" / "METRICS.md"
+DASHBOARD = ROOT / "contrib" / "grafana" / "sipwarden.json"
+RULES = ROOT / "contrib" / "prometheus" / "sipwarden.rules.yml"
+# What Prometheus itself says of a scrape.
+OF_PROMETHEUS = {"up"}
+
+
+def sample_names(metrics: Metrics) -> set[str]:
+    return {sample.name for family in families(metrics).values() for sample in family.samples}
+
+
+def labels_of(metrics: Metrics) -> set[str]:
+    return {label for family in families(metrics).values() for sample in family.samples for label in sample.labels}
+
+
+def test_the_document_lists_each_metric_as_it_is(metrics: Metrics) -> None:
+    listed = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) \| (.*) \|$", DOCUMENT.read_text(), re.MULTILINE)
+    given = []
+    for family in families(metrics).values():
+        labels = sorted({label for sample in family.samples for label in sample.labels} - {"le"})
+        name = family.name + "_total" * (family.type == "counter")
+        given.append((name, family.type, ", ".join(f"`{label}`" for label in labels), family.documentation))
+    assert listed == given
+
+
+def expressions(path: Path) -> list[str]:
+    """The queries of a dashboard or of a file of rules."""
+    if path.suffix == ".json":
+        panels = json.loads(path.read_text())["panels"]
+        return [target["expr"] for panel in panels for target in panel.get("targets", [])]
+    # one line, or folded lines (`>-`) that are indented further
+    found = re.findall(r"^        expr: (?:>-\n((?:          .*\n)+)|(.*)\n)", path.read_text(), re.MULTILINE)
+    return [(folded or line) for folded, line in found]
+
+
+@pytest.mark.parametrize("path", [DASHBOARD, RULES], ids=["dashboard", "rules"])
+def test_a_query_names_only_metrics_and_labels_that_there_are(metrics: Metrics, path: Path) -> None:
+    found = expressions(path)
+    assert len(found) >= 15
+    names, labels = sample_names(metrics), labels_of(metrics) | {"instance", "job"}
+    for expression in found:
+        named = set(re.findall(r"\b(?:sipwarden_\w+|up\b)", expression))
+        assert named, expression
+        assert named - names - OF_PROMETHEUS == set(), expression
+        assert set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)\s*\"", expression)) - labels == set(), expression
+        for grouped in re.findall(r"\bby \((.*?)\)", expression):
+            assert set(re.split(r",\s*", grouped)) - labels == set(), expression
+        assert expression.count("(") == expression.count(")"), expression
+
+
+def test_every_metric_with_a_loss_in_it_is_watched_by_an_alert(metrics: Metrics) -> None:
+    watched = " ".join(expressions(RULES))
+    losses = {name for name in sample_names(metrics) if re.search(r"_(lost|dropped)_\w+_total$", name)}
+    assert losses
+    assert {name for name in losses if name not in watched} == set()
+
+
+def test_every_alert_has_its_place_in_the_runbook() -> None:
+    alerts = re.findall(r"^      - alert: (\w+)$", RULES.read_text(), re.MULTILINE)
+    assert len(alerts) == len(expressions(RULES))
+    headings = re.findall(r"^### (\w+)$", (ROOT / "docs" / "OPERATING.md").read_text(), re.MULTILINE)
+    assert headings == alerts
+
+
+def test_the_panels_of_the_dashboard_do_not_lie_over_each_other() -> None:
+    cells = set()
+    for panel in json.loads(DASHBOARD.read_text())["panels"]:
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24
+        own = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not own & cells, panel["title"]
+        cells |= own

@@ -209,3 +209,33 @@ def test_the_media_of_real_captures_are_those_that_tshark_sees(corpus, tshark_fi
             assert [str(one["rtp"][1]) for one in sdp.read(text[begin:])] == ports.split("|"), capture
             compared += 1
     assert compared > 30
+
+
+MEDIA_LINES = (
+    b"m=audio 4000 RTP/AVP 0 8 101",
+    b"m=audio 4002 RTP/AVP 0 8 101",
+    b"m=audio 4004 RTP/AVP 101 8",
+    b"m=video 5000 RTP/AVP 96",
+    b"m=image 6000 udptl t38",
+    b"a=rtpmap:101 telephone-event/8000",
+    b"a=rtpmap:96 H264/90000",
+    b"a=rtcp:4100 IN IP4 192.0.2.77",
+    b"a=RTCP-mux",
+    b"a=sendrecv",
+    b"c=IN IP4 192.0.2.33",
+    b"m=",
+    b"a=r",
+    b"",
+)
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(MEDIA_LINES), max_size=7), max_size=20), st.sampled_from([b"\r\n", b"\n", b""])
+)
+def test_what_is_remembered_of_others_changes_nothing(descriptions: list[list[bytes]], ending: bytes) -> None:
+    memory = sdp.Memory(7)
+    for lines in descriptions:
+        text = HEAD + b"c=IN IP4 192.0.2.1\r\n" + b"\r\n".join(lines) + ending
+        alone = sdp.read(text)
+        assert sdp.read(text, memory) == alone
+        assert sdp.read(text, memory) == alone

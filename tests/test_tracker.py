@@ -36,10 +36,12 @@ def tracked(path, **limits):
     """The lines of a capture that the tracker took, and its alerts."""
     source = Recording(path)
     lines = Lines()
-    tracker = Tracker(Pipeline(Config(limits=Limits(**limits))), [source], lines.outlet, 0.002, None)
+    tracker = Tracker(Pipeline(Config(limits=Limits(**limits))), [source], lines.outlet, 0.002)
     tracker.start()
     until(lambda: source.ended)
-    tracker.stop(lambda pipeline: pipeline.finish(lines.calls.append)).result()
+    tracker.drain().result()
+    tracker.ask(lambda pipeline: pipeline.finish(lines.calls.append)).result()
+    tracker.stop()
     tracker.join()
     assert tracker.failure is None
     return b"".join(lines.calls).splitlines(), [report.decode(line) for line in lines.alerts]
@@ -236,7 +238,7 @@ def test_a_tracker_that_fails_keeps_what_failed_it_and_lets_nobody_wait(capsys):
         def _receive(self):
             raise ZeroDivisionError
 
-    tracker = Tracker(Pipeline(Config()), [Broken()], Lines().outlet, 0.002, None)
+    tracker = Tracker(Pipeline(Config()), [Broken()], Lines().outlet, 0.002)
     tracker.start()
     tracker.join(10)
     assert isinstance(tracker.failure, ZeroDivisionError)
@@ -250,19 +252,22 @@ def test_a_source_that_is_never_empty_does_not_starve_the_others():
             self.waiting.extend([struct.pack("<IIII", 1_700_000_000, 0, 60, 60) + bytes(60)] * 1000)
             super()._receive()
 
-    quiet = Feed("quiet", live=False)
-    with tracking(Flood(live=False), quiet, config=Config(limits=Limits(block_packets=500))) as (tracker, _):
+    quiet, flood = Feed("quiet", live=False), Flood(live=False)
+    with tracking(flood, quiet, config=Config(limits=Limits(block_packets=500))) as (tracker, _):
         quiet.send(1_700_000_000 * SECOND_NS, invite("heard"))
-        until(lambda: tracker.ask(lambda pipeline: pipeline.engine.open_calls).result() == 1)
+        until(lambda: open_calls(tracker) == 1)
+        tracker.watch([quiet]).result()
 
 
 def test_what_the_sources_hold_when_they_are_stopped_is_still_taken():
     feed = Feed(live=False)
     lines = Lines()
-    tracker = Tracker(Pipeline(Config()), [feed], lines.outlet, 0.002, None)
+    tracker = Tracker(Pipeline(Config()), [feed], lines.outlet, 0.002)
     for i in range(20_000):
         feed.send(1_700_000_000 * SECOND_NS + i * 10**6, invite(f"call-{i}"))
     tracker.start()
-    packets = tracker.stop(lambda pipeline: pipeline.engine.packets).result(30)
+    tracker.drain().result(30)
+    packets = tracker.ask(lambda pipeline: pipeline.engine.packets).result(30)
+    tracker.stop()
     tracker.join()
     assert packets == 20_000

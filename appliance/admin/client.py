@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +30,7 @@ from appliance.admin.protocol import (
 
 # Longer than the service gives itself for a command, so that it is the one to say what took so long.
 TIMEOUT_S = 45.0
+BACKLOG_WAITS_S = (0.01, 0.05, 0.1, 0.5, 1.0)
 CHUNK_BYTES = 1 << 16
 
 
@@ -57,6 +59,10 @@ class Client:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hangs up."""
         self._socket.close()
 
     def ask(self, command: str, **arguments: object) -> Any:
@@ -74,15 +80,8 @@ class Client:
                 return
             yield msgspec.json.decode(reply.item)
 
-    def fileno(self) -> int:
-        """For a selector: readable when an item may be there."""
-        return self._socket.fileno()
-
     def _greet(self) -> Welcome:
-        try:
-            self._socket.connect(os.fspath(self.path))
-        except OSError as error:
-            raise _unreachable(self.path, error) from error
+        self._connect()
         # A service that turns us away does not wait for our line.
         with contextlib.suppress(BrokenPipeError):
             self._socket.sendall(frame(Hello(PROTOCOL, f"sipwarden {version('sipwarden')}")))
@@ -99,6 +98,16 @@ class Client:
                 f"use the sipwarden command of the version that runs: {welcome.version}",
             )
         return welcome
+
+    def _connect(self) -> None:
+        for wait_s in (*BACKLOG_WAITS_S, 0):
+            try:
+                return self._socket.connect(os.fspath(self.path))
+            except BlockingIOError:  # more are waiting to be taken than there is room for
+                time.sleep(wait_s)
+            except OSError as error:
+                raise _unreachable(self.path, error) from error
+        raise AdminError("busy", f"{self.path}: too many clients want to be served", "try again")
 
     def _request(self, command: str, arguments: dict[str, object]) -> int:
         self._last_id += 1

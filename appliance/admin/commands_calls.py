@@ -4,11 +4,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from appliance.admin.commands import registry
 from appliance.admin.errors import AdminError
 from appliance.admin.peer import Role
 from appliance.admin.protocol import MAX_ROWS
-from appliance.admin.registry import Context
+from appliance.admin.registry import Context, registry
 from appliance.admin.rows import CallRow, Unmaskable, call_row, masking
 from appliance.live_calls import live_calls
 from appliance.report import State

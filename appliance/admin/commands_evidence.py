@@ -8,13 +8,12 @@ from typing import Literal
 import msgspec
 
 from appliance import log
-from appliance.admin.commands import registry
 from appliance.admin.commands_calls import Limit
 from appliance.admin.commands_findings import unknown_id
 from appliance.admin.errors import AdminError
 from appliance.admin.peer import Role
 from appliance.admin.protocol import MAX_ROWS
-from appliance.admin.registry import Context
+from appliance.admin.registry import Context, registry
 from appliance.admin.rows import Mask, Unmaskable, masked, masking
 from appliance.errors import PartyError
 from appliance.findings import moment

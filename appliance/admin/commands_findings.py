@@ -9,12 +9,11 @@ from typing import Literal
 import msgspec
 
 from appliance import log
-from appliance.admin.commands import registry
 from appliance.admin.commands_calls import Limit
 from appliance.admin.errors import AdminError
 from appliance.admin.peer import Role
 from appliance.admin.protocol import MAX_ROWS
-from appliance.admin.registry import Arguments, Context
+from appliance.admin.registry import Arguments, Context, registry
 from appliance.admin.rows import FindingRow, Mask, Unmaskable, finding_row, masked, masking
 from appliance.errors import StoreError
 from appliance.live_calls import live_calls

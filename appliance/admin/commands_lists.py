@@ -7,11 +7,10 @@ from typing import Annotated
 from msgspec import Meta
 
 from appliance import log
-from appliance.admin.commands import registry
 from appliance.admin.commands_findings import not_kept
 from appliance.admin.errors import AdminError
 from appliance.admin.peer import Role
-from appliance.admin.registry import Arguments, Context
+from appliance.admin.registry import Arguments, Context, registry
 from appliance.admin.rows import Mask, Unmaskable, masking
 from appliance.errors import PartyError, StoreError
 from appliance.findings import moment
@@ -152,7 +151,7 @@ async def _delete(context: Context, name: ListName, value: str) -> None:
 def _fields(entry: ListEntry, hide: Mask) -> dict:
     party = Party.read(entry.value)
     return {
-        "value": hide(entry.value) if party.kind in ("number", "range") else entry.value,
+        "value": hide(entry.value) if party.kind == "number" else entry.value,
         "kind": party.kind,
         "added": moment(entry.added_ns),
         "added_by": entry.added_by,

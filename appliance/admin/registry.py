@@ -89,3 +89,7 @@ class Registry:
             CommandLine(command.name, command.role.title, command.help)
             for command in sorted(self._commands.values(), key=lambda command: command.name)
         ]
+
+
+# Of the service: appliance/admin/all_commands.py has it with every command in it.
+registry = Registry()

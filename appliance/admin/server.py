@@ -72,6 +72,7 @@ class AdminServer:
         for client in list(self._clients):
             client.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
+        await asyncio.sleep(0)  # a connection is closed on the loop's next turn
 
     # -- a connection ------------------------------------------------------------------------------------
 

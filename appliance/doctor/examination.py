@@ -36,15 +36,16 @@ def from_outside(config: Config, why: AdminError) -> list[Check]:
 
 def _bundles(config: Config) -> Iterator[Check]:
     # NumPy and a TFLite runtime: only now are they needed
-    from appliance.check_config import check  # noqa: PLC0415
+    from appliance.installed import InstalledBundles  # noqa: PLC0415
+    from appliance.reload import scorers_of  # noqa: PLC0415
     from models.errors import ModelError  # noqa: PLC0415
 
     try:
-        labels = [scorer.bundle.label for scorer in check(config).values()]
+        scorers = scorers_of(config, InstalledBundles(Path(config.service.state_dir)))
     except ModelError as error:
         yield fail("bundles", str(error), "sipwarden model verify; [screen] bundles names another folder")
     else:
-        yield ok("bundles", ", ".join(labels))
+        yield ok("bundles", ", ".join(scorer.bundle.label for scorer in scorers.values()))
 
 
 def _folder(folder: Path) -> Iterator[Check]:

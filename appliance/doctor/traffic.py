@@ -18,6 +18,13 @@ MUCH_ONE_WAY = 0.2
 MUCH_MALFORMED = 0.05
 MOST_LATENCY_MS = 50.0
 MOST_SKEW_S = 5.0
+# Of a store or spool by the state that it is in.
+CURES = {
+    "full": "make room on the disk, or lower [store] and [spool] max_mib",
+    "read_only": "mount the disk writable: `journalctl -k` says why the kernel made it read-only",
+    "corrupt": "nothing: a new file was begun, and the old one lies beside it",
+    "unavailable": "let the service's user write in [service] state_dir",
+}
 DEEP_SPOOL = 100_000
 
 
@@ -136,17 +143,11 @@ def _tables(status: Status) -> Check:
 
 def _store(status: Status) -> Check:
     store = status.store
-    if store is None:
-        return warn("findings store", "there is none: findings are not kept", "set [service] state_dir")
     seen = f"{store.findings:,} findings in {store.bytes / (1 << 20):,.1f} MiB"
     if store.state != "ok":
-        cures = {
-            "full": "make room on the disk, or lower [store] max_mib",
-            "read_only": "mount the disk writable: `journalctl -k` says why the kernel made it read-only",
-            "corrupt": "nothing: a new store was begun, and the old file lies beside it",
-        }
-        cure = cures.get(store.state, "`journalctl -u sipwarden` says more")
-        return fail("findings store", f"{store.state}: {store.problem or seen}; {store.lost:,} lost", cure)
+        return fail(
+            "findings store", f"{store.state}: {store.problem or seen}; {store.lost:,} lost", CURES[store.state]
+        )
     if store.lost:
         return warn("findings store", f"{seen}; {store.lost:,} were lost", "it has recovered: see the log for why")
     return ok("findings store", seen)
@@ -161,12 +162,12 @@ def _queue(status: Status) -> Check:
 
 def _spool(status: Status) -> Check:
     spool = status.spool
-    if spool is None:
-        return ok("collector", "none is configured")
-    seen = f"{spool.depth:,} reports wait for it, {spool.dropped:,} were dropped"
+    seen = f"{spool.depth:,} reports wait for the collector, {spool.dropped:,} made room for others"
+    if spool.state != "ok":
+        return fail("spool", f"{spool.state}: {spool.problem or seen}; {spool.lost:,} lost", CURES[spool.state])
     if spool.dropped or spool.depth > DEEP_SPOOL:
-        return warn("collector", seen, "can this box reach it? See [collector] url, and the log")
-    return ok("collector", seen)
+        return warn("spool", seen, "does a collector take them? The oldest go when [spool] max_mib is used up")
+    return ok("spool", seen)
 
 
 def _bundles(status: Status) -> Check:

@@ -59,6 +59,8 @@ class Found:
 class DirectorySource(Source):
     """Reads what comes into `directory`, and remembers it in `state_dir`."""
 
+    live = False
+
     def __init__(self, directory: Path, state_dir: Path) -> None:
         super().__init__(str(directory))
         self._directory = directory
@@ -101,7 +103,8 @@ class DirectorySource(Source):
 
     def _receive(self) -> None:
         if self._capture is not None:
-            if self._capture.fill():
+            # what is within reach must have been taken first: at the end of the file all of it would be lost
+            if not self._capture.reader.starved or self._capture.fill():
                 return
             self._end_file()
         if self._hear() or time.monotonic() >= self._next_scan_s:

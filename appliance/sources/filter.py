@@ -86,8 +86,10 @@ def at_any_tag(expression: str) -> str:
 def check(expression: str) -> None:
     """Raises FilterError, with libpcap's reason, unless `expression` is a filter for Ethernet."""
     _checked_text(expression)
-    with _offline_program(at_any_tag(expression), ETHERNET):
-        pass
+    # first as it was written: what libpcap says of the longer one would puzzle who wrote the short one
+    for text in (expression, at_any_tag(expression)):
+        with _offline_program(text, ETHERNET):
+            pass
 
 
 def for_interface(expression: str, interface: str, snaplen: int) -> bytes:

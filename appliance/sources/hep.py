@@ -39,7 +39,6 @@ UNREAD = {
     "refused": "do not carry the key",
     "compressed": "have a compressed payload",
     "old": "are of HEP version 1 or 2",
-    "misdated": "are misdated: the clock of the agent is wrong",
 }
 
 
@@ -102,7 +101,7 @@ class HepSource(Source):
         assert self._listener is not None
         if self._feed.unread:
             return
-        self._feed.begin(time.time_ns())
+        self._feed.begin()
         if self._datagrams is not None:
             # an error of the socket is told once and concerns one datagram
             with contextlib.suppress(OSError):

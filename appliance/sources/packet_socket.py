@@ -34,6 +34,7 @@ PACKET_FANOUT_FLAG_DEFRAG = 0x8000
 TPACKET_V3 = 2
 ETH_P_ALL = 0x0003
 SO_ATTACH_FILTER = 26
+SO_TIMESTAMPNS = 35
 SO_LOCK_FILTER = 44
 SIOCGIFFLAGS = 0x8913
 SIOCGIFHWADDR = 0x8927
@@ -77,6 +78,8 @@ class PacketSocket:
             self.link_type = LINKTYPE_ETHERNET if ethernet else LINKTYPE_RAW
             self._attach(program(self.link_type))
             with _refusals():
+                # the moment is taken as the packet comes in, once, and not as each ring gets it
+                self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
                 if kind == ARPHRD_LOOPBACK:  # it shows each packet as it goes and as it comes
                     self._socket.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
                 self.ring = self._map(ring_bytes)
@@ -85,8 +88,9 @@ class PacketSocket:
                     self._socket.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership)
                 self._socket.bind((interface, ETH_P_ALL))
                 if fanout_group:
-                    kind_of_fanout = PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG
-                    self._socket.setsockopt(SOL_PACKET, PACKET_FANOUT, fanout_group | kind_of_fanout << 16)
+                    # both directions of a flow, and all fragments of a packet, go to the same ring
+                    group = struct.pack("=HH", fanout_group, PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG)
+                    self._socket.setsockopt(SOL_PACKET, PACKET_FANOUT, group)
         except BaseException:
             self.close()
             raise

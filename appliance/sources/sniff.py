@@ -50,6 +50,8 @@ class SniffSource(Source):
         if (trouble := condition(self.name)) is not None:
             raise InterfaceError(trouble)
         try:
+            import scapy.arch  # noqa: PLC0415 - it says which sockets there are on this system
+            import scapy.layers.l2  # noqa: PLC0415, F401
             from scapy.config import conf  # noqa: PLC0415
             from scapy.error import Scapy_Exception  # noqa: PLC0415
         except ImportError as error:

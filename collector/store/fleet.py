@@ -29,7 +29,7 @@ class Box(msgspec.Struct, frozen=True):
     clock_offset_ms: int | None
     items: int
     lost: int
-    health: dict[str, Any] | None  # the body of appliance.report.Health
+    health: dict[str, Any] | None  # an appliance.report.Health
     health_ns: int | None
 
 

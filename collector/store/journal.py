@@ -16,7 +16,7 @@ MAX_DETAIL = 500
 
 
 class Event(msgspec.Struct, frozen=True):
-    """`kind`: enrolled, renewed, refused, revoked, skewed, silent, limited. `count`: how often within its minute."""
+    """`kind`: enrolled or refused. `count`: how often within its minute."""
 
     id: int
     first_ns: int

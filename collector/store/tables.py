@@ -52,7 +52,7 @@ boxes = Table(
     Column("clock_offset_ms", BigInteger),  # its clock less the collector's, at the last batch
     Column("items", BigInteger, nullable=False, default=0),  # stored of it in all, each once
     Column("lost", BigInteger, nullable=False, default=0),  # sequence numbers that never came
-    Column("health", JSON),  # the last body of a health report
+    Column("health", JSON),  # the last health report
     Column("health_ns", BigInteger),
 )
 
@@ -84,7 +84,7 @@ receipts = Table(
     "receipts",
     metadata,
     Column("box_id", RowId, ForeignKey("boxes.id"), primary_key=True),
-    Column("incarnation", String(32), primary_key=True),  # of the box's spool: its sequences start anew
+    Column("incarnation", String(32), primary_key=True),  # epoch of the box's spool: its sequences start anew
     Column("ranges", JSON, nullable=False),  # [[first, last], ...] of the sequences that were committed, rising
     Column("last_ns", BigInteger, nullable=False),
 )
@@ -202,7 +202,7 @@ events = Table(
     Column("first_ns", BigInteger, nullable=False),
     Column("last_ns", BigInteger, nullable=False),
     Column("count", BigInteger, nullable=False),  # the same again within a minute is counted, not added
-    Column("kind", String(32), nullable=False),  # collector.events: refused, enrolled, renewed ...
+    Column("kind", String(32), nullable=False),  # enrolled | refused
     Column("reason", String(32)),
     Column("box_id", RowId),
     Column("box", String(63)),  # the name that was claimed, which need not be a known box

@@ -7,7 +7,7 @@ import msgspec
 from appliance import log
 from appliance.admin.errors import AdminError
 from appliance.admin.peer import Role
-from appliance.admin.registry import CommandLine, Context, NoArguments, Registry
+from appliance.admin.registry import CommandLine, Context, NoArguments, registry
 from appliance.doctor.check import Check
 from appliance.doctor.examination import from_inside
 from appliance.errors import ConfigError
@@ -17,8 +17,6 @@ from appliance.support import Support, process_facts, without_secrets
 from models.errors import ModelError
 
 EXAMINED_CALLS = 500  # of the newest, for the share that is seen from one side only
-
-registry = Registry()
 
 
 @registry.command("commands", Role.READER)

@@ -1,0 +1,230 @@
+"""The admin command of the collector: enrolment by hand, accounts, export, backup and restore, each for real."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import sqlalchemy as sa
+
+from appliance.identity import Identity
+from collector.authority import Authority
+from collector.pseudonyms import Numbers
+from collector.store import tables
+from collector.store.store import Store
+from tests.collectors import ROOT, CollectorProcess, Desk, call_line, minute
+
+
+@pytest.fixture(scope="module")
+def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorProcess]:
+    running = CollectorProcess(tmp_path_factory.mktemp("collector")).start()
+    yield running
+    assert running.stop() == 0
+
+
+def contents(store: Store) -> dict[str, list[tuple]]:
+    """Every row of every table."""
+    with store.engine.connect() as connection:
+        return {
+            table.name: sorted((tuple(row) for row in connection.execute(sa.select(table))), key=repr)
+            for table in tables.metadata.sorted_tables
+        }
+
+
+def filled(url: str) -> Desk:
+    """A store with something of everything."""
+    desk = Desk(Store.open(url, create=True))
+    serial = desk.enrol("edge-1")
+    desk.put("edge-1", serial, [(n, call_line(n)) for n in range(1, 30)] + [(40, minute(fraud_types={"irsf": 1}))])
+    desk.store.findings.label(desk.store.findings.find().items[3].id, "fraud", "ann")
+    desk.store.accounts.add_user("ann", "analyst", "correct horse battery", "test")
+    desk.store.journal.event("refused", "malformed", box="edge-1")
+    return desk
+
+
+def test_a_box_is_enrolled_with_a_token_by_the_two_commands(collector: CollectorProcess, tmp_path: Path) -> None:
+    made = collector.command("token", "create", "--hours", "1")
+    assert made.returncode == 0, made.stderr
+    assert f"sipwarden enroll https://127.0.0.1:{collector.enrolment_port}" in made.stderr
+    config = tmp_path / "sipwarden.toml"
+    config.write_text(f'[service]\nstate_dir = "{tmp_path}"\n')
+    command = [sys.executable, "-m", "appliance", "enroll", collector.enrolment_url, "--token", "-", "--name", "edge-7"]
+    done = subprocess.run(
+        [*command, "--config", config], cwd=ROOT, input=made.stdout, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"enrolled as edge-7; reports go to {collector.ingest_url}" in done.stdout
+    assert Identity(tmp_path / "collector").collector().url == collector.ingest_url
+    again = subprocess.run(
+        [*command, "--config", config], cwd=ROOT, input=made.stdout, capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 2
+    assert "used before" in again.stderr
+    listed = json.loads(collector.command("token", "list", "--json").stdout.splitlines()[0])
+    assert listed["used_ns"]
+    assert "digest" not in listed
+
+
+def test_a_box_is_listed_shown_and_revoked(collector: CollectorProcess) -> None:
+    box = collector.enrolled("edge-8")
+    assert box.send([(1, call_line(1))]).status_code == 200
+    assert "edge-8" in collector.command("boxes", "list").stdout
+    shown = json.loads(collector.command("boxes", "show", "edge-8").stdout)
+    assert (shown["box"]["items"], len(shown["certificates"])) == (1, 1)
+    assert collector.command("boxes", "revoke", "edge-8", "--reason", "stolen").returncode == 0
+    assert box.send([(2, call_line(2))]).status_code == 403
+    store = collector.store()
+    (entry,) = store.journal.audit_trail(subject="edge-8").items
+    assert (entry.action, entry.detail) == ("box.revoke", {"reason": "stolen"})
+    assert entry.actor.startswith("shell:")
+    missing = collector.command("boxes", "show", "nowhere")
+    assert (missing.returncode, missing.stderr) == (1, "error: no box is called 'nowhere'\n")
+
+
+def test_an_account_is_added_with_a_password_from_standard_input(collector: CollectorProcess) -> None:
+    assert (
+        collector.command("users", "add", "ann", "--role", "analyst", stdin="correct horse battery\n").returncode == 0
+    )
+    assert collector.store().accounts.authenticate("ann", "correct horse battery") is not None
+    assert json.loads(collector.command("users", "list", "--json").stdout)["role"] == "analyst"
+    for arguments, stdin in ((("bob",), "short\n"), (("bob", "--role", "king"), "correct horse battery\n")):
+        assert collector.command("users", "add", *arguments, stdin=stdin).returncode == 2
+    assert collector.command("users", "add", "ann", stdin="correct horse battery\n").returncode == 1
+
+
+def test_a_configuration_that_is_wrong_is_named(tmp_path: Path) -> None:
+    collector = CollectorProcess(tmp_path, extra="[ingest]\nlisten_on = 1\n")
+    done = collector.command("migrate")
+    assert done.returncode == 1
+    assert "listen_on" in done.stderr
+    assert "ingest" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+# --- export
+
+
+def test_an_export_has_every_row_with_names_for_numbers(store_url: str, tmp_path: Path) -> None:
+    desk = filled(store_url)
+    desk.close()
+    collector = CollectorProcess(tmp_path / "c", store_url)
+    done = collector.command("export", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    findings = pq.read_table(tmp_path / "out" / "findings.parquet").to_pylist()
+    assert len(findings) == 29
+    assert findings[0]["box"] == "edge-1"
+    assert findings[0]["verdict"] == "flag"
+    assert findings[0]["fraud_types"] == ["wangiri"]
+    assert json.loads(findings[0]["line"])["call_id"] == findings[0]["call_id"]
+    assert [row["label"] for row in pq.read_table(tmp_path / "out" / "labels.parquet").to_pylist()] == ["fraud"]
+    (hour,) = pq.read_table(tmp_path / "out" / "hours.parquet").to_pylist()
+    assert (hour["box"], hour["calls"]) == ("edge-1", 10)
+    store = Store.open(store_url)
+    until = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 86400))
+    done = collector.command("export", str(tmp_path / "old"), "--until", until)
+    assert "findings: 0 rows" in done.stdout
+    assert store.journal.audit_trail().items[0].action == "export"
+    store.close()
+
+
+# --- backup
+
+
+def test_a_backup_restores_to_an_exact_copy_at_another_place(
+    store_url: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    filled(store_url).close()
+    old = CollectorProcess(tmp_path / "old", store_url)
+    root = Authority.open(old.config.authority_dir, ["localhost"]).root_pem
+    numbers = Numbers.open("pseudonym", old.config.state_dir / "numbers.key").stored("+49301234")
+    archive = tmp_path / "backup.tar"
+    done = old.command("backup", str(archive))
+    assert done.returncode == 0, done.stderr
+    assert archive.stat().st_mode & 0o777 == 0o600
+    kind = store_url.partition(":")[0]
+    new_url = "" if kind == "sqlite" else request.getfixturevalue("postgres_cluster").url()
+    new = CollectorProcess(tmp_path / "new", new_url)
+    done = new.command("restore", str(archive))
+    assert done.returncode == 0, done.stderr
+    before, after = Store.open(store_url), Store.open(new.config.store_url)
+    was, is_now = contents(before), contents(after)
+    was["audit"] = [row for row in was["audit"] if "backup" not in row]  # noted after the backup
+    assert is_now == was
+    assert Authority.open(new.config.authority_dir, ["localhost"]).root_pem == root
+    assert Numbers.open("pseudonym", new.config.state_dir / "numbers.key").stored("+49301234") == numbers
+    before.close()
+    after.close()
+    again = new.command("restore", str(archive))
+    assert again.returncode == 1
+    assert "into an empty place" in again.stderr
+
+
+def test_a_backup_under_load_is_the_store_as_it_was_at_one_moment(
+    store_url: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    desk = filled(store_url)
+    serial = desk.enrol("edge-2")
+    stop, acknowledged = threading.Event(), 0
+
+    def load() -> None:
+        nonlocal acknowledged
+        while not stop.is_set():
+            batch = [(acknowledged + n, call_line(acknowledged + n)) for n in range(1, 51)]
+            acknowledged = desk.put("edge-2", serial, batch).sequence
+
+    loading = threading.Thread(target=load)
+    loading.start()
+    while acknowledged < 200:
+        time.sleep(0.01)
+    old = CollectorProcess(tmp_path / "old", store_url)
+    archive = tmp_path / "backup.tar"
+    before = acknowledged
+    done = old.command("backup", str(archive))
+    after = acknowledged
+    stop.set()
+    loading.join()
+    assert done.returncode == 0, done.stderr
+    kind = store_url.partition(":")[0]
+    new = CollectorProcess(
+        tmp_path / "new", "" if kind == "sqlite" else request.getfixturevalue("postgres_cluster").url()
+    )
+    assert new.command("restore", str(archive)).returncode == 0
+    copy, live = contents(new.store()), contents(desk.store)
+    box = next(row for row in copy["boxes"] if "edge-2" in row)
+    stored = new.store().fleet.box("edge-2").items
+    assert before <= stored <= after + 50
+    assert stored % 50 == 0, "a transaction is in it or not"
+    findings = [row for row in copy["findings"] if row[1] == box[0]]
+    assert len(findings) == stored
+    assert set(findings) <= set(live["findings"])
+    # the box sends what the restored collector never acknowledged, and both are the same again
+    again = Desk(new.store())
+    rest = [(number, call_line(number)) for number in range(stored + 1, acknowledged + 1)]
+    for start in range(0, len(rest), 1000):
+        again.put("edge-2", serial, rest[start : start + 1000])
+    assert again.store.fleet.box("edge-2").items == desk.store.fleet.box("edge-2").items
+    again.close()
+    desk.close()
+
+
+def test_what_is_no_backup_is_said_to_be_none(tmp_path: Path) -> None:
+    (tmp_path / "x.tar").write_bytes(b"no tar")
+    done = CollectorProcess(tmp_path / "c").command("restore", str(tmp_path / "x.tar"))
+    assert done.returncode == 1
+    assert "is not a backup" in done.stderr
+
+
+def test_a_pseudonym_is_revealed_with_the_key_and_the_audit_trail_knows(tmp_path: Path) -> None:
+    collector = CollectorProcess(tmp_path, extra='[numbers]\npolicy = "pseudonym"\n')
+    assert collector.command("migrate").returncode == 0
+    token = Numbers.open("pseudonym", collector.config.state_dir / "numbers.key").stored("+4930123456")
+    done = collector.command("reveal", token)
+    assert done.stdout == "+4930123456\n", done.stderr
+    (entry,) = collector.store().journal.audit_trail().items
+    assert (entry.action, entry.subject) == ("number.reveal", token)
+    assert collector.command("reveal", token[:-4]).returncode == 1

@@ -1,0 +1,60 @@
+"""How much memory a configuration may take, and the unit's limits by that."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from appliance.config import Capture, Config, Limits
+from appliance.memory import MIB, bound_bytes, unit_limits
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def limits_of(config: Config) -> tuple[int, int]:
+    """MemoryHigh and MemoryMax of the drop-in, in bytes."""
+    high, most = re.findall(r"^Memory(?:High|Max)=(\d+)M$", unit_limits(config), re.MULTILINE)
+    return int(high) * MIB, int(most) * MIB
+
+
+@pytest.mark.parametrize(
+    "table", [name for name in Limits.__struct_fields__ if name not in ("block_packets", "tcp_bytes")]
+)
+def test_every_table_counts(table: str) -> None:
+    config = Config()
+    more = msgspec.structs.replace(config.limits, **{table: getattr(config.limits, table) + 1_000_000})
+    grown = bound_bytes(Config(limits=more)) - bound_bytes(config)
+    assert 300 * 1_000_000 < grown < 2048 * 1_000_000
+
+
+def test_every_ring_and_the_bytes_held_back_count() -> None:
+    two = Config(capture=Capture(interfaces=("eth0", "eth1"), ring_mib=100), limits=Limits(tcp_bytes=65 * MIB))
+    assert bound_bytes(two) - bound_bytes(Config()) == (200 + 1) * MIB
+
+
+@pytest.mark.parametrize("callers", [16, 131_072, 4_000_000])
+def test_the_kernel_slows_before_it_ends_and_neither_within_the_bound(callers: int) -> None:
+    config = Config(limits=Limits(callers=callers))
+    high, most = limits_of(config)
+    assert bound_bytes(config) < high < most < 2 * bound_bytes(config) + 128 * MIB
+
+
+def test_the_unit_as_it_comes_suits_the_defaults_with_a_ring() -> None:
+    unit = (ROOT / "systemd" / "sipwarden.service").read_text()
+    high, most = limits_of(Config(capture=Capture(interfaces=("eth0",))))
+    assert high <= 1024 * MIB
+    assert most <= 1536 * MIB
+    assert {"MemoryHigh=1G", "MemoryMax=1536M"} <= set(unit.splitlines())
+
+
+def test_systemd_takes_the_drop_in(tmp_path: Path) -> None:
+    systemd_analyze = shutil.which("systemd-analyze")
+    if not systemd_analyze:
+        pytest.skip("no systemd-analyze on this machine")
+    unit = tmp_path / "sipwarden.service"
+    unit.write_text("[Service]\nExecStart=/bin/true\n" + unit_limits(Config()).partition("[Service]\n")[2])
+    done = subprocess.run([systemd_analyze, "verify", unit], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,274 @@
+"""`sipwarden run` as a process: what it survives, and what it says."""
+
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from appliance import report
+from appliance.config import Config
+from appliance.notification import Notification, Watchdog
+from appliance.pipeline import Pipeline
+from appliance.tracker import Tracker
+from models.bundle import SHIPPED
+from tests.feed import Feed, Lines, until
+from tests.running import Service, Systemd
+from tests.tap import Tap, request, response
+
+SAMPLE = Path(__file__).parent.parent / "simulator" / "samples" / "sample.pcap.gz"
+
+
+@pytest.fixture
+def service(tmp_path):
+    one = Service(tmp_path)
+    yield one
+    one.kill()
+
+
+@pytest.fixture(scope="module")
+def screened():
+    """(summary, findings) of the sample as `screen` has them."""
+    lines = []
+    pipeline = Pipeline(Config())
+    pipeline.screen_file(SAMPLE, lines.append)
+    pipeline.finish(lines.append)
+    found = [report.decode(line) for line in b"".join(lines).splitlines()]
+    return pipeline.summary(), [line for line in found if line.verdict != "pass"]
+
+
+def names(findings):
+    return {(one.source, one.caller, getattr(one, "call_id", None), one.verdict) for one in findings}
+
+
+def test_everything_that_screen_finds_in_a_capture_is_in_the_store_after_sigterm(service, screened):
+    summary, expected = screened
+    service.start().give(SAMPLE)
+    service.has_taken(summary["sip_messages"])
+    assert service.stop() == 0
+    stored = service.findings()
+    assert names(stored) == names(expected)
+    assert all(report.decode(one.line).reasons for one in stored)
+
+
+# --- a campaign that a crash falls into
+
+ROBOT = ("203.0.113.7", 5060)
+PROXY = ("198.51.100.1", 5060)
+
+
+def campaign(path, first, count):
+    """One caller that calls number after number, is answered by some, and hangs up at once."""
+    tap = Tap().wait(first * 3.0)
+    for i in range(first, first + count):
+        fields = {"call_id": f"robot-{i}", "caller": "+4930555010", "callee": f"+49301{i:06d}", "branch": f"b{i}"}
+        tap.send(request("INVITE", **fields), ROBOT, PROXY)
+        if i % 3:
+            tap.reply(response(180, to_tag="x", **fields), PROXY, ROBOT, after=1.0)
+            tap.send(request("CANCEL", **fields), ROBOT, PROXY)
+            tap.reply(response(487, to_tag="x", **fields), PROXY, ROBOT, after=1.9)
+        else:
+            tap.reply(response(200, to_tag="x", **fields), PROXY, ROBOT, after=2.0)
+            tap.send(request("BYE", to_tag="x", **{**fields, "branch": f"bye{i}"}, cseq=2), ROBOT, PROXY, after=0.9)
+    return tap.write(path)
+
+
+def calls_flagged(path):
+    lines = []
+    pipeline = Pipeline(Config())
+    pipeline.screen_file(path, lines.append)
+    pipeline.finish(lines.append)
+    found = [report.decode(line) for line in b"".join(lines).splitlines()]
+    return [line.call_id for line in found if getattr(line, "call_id", None) and line.verdict == "flag"]
+
+
+def test_kill_9_in_the_middle_of_a_campaign_loses_no_finding_and_the_campaign_is_still_flagged(service, tmp_path):
+    first, second = campaign(tmp_path / "first.pcap", 0, 80), campaign(tmp_path / "second.pcap", 80, 10)
+    assert "robot-80" not in calls_flagged(second), "who begins anew must first see some of it"
+    service.start().give(first)
+    service.has_taken(80 * 4 - 27)
+    until(lambda: len(service.findings()) > 20)
+    taken = service.status()["snapshot"]["taken"]
+    until(lambda: service.status()["snapshot"]["taken"] != taken, 30)
+    before = names(service.findings())
+    service.kill()
+    assert names(service.findings()) == before
+    service.start().give(second)
+    status = service.status()
+    assert status["snapshot"]["restored"]
+    assert status["calls"] >= 80
+    until(lambda: any(one.call_id == "robot-89" for one in service.findings()), 30)
+    assert service.stop() == 0
+    after = {one.call_id: one.verdict for one in service.findings()}
+    assert all(after[f"robot-{i}"] == "flag" for i in range(80, 90))
+    assert before <= names(service.findings())
+
+
+# --- a new configuration
+
+
+def test_a_configuration_that_is_broken_under_sighup_changes_nothing_and_is_said_everywhere(service, screened):
+    service.start()
+    service.configure("[limits]\ncals = 5")
+    service.hang_up()
+    until(lambda: service.status()["problems"], 30)
+    problem = service.status()["problems"][0]
+    assert "the old one goes on" in problem
+    assert f"{service.config}:8: limits.cals: unknown key (did you mean calls?)" in problem
+    assert "limits.cals: unknown key" in service.errors.read_text()
+    service.give(SAMPLE)
+    service.has_taken(screened[0]["sip_messages"])
+    service.configure("[service]\nverdict_delay_ms = 5")
+    service.hang_up()
+    until(lambda: not service.status()["problems"], 30)
+    assert "verdict_delay_ms: 2 -> 5" in service.errors.read_text()
+    assert service.status()["calls"] == screened[0]["calls"], "nothing that was known is forgotten"
+    assert service.stop() == 0
+
+
+def test_a_bundle_that_is_cut_short_during_a_reload_is_refused_and_the_old_one_goes_on(service, tmp_path, screened):
+    bundles = tmp_path / "bundles"
+    for kind in ("call", "source"):
+        shutil.copytree(SHIPPED / kind, bundles / kind)
+    service.configure(f'[screen]\nbundles = "{bundles}"')
+    service.start()
+    before = service.status()["bundles"]
+    model = bundles / "call" / "model.tflite"
+    model.write_bytes(model.read_bytes()[:1000])
+    service.hang_up()
+    until(lambda: service.status()["problems"], 30)
+    assert "the old one goes on" in service.status()["problems"][0]
+    assert str(bundles / "call") in service.status()["problems"][0]
+    assert service.status()["bundles"] == before
+    service.give(SAMPLE)
+    service.has_taken(screened[0]["sip_messages"])
+    assert service.stop() == 0
+    assert names(service.findings()) == names(screened[1])
+
+
+# --- the start
+
+
+def refused(*arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "appliance", "run", *map(str, arguments)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.returncode, done.stderr.splitlines()[-1]
+
+
+def test_a_second_service_on_one_state_directory_is_refused(service):
+    service.start()
+    status, error = refused("--config", service.config, "--socket", f"{service.socket}-2")
+    assert status == 2
+    assert error == f"sipwarden: {service.state}: another service uses it already"
+
+
+def test_a_second_service_on_one_socket_is_refused(service, tmp_path):
+    service.start()
+    status, error = refused("--config", service.config, "--state-dir", tmp_path / "other")
+    assert status == 2
+    assert "another process is serving this socket" in error
+    assert service.status()["version"]
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "said"),
+    [
+        ("--config", "absent.toml", "absent.toml: cannot be read: No such file or directory"),
+        ("--metrics", "9160", '--metrics: expected ADDRESS:PORT or ""'),
+        ("--interface", "no/interface", "--interface: expected the name of a network interface"),
+        ("--state-dir", "/proc/nothing", "/proc/nothing: cannot be used"),
+    ],
+)
+def test_what_cannot_be_used_ends_the_start_with_2_and_one_line(service, flag, value, said):
+    arguments = {"--config": service.config, flag: value}
+    status, error = refused(*(part for pair in arguments.items() for part in pair))
+    assert status == 2
+    assert error.startswith(f"sipwarden: {said}")
+
+
+def test_an_interface_that_is_missing_at_the_start_is_said_and_waited_for(service):
+    service.start("--interface", "absent0")
+    until(lambda: service.status()["problems"], 30)
+    status = service.status()
+    (problem,) = status["problems"]
+    assert problem.startswith("absent0: ")
+    assert {source["name"]: source["state"] for source in status["capture"]["sources"]}["absent0"] == "down"
+    assert service.stop() == 0
+
+
+# --- systemd
+
+
+@pytest.fixture
+def systemd(tmp_path):
+    one = Systemd(tmp_path / "notify.sock")
+    yield one
+    one.close()
+
+
+def test_systemd_hears_of_the_start_the_reload_and_the_end_in_order(service, systemd):
+    service.environment = {"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": "400000"}
+    service.start()
+    assert systemd.hears("READY=1")[-1] == "READY=1"
+    systemd.hears("STATUS=")
+    service.hang_up()
+    reloading = systemd.hears("READY=1")
+    assert reloading.index("RELOADING=1") < len(reloading) - 1
+    assert any(line.startswith("MONOTONIC_USEC=") for line in reloading)
+    assert "WATCHDOG=1" in systemd.heard(1.0)
+    service.process.send_signal(signal.SIGINT)
+    systemd.hears("STOPPING=1")
+    assert service.process.wait(60) == 0
+
+
+class Freezing(Feed):
+    """A source that waits inside `receive`, which none may, for as long as a test holds the lock."""
+
+    def __init__(self, lock):
+        super().__init__()
+        self._lock = lock
+        self._waits = False
+
+    def is_frozen(self):
+        return self._waits
+
+    def _receive(self):
+        self._waits = True
+        with self._lock:
+            self._waits = False
+        super()._receive()
+
+
+def test_a_frozen_tracker_does_not_ping_the_watchdog(systemd, monkeypatch):
+    monkeypatch.setenv("NOTIFY_SOCKET", str(systemd.path))
+    monkeypatch.setenv("WATCHDOG_USEC", "400000")
+    thaw = threading.Lock()
+    feed = Freezing(thaw)
+    tracker = Tracker(Pipeline(Config()), [feed], Lines().outlet, 0.002)
+    watchdog = Watchdog(tracker, Notification())
+    assert watchdog.pause_s == pytest.approx(0.1)
+    tracker.start()
+    until(lambda: tracker.turns > 2)
+    watchdog.look()
+    assert systemd.heard(0.1) == ["WATCHDOG=1"]
+    with thaw:
+        until(feed.is_frozen)
+        watchdog.look()
+        systemd.heard(0.1)
+        for _ in range(5):
+            watchdog.look()
+        assert systemd.heard(0.2) == []
+    turns = tracker.turns
+    until(lambda: tracker.turns > turns)
+    watchdog.look()
+    assert systemd.heard(0.1) == ["WATCHDOG=1"]
+    tracker.stop()
+    tracker.join()
