@@ -512,6 +512,7 @@ cdef class Engine:
             "callers": self.profiles.callers.evicted,
             "callees": self.profiles.callees.evicted,
             "sources": self.profiles.sources.evicted,
+            "routes": self.profiles.relations.routes.evicted,
             "streams": self.media.evicted,
             "tcp_connections": self.streams.totals.evicted,
             "fragments": self.decoder.fragments.counters.evicted,

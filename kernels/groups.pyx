@@ -94,7 +94,7 @@ cdef void note_duration(Group* group, float lasted_s) noexcept nogil:
         if group.durations[i] > 0 and fabsf(group.durations[i] - lasted_s) <= same_s:
             repeated = True
     group.counts[GROUP_REPEATED] += repeated
-    group.durations[group.next_duration] = lasted_s
+    group.durations[group.next_duration % GROUP_DURATIONS] = lasted_s
     group.next_duration = (group.next_duration + 1) % GROUP_DURATIONS
 
 

@@ -1,8 +1,8 @@
 # cython: language_level=3
 """What an engine remembers, copied out between its blocks and put back into a fresh one.
 
-Kept are the profiles of callers, callees and sources with the order in which they would be evicted, the pairs, the called
-ranges, the open calls with their queues, and the totals. Left out is what the next seconds bring back: media streams and
+Kept are the profiles of callers, callees and sources and the routes with the order in which they would be evicted, the
+pairs, the called ranges, crowds and bindings, the open calls with their queues, and the totals. Left out is what the next seconds bring back: media streams and
 what they are expected to be, TCP streams, fragments. Indices are built anew: where an entry lies is salted by each engine.
 
 Theory of operation
@@ -29,14 +29,18 @@ from libc.string cimport memcpy, memset
 from capture.hashing cimport hash_mix
 from capture.index cimport NO_SLOT, index_find, index_insert, index_remove
 from kernels.behaviour cimport CalleeProfile, CallerProfile, SourceProfile, one_more
+from kernels.bindings cimport BINDINGS_A_SET, Binding
 from kernels.calls cimport (
     AGENT_BYTES, CALL_EXPIRED, CALL_ID_BYTES, CALL_TRANSACTIONS, PHASE_ENDED, PHASE_RELEASED, PHASES,
     STAGE_END, TOLD_END, TRANSPORT_WS, USER_BYTES, Call, CallTable,
 )
+from kernels.crowds cimport CROWDS_A_SET, Crowd
 from kernels.engine cimport Engine
+from kernels.groups cimport Group
 from kernels.heavy cimport Heavy
 from kernels.pairs cimport PAIR_ENTRIES, PairEntry
 from kernels.profiles cimport RANGE_TABLES, Profiles
+from kernels.relations cimport Relations
 from kernels.signalling cimport Style
 from kernels.slots cimport SlotTable, slots_holds
 
@@ -111,6 +115,7 @@ cdef void add_array(Region* regions, int* count, const char* name, void* data, s
 cdef int describe(Engine engine, Region* regions) noexcept:
     """Everything that is kept but the totals: how many regions."""
     cdef Profiles profiles = engine.profiles
+    cdef Relations relations = profiles.relations
     cdef int count = 0
     memset(regions, 0, MAX_REGIONS * sizeof(Region))
     add_array(regions, &count, b"calls", engine.calls.calls, sizeof(Call),
@@ -122,6 +127,12 @@ cdef int describe(Engine engine, Region* regions) noexcept:
     cdef Region* sources = add_table(regions, &count, b"sources", &profiles.sources)
     add_column(sources, profiles.source_profiles, sizeof(SourceProfile))
     add_column(sources, profiles.styles, sizeof(Style))
+    add_column(sources, relations.groups, 2 * sizeof(Group))
+    add_column(add_table(regions, &count, b"routes", &relations.routes), relations.route_groups, sizeof(Group))
+    add_array(regions, &count, b"crowds", relations.crowds.crowds, sizeof(Crowd),
+              <uint32_t>((relations.crowds.mask + 1) * CROWDS_A_SET))
+    add_array(regions, &count, b"bindings", relations.bindings.bindings, sizeof(Binding),
+              <uint32_t>((relations.bindings.mask + 1) * BINDINGS_A_SET))
     add_array(regions, &count, b"pairs", profiles.pairs.entries, sizeof(PairEntry),
               <uint32_t>((profiles.pairs.mask + 1) * PAIR_ENTRIES))
     add_array(regions, &count, b"ranges", profiles.ranges, sizeof(Heavy), RANGE_TABLES)
@@ -179,6 +190,8 @@ cdef dict totals_of(Engine engine):
         "callees_evicted": profiles.callees.evicted,
         "sources_hand": profiles.sources.hand,
         "sources_evicted": profiles.sources.evicted,
+        "routes_hand": profiles.relations.routes.hand,
+        "routes_evicted": profiles.relations.routes.evicted,
     }
 
 
@@ -221,6 +234,8 @@ cdef int set_totals(Engine engine, dict said) except -1:
     profiles.callees.evicted = said["callees_evicted"]
     profiles.sources.hand = hand_of(said["sources_hand"], &profiles.sources)
     profiles.sources.evicted = said["sources_evicted"]
+    profiles.relations.routes.hand = hand_of(said["routes_hand"], &profiles.relations.routes)
+    profiles.relations.routes.evicted = said["routes_evicted"]
     return 0
 
 
@@ -468,6 +483,7 @@ cdef class EngineRestore:
         self._index(&self.engine.profiles.callers)
         self._index(&self.engine.profiles.callees)
         self._index(&self.engine.profiles.sources)
+        self._index(&self.engine.profiles.relations.routes)
         self._queue_calls()
         self._count_open_calls()
 

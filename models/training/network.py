@@ -8,7 +8,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import tensorflow as tf
 
 HIDDEN = (48, 32)
-EPOCHS = 30
+EPOCHS = 24
 TRAIN_BATCH_ROWS = 1024
 LEARNING_RATE = 4e-3
 WEIGHT_DECAY = 1e-4
@@ -22,7 +22,7 @@ LABEL_SMOOTHING = 0.002
 
 # A row of which all is forgotten that the caller, the callee, the address or the route would tell. In the towns that
 # teach, each of them gives many a fraud away; the next town's may not, or a box may have been started just now.
-FORGOTTEN_RATIO = 0.12
+FORGOTTEN_RATIO = 0.08
 
 REPRESENTATIVE_ROWS = 2000
 
