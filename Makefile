@@ -6,22 +6,25 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 ARGS ?=
+INTERFACE ?=
+SECONDS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 VENV_TRAIN := .venv-train
 TRAIN_BIN := $(VENV_TRAIN)/bin
 PIP := $(BIN)/pip --quiet --disable-pip-version-check
-PACKAGES := capture kernels models appliance simulator
+PACKAGES := capture kernels models appliance collector simulator
 COMPILED := $(wildcard $(foreach package,$(PACKAGES),$(package)/*.pyx $(package)/*.pxd))
 SAMPLE := simulator/samples/sample.pcap.gz
 
-.PHONY: help run test build lint format bench fuzz model train-env dist deb test-package check-arm64 clean
+.PHONY: help run test build lint format bench bench-live soak fuzz model train-env dist deb test-package check-arm64 clean
+.PHONY: bench-collector soak-collector
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: build ## screen the sample capture and show the findings
-	@$(BIN)/sipwarden screen $(SAMPLE) $(ARGS)
+run: build ## start the service on simulated live traffic (INTERFACE=eth0 for a real one, SECONDS=60 to stop by itself)
+	@tools/run $(BIN)/sipwarden "$(INTERFACE)" "$(SECONDS)"
 
 test: build $(VENV)/.with-test ## run the whole test suite (ARGS="-k sip" for a part of it)
 	@tools/system-packages test
@@ -44,6 +47,21 @@ bench: build ## measure against sngrep, tshark and a bare walk of the same file
 	@tools/system-packages bench
 	@CFLAGS="-O3" $(BIN)/cythonize --quiet -3 --inplace benchmarks/walk.pyx
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-live: build ## measure live capture on a veth pair beside tcpdump and sngrep (as root)
+	@tools/system-packages bench-live
+	@$(BIN)/python -m benchmarks.live $(ARGS)
+
+soak: build ## an hour of 200 calls a second on simulated time: memory must not grow
+	@$(BIN)/python -m benchmarks.soak $(ARGS)
+
+bench-collector: build $(VENV)/.with-test ## measure the collector under the load of 200 boxes (ARGS="--store sqlite")
+	@tools/system-packages test
+	@$(BIN)/python -m benchmarks.collector $(ARGS)
+
+soak-collector: build $(VENV)/.with-test ## kill, crash and cut the collector for minutes; counts must be exact
+	@tools/system-packages test
+	@$(BIN)/python -m benchmarks.collector_soak $(ARGS)
 
 fuzz: build $(VENV)/.with-test ## throw mutated input at the readers, compiled with address and undefined-behaviour checks
 	@fuzz/run $(ARGS)

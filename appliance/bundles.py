@@ -14,6 +14,8 @@ from appliance import subscriber_table
 from appliance.errors import ApplianceError, InstallError
 from appliance.exit import Exit, complain
 from appliance.installed import InstalledBundles
+from appliance.precision import precisions
+from appliance.store_labels import STORE_FILE, read_labels
 from models.bundle import CARD_FILE, SHIPPED, Bundle, read_file
 from models.errors import ModelError, TableError
 from models.scorer import Scorer
@@ -213,3 +215,18 @@ def run_rollback(rows: str, config_path: Path | None, state_dir: Path | None) ->
     config = configuration.load(config_path)
     bundle = InstalledBundles(state_dir or Path(config.service.state_dir)).rollback(rows)
     print(f"{bundle.label}: in use from the next start or reload  ({bundle.path})")
+
+
+def run_report(config_path: Path | None, state_dir: Path | None, as_json: bool) -> None:
+    config = configuration.load(config_path)
+    found = precisions(read_labels((state_dir or Path(config.service.state_dir)) / STORE_FILE))
+    if as_json:
+        for line in found:
+            print(msgspec.json.encode(line).decode())
+        return
+    if not found:
+        print("no finding was labelled yet: sipwarden label ID fraud|honest")
+    for line in found:
+        share = f"{line.fraud:>6} of {line.labelled:>6} were fraud: {line.precision:6.1%}"
+        interval = f"(95 %: {line.low:.1%} to {line.high:.1%})"
+        print(f"{line.bundle:<20} {line.verdict:<5} {line.fraud_type or 'all':<18} {share}  {interval}")

@@ -16,6 +16,7 @@ from kernels.calls cimport (
 )
 from kernels.engine cimport Engine
 from kernels.media cimport Stream
+from kernels.slots cimport prefetch_all
 
 from kernels.calls import STAGE_NAMES, STATE_NAMES
 from models.fraud_types import FRAUD_TYPES
@@ -30,6 +31,8 @@ cdef enum:
     MILLION = 1_000_000
 
 cdef char* HEX = b"0123456789abcdef"
+cdef bytes TWO_DIGITS = b"".join(b"%02d" % number for number in range(100))
+cdef const char* PAIRS = TWO_DIGITS
 cdef list TRANSPORT_JSON = [b'"udp"', b'"tcp"', b'"ws"']
 cdef list VERDICT_JSON = [b'"pass"', b'"watch"', b'"flag"']
 cdef list STATE_JSON = [f'"{name}"'.encode() for name in STATE_NAMES]
@@ -139,22 +142,62 @@ cdef char* put_string(char* at, const char* text, uint32_t length) noexcept nogi
     return at + 1
 
 
+cdef inline char* put_pair(char* at, uint32_t value) noexcept nogil:
+    """Two digits of a number below 100."""
+    memcpy(at, PAIRS + 2 * value, 2)
+    return at + 2
+
+
 cdef char* put_number(char* at, uint64_t value, int digits) noexcept nogil:
     """`value` in decimal, with leading zeros up to `digits`."""
     cdef char[20] text
-    cdef int n = 0
-    while value > 0 or n < digits:
-        text[19 - n] = <char>(c'0' + value % 10)
-        value //= 10
-        n += 1
-    memcpy(at, text + 20 - n, n)
-    return at + n
+    cdef int n = 20
+    while value >= 100:
+        n -= 2
+        memcpy(text + n, PAIRS + 2 * (value % 100), 2)
+        value //= 100
+    if value >= 10:
+        n -= 2
+        memcpy(text + n, PAIRS + 2 * value, 2)
+    elif value > 0:
+        n -= 1
+        text[n] = <char>(c'0' + value)
+    while n > 20 - digits:
+        n -= 1
+        text[n] = c'0'
+    memcpy(at, text + n, 20 - n)
+    return at + 20 - n
+
+
+cdef inline char* put_six(char* at, uint32_t value) noexcept nogil:
+    """Six digits of a number below a million."""
+    at = put_pair(at, value // 10000)
+    at = put_pair(at, value // 100 % 100)
+    return put_pair(at, value % 100)
+
+
+cdef inline char* put_small(char* at, uint32_t value) noexcept nogil:
+    """A number below 100,000, as octets and ports are."""
+    if value < 10:
+        at[0] = <char>(c'0' + value)
+        return at + 1
+    if value < 100:
+        return put_pair(at, value)
+    if value < 1000:
+        at[0] = <char>(c'0' + value // 100)
+        return put_pair(at + 1, value % 100)
+    if value >= 10000:
+        at[0] = <char>(c'0' + value // 10000)
+        at += 1
+        value %= 10000
+    return put_pair(put_pair(at, value // 100), value % 100)
 
 
 cdef inline char* put_millionths(char* at, uint64_t value) noexcept nogil:
-    at = put_number(at, value // MILLION, 1)
+    cdef uint64_t whole = value // MILLION
+    at = put_small(at, <uint32_t>whole) if whole < 100000 else put_number(at, whole, 1)
     at[0] = c'.'
-    return put_number(at + 1, value % MILLION, 6)
+    return put_six(at + 1, <uint32_t>(value % MILLION))
 
 
 cdef char* put_span(char* at, int64_t start_ns, int64_t end_ns) noexcept nogil:
@@ -174,21 +217,21 @@ cdef char* put_time(char* at, int64_t time_ns) noexcept nogil:
     cdef uint64_t doy = doe - (365 * yoe + yoe // 4 - yoe // 100)
     cdef uint64_t mp = (5 * doy + 2) // 153
     cdef uint64_t month = mp + 3 if mp < 10 else mp - 9
-    cdef uint64_t second = us // MILLION % 86400
+    cdef uint32_t second = <uint32_t>(us // MILLION % 86400)
     at[0] = c'"'
     at = put_number(at + 1, yoe + era * 400 + (month <= 2), 4)
     at[0] = c'-'
-    at = put_number(at + 1, month, 2)
+    at = put_pair(at + 1, <uint32_t>month)
     at[0] = c'-'
-    at = put_number(at + 1, doy - (153 * mp + 2) // 5 + 1, 2)
+    at = put_pair(at + 1, <uint32_t>(doy - (153 * mp + 2) // 5 + 1))
     at[0] = c'T'
-    at = put_number(at + 1, second // 3600, 2)
+    at = put_pair(at + 1, second // 3600)
     at[0] = c':'
-    at = put_number(at + 1, second // 60 % 60, 2)
+    at = put_pair(at + 1, second // 60 % 60)
     at[0] = c':'
-    at = put_number(at + 1, second % 60, 2)
+    at = put_pair(at + 1, second % 60)
     at[0] = c'.'
-    at = put_number(at + 1, us % MILLION, 6)
+    at = put_six(at + 1, <uint32_t>(us % MILLION))
     return put(at, b'Z"')
 
 
@@ -200,7 +243,7 @@ cdef char* put_endpoint(char* at, const Endpoint* endpoint) noexcept nogil:
     at += 1
     if address_is_v4(&endpoint.address):
         for i in range(4):
-            at = put_number(at, octets[i], 1)
+            at = put_small(at, octets[i])
             at[0] = c'.' if i < 3 else c':'
             at += 1
     else:
@@ -208,7 +251,7 @@ cdef char* put_endpoint(char* at, const Endpoint* endpoint) noexcept nogil:
         at += 1
         inet_ntop(AF_INET6, &endpoint.address, at, 48)
         at = put(at + strlen(at), b"]:")
-    at = put_number(at, endpoint.port, 1)
+    at = put_small(at, endpoint.port)
     at[0] = c'"'
     return at + 1
 
@@ -266,6 +309,8 @@ cdef class CallLines:
         cdef const Call* call
         self.used = 0
         for i in range(engine.calls.released_count):
+            if i + 1 < engine.calls.released_count:
+                prefetch_all(&engine.calls.calls[engine.calls.released[i + 1]], sizeof(Call))
             call = &engine.calls.calls[engine.calls.released[i]]
             self._line(engine, engine.calls.released[i], reasons.pop(call.serial, b"[]") if call.verdict else b"[]")
         return self.buffer[:self.used] if self.used else b""

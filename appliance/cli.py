@@ -4,6 +4,7 @@ Nothing heavy is imported here: a command imports what it needs when it is calle
 a mistyped option and `sipwarden parse` do not wait for NumPy and a TFLite runtime.
 """
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -62,8 +63,10 @@ def screen(
     ] = None,
 ) -> None:
     """Screen capture files: which calls and sources are fraud, and why."""
+    gc.disable()  # importing makes many objects and no garbage
     from appliance.screen import run  # noqa: PLC0415
 
+    gc.enable()
     raise typer.Exit(run(files, as_json=as_json, config_path=config, bundle=bundle, region=region))
 
 
@@ -141,12 +144,15 @@ def simulate(
     live: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Instead of --out: send it live, as UDP to a loopback address.")
     ] = "",
-    speed: Annotated[float, typer.Option(min=0.01, metavar="X", help="Of --live: times real time.")] = 1.0,
+    hep: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="As --live, in HEP messages: for who may not capture.")
+    ] = "",
+    speed: Annotated[float, typer.Option(min=0.01, metavar="X", help="Of --live and --hep: times real time.")] = 1.0,
 ) -> None:
     """Make labelled telephone traffic, honest and fraudulent, as a capture or live."""
     from simulator.command import run  # noqa: PLC0415
 
-    raise typer.Exit(run(scenarios, out, labels, seed, live, speed))
+    raise typer.Exit(run(scenarios, out, labels, seed, live, hep, speed))
 
 
 @app.command()

@@ -48,6 +48,8 @@ class MetricsError(ApplianceError):
 
 class IdentityError(ApplianceError):
     """The box has no identity for its collector, or cannot get one: `str()` says why, and whose turn it is."""
+
+
 class BusyError(ApplianceError):
     """The tracker cannot be asked: too many have asked already, or it has ended."""
 

@@ -2,7 +2,7 @@
 
 from appliance.explanation import about_party, heading_of, verdict_of
 from appliance.operate import Service
-from appliance.output import Form, Row, show_object
+from appliance.output import Form, Row, flat, raw_value, show_object
 from appliance.printable import printable
 
 
@@ -17,5 +17,8 @@ def text_of(answer: Row) -> str:
     line = answer["line"]
     head = f"finding {answer['id']}" if answer["id"] else "a call that is going on, and no finding"
     head += f", labelled {answer['label']}" if answer["label"] else ""
-    body = [heading_of(line), "", *verdict_of(line)] if line["type"] == "call" else about_party(line)
+    try:
+        body = [heading_of(line), "", *verdict_of(line)] if line["type"] == "call" else about_party(line)
+    except KeyError:  # stored by another version: what it has, as it is
+        body = [f"{name}: {raw_value(value)}" for name, value in flat(line)]
     return "\n".join(printable(part) for part in [head, *body])

@@ -23,8 +23,7 @@ from appliance.histogram import Histogram
 from appliance.status import SpoolStatus, Status, StoreStatus
 from appliance.tally import Tally
 
-STORE_STATES = ("ok", "full", "read_only", "corrupt", "unavailable")
-SPOOL_STATES = ("ok", "full", "read_only", "unavailable")
+DISK_STATES = ("ok", "full", "read_only", "corrupt", "unavailable")
 
 
 class Observed(Protocol):
@@ -158,7 +157,7 @@ def _disk(status: Status) -> Iterator[Metric]:
 
 
 def _store(store: StoreStatus) -> Iterator[Metric]:
-    states = {(state,): float(state == store.state) for state in STORE_STATES}
+    states = {(state,): float(state == store.state) for state in DISK_STATES}
     yield _gauges("sipwarden_store_state", "1 for the state that the store of findings is in.", ("state",), states)
     yield _gauge("sipwarden_store_size_bytes", "Size of the store on disk.", store.bytes)
     yield _gauge("sipwarden_store_findings", "Findings in the store.", store.findings)
@@ -170,7 +169,7 @@ def _store(store: StoreStatus) -> Iterator[Metric]:
 
 
 def _spool(spool: SpoolStatus) -> Iterator[Metric]:
-    states = {(state,): float(state == spool.state) for state in SPOOL_STATES}
+    states = {(state,): float(state == spool.state) for state in DISK_STATES}
     yield _gauges("sipwarden_spool_state", "1 for the state that the spool is in.", ("state",), states)
     yield _gauge("sipwarden_spool_size_bytes", "Size of the spool on disk.", spool.bytes)
     yield _gauge("sipwarden_spool_waiting_reports", "Reports that wait for the collector.", spool.depth)

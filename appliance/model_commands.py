@@ -126,3 +126,11 @@ def rollback(
     from appliance import bundles  # noqa: PLC0415
 
     raise typer.Exit(bundles.guarded(lambda: bundles.run_rollback(rows, config, state_dir)))
+
+
+@app.command()
+def report(config: Config = None, state_dir: StateDir = None, as_json: Json = False) -> None:
+    """How often the findings that were labelled were right: precision by bundle and fraud type."""
+    from appliance import bundles  # noqa: PLC0415
+
+    raise typer.Exit(bundles.guarded(lambda: bundles.run_report(config, state_dir, as_json)))

@@ -85,7 +85,9 @@ class Listing:
             from rich.text import Text  # noqa: PLC0415 - see _table
 
             head, *more = map(printable, self.card(row))
-            console().print(Text(head, STYLES.get(row["verdict"], "")), *map(Text, more), sep="\n")
+            text = Text("\n".join([head, *more]))
+            text.stylize(STYLES.get(row["verdict"], ""), 0, len(head))
+            console().print(text, soft_wrap=True)
 
     def _table(self, rows: Sequence[Row]) -> object:
         # rich takes as long to import as the whole of `-o raw` takes to run

@@ -143,7 +143,7 @@ class Recorder(threading.Thread):
             self.store.put([finding for finding, _ in findings])
             for finding, reported in findings:
                 if reported and finding.verdict in GRADES:
-                    self.spool.put(GRADES[finding.verdict], report.finding_payload(finding.line))
+                    self.spool.put(GRADES[finding.verdict], finding.line)
                     if self._listener is not None:
                         self._listener(finding)
         except Exception:

@@ -18,6 +18,7 @@ collector was away does not come back at the same moment. What is on its way whe
 
 import asyncio
 import gzip
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -100,6 +101,7 @@ class Reporter:
 
     async def run(self) -> None:
         """Reports until it is cancelled. Waits for enrolment where there was none."""
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log every request
         while True:
             try:
                 await self._with_identity()

@@ -1,5 +1,6 @@
 """`sipwarden screen`: capture files through the pipeline, in the order given, as one run."""
 
+import gc
 import os
 import sys
 import time
@@ -33,6 +34,9 @@ def run(
         return _ended("standard output is closed", Exit.FAILED)
     try:
         screening = Screening(settings(config_path, bundle, region))
+        # What is there now stays to the end. Looking through it for garbage, at exit above all, takes as long as
+        # screening a small capture.
+        gc.freeze()
         if as_json:
             screening.as_json(files)
         else:

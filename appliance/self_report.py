@@ -12,6 +12,7 @@ from appliance.report import MAX_TEXT, Health, Minute, payload
 from appliance.reporter import ReporterStatus
 from appliance.spool import Spool
 from appliance.status import Status
+from models.fraud_types import FraudType
 
 MINUTE_NS = 60 * 10**9
 GRADE = 0  # of the spool: the first to make room for findings
@@ -28,10 +29,10 @@ class Counted(msgspec.Struct, frozen=True):
     sip_messages: int
     packets: int
     dropped: int
-    fraud_types: dict[str, int]
+    fraud_types: dict[FraudType, int]
 
     @classmethod
-    def of(cls, status: Status, fraud_types: Mapping[str, int]) -> "Counted":
+    def of(cls, status: Status, fraud_types: Mapping[FraudType, int]) -> "Counted":
         return cls(
             calls=status.calls,
             watched=status.watched,
@@ -54,7 +55,7 @@ class SelfReport:
         self,
         spool: Spool,
         status: Callable[[], Status],
-        fraud_types: Callable[[], Mapping[str, int]],
+        fraud_types: Callable[[], Mapping[FraudType, int]],
         reporter: Callable[[], ReporterStatus],
     ) -> None:
         self._spool = spool
@@ -92,7 +93,9 @@ class SelfReport:
         grown = {name: max(0, getattr(now, name) - getattr(before, name)) for name in names}
         frauds = {name: count - before.fraud_types.get(name, 0) for name, count in now.fraud_types.items()}
         return Minute(
-            start=moment(start_ns), **grown, fraud_types={name: count for name, count in frauds.items() if count > 0}
+            start=moment(start_ns),
+            **grown,
+            fraud_types={str(name): count for name, count in frauds.items() if count > 0},
         )
 
     def _health(self, status: Status, minute: Minute) -> Health:

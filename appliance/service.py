@@ -41,6 +41,7 @@ from appliance.spool import Spool
 from appliance.state_dir import StateDir
 from appliance.status import Status
 from appliance.store import Store
+from appliance.store_labels import STORE_FILE
 from appliance.tally import Tally
 from appliance.tracker import Tracker
 from models.errors import ModelError
@@ -48,6 +49,7 @@ from models.errors import ModelError
 T = TypeVar("T")
 
 LOOK_S = 1.0  # between two looks at rates, counters and the parts
+FIRST_TURN_S = 0.01  # between two looks whether all sources were tried once
 DAY_NS = 86400 * 10**9
 CURE_OF_NOTHING = "name interfaces or a directory in [capture], or an address to listen on in [hep]"
 
@@ -84,12 +86,11 @@ class Service:
         self._snapshots = Snapshots(state.path, config.screen.region, secret)
         window_ns = capture.duplicate_window_ms * 1_000_000 if capture.remove_duplicates else 0
         pipeline = self._snapshots.restore(lambda: Pipeline(config, secret, scorers, window_ns))
-        # the engine's time does not go back: one that is ahead keeps its own, and the wall clock is behind it
-        clock = Clock(min(0, time.time_ns() - pipeline.engine.time_ns))
+        # the engine's time goes on where it stood, as far from the wall clock as it was, and does not go back
+        engine = pipeline.engine
+        clock = Clock(min(engine.offset_ns, time.time_ns() - (engine.time_ns - engine.offset_ns)))
         self._bundles = _labels(pipeline)
-        self.store = Store(
-            state.path / "findings.sqlite", config.store.max_mib << 20, config.store.max_age_days * DAY_NS
-        )
+        self.store = Store(state.path / STORE_FILE, config.store.max_mib << 20, config.store.max_age_days * DAY_NS)
         stack.callback(self.store.close)
         spool = Spool(state.path / "spool", config.spool.max_mib << 20)
         stack.callback(spool.close)
@@ -98,7 +99,10 @@ class Service:
         self._tracker = Tracker(pipeline, sources, self._recorder.outlet, config.service.verdict_delay_ms / 1e3, clock)
         self._reporter = Reporter(config.collector, spool, Identity(config.identity_dir))
         self._self_report = SelfReport(
-            spool, self.status, lambda: self.tally.fraud_types, lambda: self._reporter.status
+            spool,
+            self.status,
+            lambda: {str(name): count for name, count in self.tally.fraud_types.items()},
+            lambda: self._reporter.status,
         )
         self._watchdog = Watchdog(self._tracker, self._notification)
         self._metrics = Metrics(self)
@@ -145,6 +149,8 @@ class Service:
                 self._self_report.run(),
             )
         ]
+        while self._tracker.turns == 0 and self._tracker.is_alive():
+            await asyncio.sleep(FIRST_TURN_S)
         self._notification.ready()
         log.info("started", version=self.version, state_dir=self.config.service.state_dir)
         if not self._tracker.sources:

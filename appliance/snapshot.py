@@ -25,7 +25,10 @@ import msgspec
 from appliance.errors import SnapshotError
 from appliance.findings import Finding
 from appliance.pipeline import Pipeline
-from kernels.snapshot import EngineRestore, EngineSnapshot, layout
+from appliance.secret import FILE_MODE, sync_folder
+from kernels.regions import layout
+from kernels.restore import EngineRestore
+from kernels.snapshot import EngineSnapshot
 
 SNAPSHOT_FILE = "state.snapshot"
 MAGIC = b"sipwarden snapshot 1\n"
@@ -37,7 +40,6 @@ STEP_BYTES = 1 << 20
 STEP_ENTRIES = 256  # findings or reasons that are written in one step: below a millisecond
 MAX_HEAD_BYTES = 1 << 16
 MAX_CHUNK_BYTES = 16 << 20
-FILE_MODE = 0o600
 
 T = TypeVar("T")
 Ask = Callable[[Callable[[Pipeline], T]], T]
@@ -84,7 +86,9 @@ def save(path: Path, ask: Ask, *, region: str | None, secret: int) -> SnapshotTa
             steps, longest_s = _write(file, ask, region, secret)
             size = file.tell()
         new.rename(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
+    except TimeoutError:  # an OSError that says nothing of the disk: `ask` gave up
+        raise
     except OSError as error:
         raise SnapshotError(f"{path}: cannot be written: {error.strerror}") from error
     finally:
@@ -169,15 +173,6 @@ def _write(file: BinaryIO, ask: Ask, region: str | None, secret: int) -> tuple[i
     return steps, longest_s
 
 
-def _sync_folder(folder: Path) -> None:
-    """Has the disk keep the new name too."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _timed(question: Callable[[Pipeline], T]) -> Callable[[Pipeline], tuple[T, float]]:
     def timed(pipeline: Pipeline) -> tuple[T, float]:
         began_s = time.perf_counter()
@@ -198,7 +193,7 @@ def _read_head(path: Path, file: BinaryIO) -> Head:
         raise SnapshotError(f"{path}: is damaged: a head of {length} bytes")
     try:
         return msgspec.json.decode(_exactly(path, file, length), type=Head)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SnapshotError(f"{path}: is damaged: {error}") from error
 
 

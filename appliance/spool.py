@@ -29,6 +29,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from hashlib import blake2b
 from operator import itemgetter
 from pathlib import Path
@@ -37,7 +38,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from appliance.database import Fault, fault_of
-from appliance.spool_segment import HEADER, MAX_PAYLOAD_BYTES, Appender, Record, Segment, pack
+from appliance.spool_segment import MAX_PAYLOAD_BYTES, Appender, Segment, pack
 
 GRADES = 8  # 0 is the lowest
 MAX_SEGMENT_BYTES = 1 << 20  # read as a whole
@@ -194,7 +195,7 @@ class Spool:
                 continue
             self._segments.append(segment)
             if segment.pending == 0:
-                self._guarded(lambda empty=segment: self._delete(empty))
+                self._guarded(partial(self._delete, segment))
         self._sum_up()
 
     def _appender(self, grade: int, size: int) -> Appender:
@@ -262,7 +263,7 @@ class Spool:
                     continue
             if not any_read and segment.pending:
                 self._say(lost=self._health.lost + segment.pending)
-                self._guarded(lambda gone=segment: self._delete(gone))
+                self._guarded(partial(self._delete, segment))
 
     def _acknowledge(self, epoch: int, sequence: int) -> None:
         name = (self._rank[epoch], sequence)

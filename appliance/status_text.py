@@ -70,7 +70,8 @@ def _store(store: Row) -> str:
 
 def _spool(spool: Row) -> str:
     problem = f": {spool['problem']}" if spool["problem"] else ""
-    return f"{spool['state']}{problem}; {spool['depth']:,} wait for the collector, {spool['dropped']:,} made room for others"
+    gone = f"{spool['dropped']:,} made room for others"
+    return f"{spool['state']}{problem}; {spool['depth']:,} wait for the collector, {gone}"
 
 
 def _snapshot(snapshot: Row) -> str:

@@ -18,6 +18,7 @@ from models.fraud_types import FraudType
 
 LabelValue = Literal["fraud", "honest"]
 
+STORE_FILE = "findings.sqlite"  # in the state folder
 MAX_LABELS = 100_000  # the oldest go: years of a desk's work, some 15 MiB
 COLUMNS = "finding, label, labelled_by, time_ns, kind, verdict, score, fraud_types, bundle"
 LATEST = f"SELECT {COLUMNS} FROM labels WHERE id IN (SELECT max(id) FROM labels GROUP BY finding) ORDER BY id"

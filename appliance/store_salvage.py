@@ -33,7 +33,7 @@ class Salvage:
         return cls(rows, last_id)
 
     def write(self, connection: sqlite3.Connection, first_id: int) -> None:
-        """Into a new store. Ids go on behind the last one, else from `first_id`: a label must not change its finding."""
+        """Into a new store. Ids go on behind the last one, else from `first_id`: a label keeps its finding."""
         for table, rows in self.rows.items():
             for row in rows:
                 with suppress(sqlite3.IntegrityError):

@@ -35,6 +35,7 @@ def suspects(Engine engine, const uint8_t[::1] verdicts, const float[::1] scores
             call = &engine.calls.calls[note.call_slot]
             serial = call.serial
             caller = PyUnicode_DecodeUTF8(call.caller, call.caller_length, b"replace")
-        found.append((i, serial, address_text((<const char*>&note.source)[:16]), caller, note.time_ns, note.first_ns,
-                      note.requests, verdicts[i], scores[i], types[i]))
+        found.append((i, serial, address_text((<const char*>&note.source)[:16]), caller,
+                      note.time_ns + engine.offset_ns, note.first_ns + engine.offset_ns, note.requests, verdicts[i],
+                      scores[i], types[i]))
     return found

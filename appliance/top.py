@@ -154,9 +154,8 @@ class Top:
         height, width = self._window.getmaxyx()
         self._window.erase()
         for row, (text, style) in enumerate(screen(self._watched.view, width, height)):
-            if style == "reverse":
-                text = text.ljust(width)
+            line = text.ljust(width) if style == "reverse" else text
             # curses complains of the last column of the last line, which it has drawn
             with contextlib.suppress(curses.error):
-                self._window.addnstr(row, 0, text, width, self._attributes.get(style, curses.A_NORMAL))
+                self._window.addnstr(row, 0, line, width, self._attributes.get(style, curses.A_NORMAL))
         self._window.refresh()

@@ -66,7 +66,8 @@ def _head(view: View) -> list[Line]:
     capture, rates, queue = status["capture"], status["rates"], status["queue"]
     paused = "  PAUSED" if view.paused else ""
     lost = capture["dropped"] / max(capture["packets"] + capture["dropped"], 1)
-    p99 = status["latency"]["p99_ms"]
+    p99_ms = status["latency"]["p99_ms"]
+    p99 = "-" if p99_ms is None else f"{p99_ms:g} ms"
     store = status["store"]
     return [
         *lines,
@@ -83,7 +84,7 @@ def _head(view: View) -> list[Line]:
             "",
         ),
         (
-            f"verdict p99 {'-' if p99 is None else f'{p99:g} ms'}   queue {queue['depth']:,} ({queue['dropped']:,} lost)   "
+            f"verdict p99 {p99}   queue {queue['depth']:,} ({queue['dropped']:,} lost)   "
             f"store {store['state']}   evicted {status['evicted']:,}",
             "flag" if queue["dropped"] or store["state"] != "ok" else "",
         ),

@@ -28,6 +28,7 @@ cdef struct DecodeCounters:
 
 
 @cython.final
+@cython.final
 cdef class Decoder:
     cdef readonly FragmentTable fragments
     cdef DecodeCounters counters

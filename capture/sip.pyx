@@ -174,20 +174,26 @@ cdef void read_value(SipMessage* message, uint8_t kind, uint32_t at, uint32_t en
         read_content_length(message, at, end)
 
 
+cdef void trim(const uint8_t* data, uint32_t* start, uint32_t* end) noexcept nogil:
+    """Takes white space from both ends."""
+    while start[0] < end[0] and CLASS[data[start[0]]] & WHITE:
+        start[0] += 1
+    while end[0] > start[0] and CLASS[data[end[0] - 1]] & WHITE:
+        end[0] -= 1
+
+
 cdef inline void add_field(SipMessage* message, uint8_t kind, uint32_t name, uint32_t name_length, uint32_t value,
                            uint32_t end, bint folded) noexcept nogil:
     """One header field; `value` is behind the colon, `end` behind the last byte of its last line."""
     cdef const uint8_t* data = message.data
     cdef HeaderField* field
     # Almost always one SP before and one CR behind; nothing visible is below '!'.
-    if value < end and data[value] == c' ':
+    if (end - value >= 3 and data[value] == c' ' and data[value + 1] > c' ' and data[end - 1] == c'\r'
+            and data[end - 2] > c' '):
         value += 1
-    while value < end and data[value] <= c' ' and CLASS[data[value]] & WHITE:
-        value += 1
-    if end > value and data[end - 1] == c'\r':
         end -= 1
-    while end > value and data[end - 1] <= c' ' and CLASS[data[end - 1]] & WHITE:
-        end -= 1
+    else:
+        trim(data, &value, &end)
     if message.field_count == MAX_HEADER_FIELDS:
         note(message, SIP_TOO_MANY_FIELDS, name)
         return

@@ -22,6 +22,7 @@ from collector.arrival import (
 from collector.errors import CollectorError, RefusedError
 from collector.ranges import Ranges
 from collector.store import tables
+from collector.store.bulk import insert_rows
 from collector.store.ids import Ids, lowest_id
 from collector.store.trends import HOUR_S, MINUTE_S
 from models.fraud_types import FRAUD_TYPES
@@ -31,6 +32,24 @@ SUBJECT_DAYS = 7  # a finding that is said again after so long is a new one
 IN_LIMIT = 500  # values of one IN list
 SPANS = ((MINUTE_S, MINUTE_NS), (HOUR_S, HOUR_NS))
 
+# Built once: to build a statement takes longer than to run it.
+_COUNTED_OF_BOX = ("box", "more_items", "more_lost", "last_report_ns", "address", "clock_offset_ms")
+_UPDATE_BOX = (
+    sa.update(tables.boxes)
+    .where(tables.boxes.c.id == sa.bindparam("box"))
+    .values(
+        items=tables.boxes.c["items"] + sa.bindparam("more_items"),
+        lost=tables.boxes.c.lost + sa.bindparam("more_lost"),
+        last_report_ns=sa.bindparam("last_report_ns"),
+        address=sa.bindparam("address"),
+        clock_offset_ms=sa.bindparam("clock_offset_ms"),
+    )
+)
+_UPDATE_HEALTH = (
+    sa.update(tables.boxes)
+    .where(tables.boxes.c.id == sa.bindparam("box"))
+    .values(health=sa.bindparam("health"), health_ns=sa.bindparam("health_ns"))
+)
 _UPSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -79,8 +98,7 @@ class Deposit:
             answers.append(_acknowledgement(arrival, new))
         self._insert(fresh)
         self._write_ranges(ranges, changed, fresh)
-        for box_id, values in totals.items():
-            self._update_box(box_id, values)
+        self._update_boxes(totals)
         return answers
 
     # --- who sent it
@@ -173,17 +191,13 @@ class Deposit:
                 elif (report := arrival.health.get(sequence)) is not None:
                     health.append(_health_row(box_id, arrival, report))
         self._put_findings(list(findings.values()))
-        self._put(tables.calls, self._numbered(calls))
-        self._put(tables.health, self._numbered(health))
+        insert_rows(self._connection, tables.calls, self._numbered(calls))
+        insert_rows(self._connection, tables.health, self._numbered(health))
         self._upsert_rows(tables.counters, _by_key(counters), add=COUNTED)
         self._upsert_rows(tables.fraud_counters, _by_key(frauds), add=("flagged",))
 
     def _numbered(self, rows: list[Row]) -> list[Row]:
         return [{"id": row_id, **row} for row_id, row in zip(self._ids.take(len(rows)), rows, strict=True)]
-
-    def _put(self, table: sa.Table, rows: list[Row]) -> None:
-        if rows:
-            self._connection.execute(sa.insert(table), rows)
 
     def _put_findings(self, findings: list[Row]) -> None:
         known = self._stored_subjects(findings)
@@ -193,7 +207,7 @@ class Deposit:
             stored = known.get(row["subject"])
             if stored is not None and _is_newer(row, stored.incarnation, stored.sequence):
                 again.append({"finding": stored.id, **row})
-        self._put(tables.findings, new)
+        insert_rows(self._connection, tables.findings, new)
         if again:
             replaced = [name for name in again[0] if name not in ("finding", "subject", "box_id")]
             update = sa.update(tables.findings).where(tables.findings.c.id == sa.bindparam("finding"))
@@ -206,7 +220,7 @@ class Deposit:
             for position in range(len(FRAUD_TYPES))
             if row["fraud_types"] >> position & 1
         ]
-        self._put(tables.finding_types, types)
+        insert_rows(self._connection, tables.finding_types, types)
 
     def _stored_subjects(self, findings: list[Row]) -> dict[int, sa.Row]:
         """The findings of the last days that are about the same."""
@@ -234,10 +248,14 @@ class Deposit:
         key = [column.name for column in table.primary_key]
         self._connection.execute(insert.on_conflict_do_update(index_elements=key, set_=values), rows)
 
-    def _update_box(self, box_id: int, values: Row) -> None:
-        c = tables.boxes.c
-        sums = {name: c[name] + values.pop(name) for name in ("items", "lost")}
-        self._connection.execute(sa.update(tables.boxes).where(c.id == box_id).values(**values, **sums))
+    def _update_boxes(self, totals: dict[int, Row]) -> None:
+        rows = [{"box": box_id, **values} for box_id, values in sorted(totals.items())]
+        if not rows:
+            return
+        self._connection.execute(_UPDATE_BOX, [{name: row[name] for name in _COUNTED_OF_BOX} for row in rows])
+        told = [{name: row[name] for name in ("box", "health", "health_ns")} for row in rows if "health" in row]
+        if told:
+            self._connection.execute(_UPDATE_HEALTH, told)
 
 
 def _newer(first: Row | None, second: Row) -> Row:
@@ -253,9 +271,9 @@ def _is_newer(row: Row, incarnation: str, sequence: int) -> bool:
 
 
 def _add_to(totals: dict[int, Row], box_id: int, arrival: Arrival, items: int, lost: int) -> None:
-    box = totals.setdefault(box_id, {"items": 0, "lost": 0})
-    box["items"] += items
-    box["lost"] += lost
+    box = totals.setdefault(box_id, {"more_items": 0, "more_lost": 0})
+    box["more_items"] += items
+    box["more_lost"] += lost
     box["last_report_ns"] = arrival.arrived_ns
     box["address"] = arrival.address
     box["clock_offset_ms"] = arrival.clock_offset_ms

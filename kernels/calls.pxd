@@ -1,5 +1,6 @@
 # cython: language_level=3
 """The call table: one slot for all dialogs of a Call-ID that had an INVITE."""
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from capture.index cimport Index
@@ -154,6 +155,7 @@ cdef struct Call:
     char call_id[CALL_ID_BYTES]
 
 
+@cython.final
 cdef class CallTable:
     cdef Call* calls
     cdef Index index

@@ -44,6 +44,7 @@ from kernels.contact cimport contact_host
 from kernels.fingerprint cimport SHAPE_NONE, signalling_read, text_shape
 from kernels.identity cimport identity_read
 from kernels.numbers cimport Plan, e164_digits
+from kernels.slots cimport prefetch_all
 
 STATE_NAMES = ("trying", "ringing", "answered", "completed", "cancelled", "rejected", "failed", "expired")
 STAGE_NAMES = ("setup", "answer", "end")
@@ -52,6 +53,7 @@ CALL_BYTES = sizeof(Call)
 cdef enum:
     SETUP_S = 200           # Timer C is "more than 3 minutes" (RFC 3261 16.6)
     TALK_S = 7200           # four of the usual session timers (RFC 4028: 1800 s) without media or signalling
+    TRACKED_BYTES = 320     # the part of a Call that its messages read and write
     LINGER_S = 32           # 64 * T1: the longest that a retransmission comes late (RFC 3261 17)
 
 cdef int64_t SECOND_NS = 1_000_000_000
@@ -131,6 +133,7 @@ cdef class CallTable:
                 return NO_SLOT
             slot = self._add(packet, message, key, transport, now_ns)
         call = &self.calls[slot]
+        prefetch_all(call, TRACKED_BYTES)
         call.messages += 1
         call.last_ns = packet.time_ns
         if message.truncated:

@@ -1,5 +1,6 @@
 # cython: language_level=3
 """The engine: one `nogil` pass that takes packets down to feature rows."""
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from capture.decode cimport Decoder
@@ -27,6 +28,7 @@ cdef struct RowNote:        # what a row is about, as of the row: its profile ma
     int32_t call_slot       # NO_SLOT for a source row
     uint8_t stage           # CallStage
 
+@cython.final
 cdef class Engine:
     cdef Decoder decoder
     cdef Duplicates duplicates      # None: packets that come twice are taken twice

@@ -35,6 +35,7 @@ from kernels.media cimport MediaTable
 from kernels.numbers cimport Plan
 from kernels.profiles cimport CallerProfile, Profiles, SourceProfile
 from kernels.signalling cimport SIGN_KEEPALIVE, SIGN_REMOTE_BUSY, SIGN_SIM_BANK
+from kernels.slots cimport prefetch
 from kernels.voice cimport voice_read
 
 from kernels.schema import CALL_FEATURES, SOURCE_FEATURES
@@ -46,10 +47,11 @@ END = RUN_END
 cdef enum:
     ROWS_PER_STEP = 4       # the most rows that one message makes: setup, answer, end, and the end of an evicted call
     BLOCK_ROWS = 1024       # four model batches of 256; with 32 features 128 KiB, inside any L2 cache
+    ROWS_AHEAD = 8          # how far ahead memory is asked for the calls of rows
     BLOCK_CALLS = 1024      # finished calls that wait for their verdict
 
-# How far the time of a packet that comes in now may be from now. Clocks of agents that are kept by NTP are closer, and a
-# ring that is read late holds some seconds; neither is enough to end a call.
+# How far the time of a packet that comes in now may be from now. Clocks of agents that are kept by NTP are closer, and
+# a ring that is read late holds some seconds; neither is enough to end a call.
 cdef int64_t EARLY_NS = 5_000_000_000
 cdef int64_t LATE_NS = 60_000_000_000
 cdef int64_t FLUSH_NS = 1_000_000_000       # how often TCP streams are asked what they hold back
@@ -82,8 +84,8 @@ cdef class Engine:
 
     Time. In a replay it comes with the packets alone. A live box calls `advance` with the time of a clock that never
     steps: from then on calls run out while no packet comes, and what a packet says of its time is believed only as far
-    as it can be, so that a clock that was set, here or at an agent, neither ends all calls nor lets none end. Inside the
-    engine that is the only time there is. What is reported is in wall clock time: `offset_ns` is added.
+    as it can be, so that a clock that was set, here or at an agent, neither ends all calls nor lets none end. Inside
+    the engine that is the only time there is. What is reported is in wall clock time: `offset_ns` is added.
     """
 
     def __cinit__(self, *, uint32_t calls, uint32_t callers, uint32_t callees, uint32_t sources, uint32_t streams,
@@ -242,6 +244,8 @@ cdef class Engine:
         if slot == NO_SLOT:
             self._outside_calls()
             return
+        if self.calls.events:
+            self.profiles.prefetch(&self.calls.calls[slot], self.calls.events & EVENT_SETUP != 0)
         if self.message.body.length > 0:
             self._media_offered(slot)
         if self.calls.events:
@@ -400,6 +404,8 @@ cdef class Engine:
         cdef Call* call
         cdef int32_t[::1] rows = np.empty(self.call_rows_count, np.int32)
         for i in range(self.call_rows_count):
+            if i + ROWS_AHEAD < self.call_rows_count:
+                prefetch(&self.calls.calls[self.call_notes[i + ROWS_AHEAD].call_slot].score)
             call = &self.calls.calls[self.call_notes[i].call_slot]
             if scores[i] > call.score:
                 call.score = scores[i]
@@ -473,8 +479,8 @@ cdef class Engine:
             raise IndexError(i)
         note = &self.source_notes[i] if of_source else &self.call_notes[i]
         return (
-            (<const char*>&note.source)[:16], note.time_ns + self.offset_ns, note.first_ns + self.offset_ns, note.requests,
-            note.stage,
+            (<const char*>&note.source)[:16], note.time_ns + self.offset_ns, note.first_ns + self.offset_ns,
+            note.requests, note.stage,
         )
 
     def row_times(self):

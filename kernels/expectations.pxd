@@ -1,5 +1,6 @@
 # cython: language_level=3
 """Where the calls of the table expect media (from their SDP), and in which formats."""
+cimport cython
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from capture.index cimport Index
@@ -17,7 +18,7 @@ cdef struct Format:                 # shared by every expectation that names it
 
 cdef struct Expectation:
     uint64_t key                    # hash of the endpoint
-    int32_t call_slot               # NO_SLOT: free
+    int32_t call_slot               # NO_SLOT when it was freed
     int32_t next_of_call            # next free slot when free
     uint8_t of_caller               # the caller's side announced it
     uint8_t is_rtp                  # False for T.38 over UDPTL and other transports: nothing there is RTP
@@ -25,6 +26,7 @@ cdef struct Expectation:
     uint8_t payload_types[SDP_MAX_FORMATS]
     uint16_t formats[SDP_MAX_FORMATS]
 
+@cython.final
 cdef class Expectations:
     cdef Index index
     cdef Index format_index
@@ -34,7 +36,8 @@ cdef class Expectations:
     cdef uint64_t secret
     cdef int32_t capacity
     cdef int32_t calls
-    cdef int32_t free_slot
+    cdef int32_t free_slot              # the slot that was freed last, NO_SLOT when none is
+    cdef int32_t used_slots             # slots from here on were never used
     cdef int32_t free_format
     cdef int32_t hand
     cdef readonly uint32_t generation   # grows with every change that may give a stream a call

@@ -42,9 +42,7 @@ cdef class Expectations:
             raise MemoryError("no memory for the media expectations")
         for slot in range(calls):
             self.first_of_call[slot] = NO_SLOT
-        for slot in range(entries):
-            self.entries[slot].call_slot = NO_SLOT
-            self.entries[slot].next_of_call = slot + 1 if slot + 1 < entries else NO_SLOT
+        self.free_slot = NO_SLOT
 
     def __dealloc__(self):
         index_free(&self.index)
@@ -104,7 +102,11 @@ cdef class Expectations:
             self.hand = (self.hand + 1) % self.capacity
             self.evicted += 1
         slot = self.free_slot
-        self.free_slot = self.entries[slot].next_of_call
+        if slot == NO_SLOT:
+            slot = self.used_slots
+            self.used_slots += 1
+        else:
+            self.free_slot = self.entries[slot].next_of_call
         memset(&self.entries[slot], 0, sizeof(Expectation))
         return slot
 

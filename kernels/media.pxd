@@ -1,5 +1,6 @@
 # cython: language_level=3
 """RTP streams: which there are, whose they are, what they lost and how they jitter (RFC 3550)."""
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from capture.index cimport Index
@@ -53,6 +54,7 @@ cdef struct Stream:
     char codec[SDP_NAME_BYTES]
     uint8_t padding[48]      # to four whole cache lines
 
+@cython.final
 cdef class MediaTable:
     # An SDP of a call, of the caller's side or of the other, names an endpoint where media is expected.
     cdef void expect(self, int32_t call_slot, const SdpMedia* media, bint of_caller, int64_t now_ns) noexcept nogil
@@ -79,7 +81,9 @@ cdef class MediaTable:
     cdef int32_t candidates
     cdef int32_t calls
     cdef int32_t live
-    cdef int32_t free_slot
+    cdef void* memory               # what `streams` lies in
+    cdef int32_t free_slot          # the slot that was freed last, NO_SLOT when none is
+    cdef int32_t used_slots         # slots from here on were never used
     cdef int32_t hand               # where the search for a stream to evict goes on
     cdef int32_t candidate_hand
     cdef int _first_packet(self, const Packet* packet, const RtpHeader* header, uint64_t key) noexcept nogil

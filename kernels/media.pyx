@@ -8,12 +8,13 @@ then counted, with all of its packets. RTP has no signature, so whatever fails t
 Candidates live in the same array behind the proved streams: one index probe finds either, statistics are kept
 from the first packet on, and garbage can only push out other candidates.
 """
-from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset, strcmp, strncpy
 
 from capture.endpoints cimport endpoint_from_pair, endpoint_to_pair, flow_key
 from capture.index cimport NO_SLOT, index_find, index_free, index_init, index_insert, index_remove
+from capture.memory cimport table_calloc
 from capture.packet cimport PACKET_TRUNCATED, PROTOCOL_UDP, Endpoint, Packet
 from capture.rtp cimport (
     RtpHeader, StaticFormat, rtcp_is_compound, rtcp_starts_here, rtp_read, static_format,
@@ -23,9 +24,6 @@ from kernels.expectations cimport Expectation, Expectations, Format
 from kernels.stream_statistics cimport statistics_begin, statistics_jitter, statistics_sequence
 
 import secrets
-
-cdef extern from "stdlib.h" nogil:
-    int posix_memalign(void** memory, size_t alignment, size_t size)
 
 cdef enum:
     CACHE_LINE_BYTES = 64
@@ -96,18 +94,18 @@ cdef class MediaTable:
         self.calls = calls
         self.expectations = Expectations(max(calls * ENDPOINTS_A_CALL, 64), calls, self.secret)
         self.first_of_call = <int32_t*>malloc(calls * sizeof(int32_t))
+        self.memory = table_calloc(total + 1, sizeof(Stream))       # one more, to begin at a cache line
         if (self.first_of_call == NULL or index_init(&self.index, total) != 0
-                or posix_memalign(<void**>&self.streams, CACHE_LINE_BYTES, total * sizeof(Stream)) != 0):
+                or self.memory == NULL):
             raise MemoryError("no memory for the media table")
-        memset(self.streams, 0, total * sizeof(Stream))
+        self.streams = <Stream*>((<uintptr_t>self.memory + CACHE_LINE_BYTES - 1) & ~<uintptr_t>(CACHE_LINE_BYTES - 1))
         for slot in range(calls):
             self.first_of_call[slot] = NO_SLOT
-        for slot in range(streams):
-            self.streams[slot].next_of_call = slot + 1 if slot + 1 < streams else NO_SLOT
+        self.free_slot = NO_SLOT
 
     def __dealloc__(self):
         index_free(&self.index)
-        free(self.streams)
+        free(self.memory)
         free(self.first_of_call)
 
     cdef void expect(self, int32_t call_slot, const SdpMedia* media, bint of_caller,
@@ -336,7 +334,11 @@ cdef class MediaTable:
         if self.live == self.capacity:
             self._make_room(now_ns)
         slot = self.free_slot
-        self.free_slot = self.streams[slot].next_of_call
+        if slot == NO_SLOT:
+            slot = self.used_slots
+            self.used_slots += 1
+        else:
+            self.free_slot = self.streams[slot].next_of_call
         self.live += 1
         self.rtp_streams += 1
         return slot

@@ -1,5 +1,6 @@
 # cython: language_level=3
 """What is remembered of every caller, callee and source: tables of bounded size, and the events that fill them."""
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from capture.packet cimport Address
@@ -19,6 +20,7 @@ cdef enum CallBack:             # whether a call goes to someone who had called 
 cdef enum:
     RANGE_TABLES = 1024         # of HEAVY_ENTRIES ranges each
 
+@cython.final
 cdef class Profiles:
     cdef SlotTable callers
     cdef SlotTable callees
@@ -69,3 +71,7 @@ cdef class Profiles:
     cdef CallerProfile* _take_caller(self, uint64_t key, int64_t now_ns, int32_t* slot) noexcept nogil
     cdef CalleeProfile* _take_callee(self, uint64_t key, int64_t now_ns, int32_t* slot) noexcept nogil
     cdef SourceProfile* _take_source(self, const Address* address, int64_t now_ns, int32_t* slot) noexcept nogil
+
+    # Has memory bring what the next event of a call will touch, `is_new` before its `on_setup`, while there is other
+    # work to do.
+    cdef void prefetch(self, const Call* call, bint is_new) noexcept nogil

@@ -80,6 +80,11 @@ cdef inline bint slots_holds(const SlotTable* table, int32_t slot, uint32_t gene
     return 0 <= slot < <int64_t>table.used and table.generations[slot] == generation
 
 
+cdef inline bint slots_fresh(const SlotTable* table, int32_t slot) noexcept nogil:
+    """Whether the key of a slot is its first: memory of calloc that goes with it is still all zero."""
+    return table.generations[slot] == 1
+
+
 cdef inline void slots_earn(SlotTable* table, int32_t slot, uint32_t events) noexcept nogil:
     """The key of a slot was seen, for the `events`-th time."""
     if events >= EARNING_EVENTS:

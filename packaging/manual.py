@@ -52,7 +52,7 @@ def entries(command, path: str) -> Iterator[str]:
         return
     context = command.make_context(path, [], resilient_parsing=True)
     usage = " ".join(command.collect_usage_pieces(context))
-    yield f".SS \"{escaped(path.removeprefix('sipwarden '))} {escaped(usage)}\""
+    yield f'.SS "{escaped(path.removeprefix("sipwarden "))} {escaped(usage)}"'
     yield escaped((command.help or "").split("\n\n")[0])
     for parameter in command.params:
         record = parameter.get_help_record(context)

@@ -10,7 +10,6 @@ scenario. Nothing is ever sent to an address that is not loopback, and a run end
 from __future__ import annotations
 
 import errno
-import heapq
 import socket
 import struct
 import time
@@ -20,12 +19,9 @@ from ipaddress import IPv4Address
 
 from simulator.errors import ScenarioError
 from simulator.intent import Endpoint
-from simulator.network import Frame
 from simulator.packets import ETHERNET_BYTES, HEADER_BYTES, IPV4_BYTES
-from simulator.rhythm import NS_PER_S
-from simulator.writer import Block
+from simulator.player import Player
 
-LIMIT_S = 3600.0  # of real time, whatever the scenario's length and speed
 SOCKETS = 256  # open at once; the one longest unused is closed
 # First octet of a scenario's address block -> second octet of its place; the blocks of one run's scenarios follow.
 _PLACES = {10: 10, 100: 64, 172: 128, 198: 192}
@@ -53,8 +49,8 @@ def place(address: str) -> str:
     return f"127.{_PLACES[first] + second - base}.{third}.{fourth}"
 
 
-class LivePlayer:
-    """Sends the datagrams of frames at their time; takes the place of a capture's writer."""
+class LivePlayer(Player):
+    """Sends the datagrams of frames from and to the places of their addresses."""
 
     def __init__(
         self,
@@ -65,43 +61,16 @@ class LivePlayer:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ):
-        if speed <= 0:
-            raise ScenarioError(f"--speed {speed}: time does not go backwards, nor stand still")
-        self.packets, self.skipped = 0, 0
+        super().__init__(speed, clock=clock, sleep=sleep)
         self._target = (to.address, to.port)
         self._servers = {(server.address, server.port) for server in servers}
-        self._speed, self._clock, self._sleep = speed, clock, sleep
         self._sockets: OrderedDict[tuple[str, int], socket.socket] = OrderedDict()
-        self._began_s, self._first_ns = 0.0, 0
         self._server = self._bound(self._target)
-
-    def __enter__(self) -> LivePlayer:
-        return self
 
     def __exit__(self, *_: object) -> None:
         for one in (self._server, *self._sockets.values()):
             if one:
                 one.close()
-
-    @property
-    def limit_ns(self) -> int:
-        """How much of a scenario fits into LIMIT_S."""
-        return int(LIMIT_S * self._speed * NS_PER_S)
-
-    def write(self, frames: list[Frame], blocks: list[Block]) -> None:
-        """Send these, merged by time, each when it is due."""
-        rows = ([(at, row.tobytes()) for at, row in zip(times.tolist(), rows, strict=True)] for times, rows in blocks)
-        for at_ns, whole in heapq.merge(frames, *rows, key=lambda item: item[0]):
-            if not self.packets + self.skipped:
-                self._began_s, self._first_ns = self._clock(), at_ns
-            since_ns = at_ns - self._first_ns
-            if since_ns > self.limit_ns:
-                self.skipped += 1
-                continue
-            wait_s = self._began_s + since_ns / NS_PER_S / self._speed - self._clock()
-            if wait_s > 0:
-                self._sleep(wait_s)
-            self._send(whole)
 
     def _send(self, whole: bytes) -> None:
         addresses = whole[ETHERNET_BYTES + 12 : ETHERNET_BYTES + IPV4_BYTES]

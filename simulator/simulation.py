@@ -17,11 +17,13 @@ from typing import BinaryIO
 
 from simulator.dialogue import Dialogue
 from simulator.errors import ScenarioError
+from simulator.hep import HepPlayer
 from simulator.intent import Call, Intent
 from simulator.labels import Labels
 from simulator.live import LivePlayer, target
 from simulator.media import Stream
 from simulator.network import Frame, Mirror
+from simulator.player import Player
 from simulator.rhythm import NS_PER_S
 from simulator.scenario import Scenario, load
 from simulator.town import Town
@@ -85,7 +87,7 @@ def _first_calls(intents: list[Intent], limit: int) -> list[Intent]:
 class _Recorder:
     """Holds what is not yet due and writes what is."""
 
-    def __init__(self, writer: CaptureWriter | LivePlayer):
+    def __init__(self, writer: CaptureWriter | Player):
         self._writer = writer
         self._waiting: list[tuple[int, int, bytes]] = []
         self._streams: list[Stream] = []
@@ -119,16 +121,17 @@ def run(
     labels: str | Path | None = None,
     seed: int | None = None,
     live: str = "",
+    hep: str = "",
     speed: float = 1.0,
 ) -> Summary:
     """Play one or more scenarios into one capture, or live to HOST:PORT on the loopback interface.
 
     `scenarios`: paths, names of shipped scenarios, or `Scenario` objects; several share the mirror and the clock, and
-    what the first one says of the capture file. `out` or `live` is given, not both. `seed` replaces each scenario's
-    own, `speed` is how much quicker than its own time a live scenario runs. The same scenarios, seed and version give
-    the same bytes. Raises ScenarioError and OSError.
+    what the first one says of the capture file. One of `out`, `live` and `hep` (live, as HEP messages) is given. `seed`
+    replaces each scenario's own, `speed` is how much quicker than its own time a live scenario runs. The same
+    scenarios, seed and version give the same bytes. Raises ScenarioError and OSError.
     """
-    if (out is None) == (not live):
+    if [out is not None, bool(live), bool(hep)].count(True) != 1:
         raise ScenarioError("a capture to write or an address to play to is needed, and one of them only")
     several = [scenarios] if isinstance(scenarios, (str, Path, Scenario)) else scenarios
     loaded = [item if isinstance(item, Scenario) else load(item) for item in several]
@@ -138,8 +141,8 @@ def run(
         key=lambda item: item[:2],
     )
     truth = Labels()
-    with _sink(out, live, speed, plays) as writer, _opened(labels) as label_file:
-        if isinstance(writer, LivePlayer) and agenda:
+    with _sink(out, live, hep, speed, plays) as writer, _opened(labels) as label_file:
+        if isinstance(writer, Player) and agenda:
             agenda = [item for item in agenda if item[0] - agenda[0][0] < writer.limit_ns]
         recorder = _Recorder(writer)
         window_ns = agenda[0][0] if agenda else 0
@@ -167,8 +170,10 @@ def run(
     return Summary(writer.packets, truth.calls, truth.frauds, truth.sources)
 
 
-def _sink(out: str | Path | None, live: str, speed: float, plays: list[Play]) -> CaptureWriter | LivePlayer:
+def _sink(out: str | Path | None, live: str, hep: str, speed: float, plays: list[Play]) -> CaptureWriter | Player:
     """Where the packets go."""
+    if hep:
+        return HepPlayer(target(hep), speed)
     if out is None:
         return LivePlayer(target(live), [play.town.server for play in plays], speed)
     capture = plays[0].scenario.capture

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,7 +76,8 @@ class Box:
                 state=health.state, problem=health.problem, bytes=health.bytes, findings=health.findings, waiting=0,
                 lost=0, retired=0,
             ),
-            spool=status.SpoolStatus(state="ok", problem=None, bytes=0, depth=4, dropped=0, lost=0), bundles={"call": "call@1", "source": "source@1"},
+            spool=status.SpoolStatus(state="ok", problem=None, bytes=0, depth=4, dropped=0, lost=0),
+            bundles={"call": "call@1", "source": "source@1"},
             snapshot=status.SnapshotStatus(taken=None, bytes=0, restored=False, problem=None),
         )  # fmt: skip
 
@@ -174,11 +174,3 @@ def serving(box: Box) -> Iterator[AdminServer]:
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
         box.store.close()
-
-
-def until(condition, seconds: float = 5.0) -> None:
-    """Waits for `condition` to hold; an assertion when it does not."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)

@@ -22,7 +22,10 @@ def addressed(source, destination):
     ends = zip(kinds, (7, 8), (source, destination), strict=True)
     return [
         chunk(1, bytes([10 if family == socket.AF_INET6 else 2])),
-        *(chunk(kind, socket.inet_pton(family, end[0])) + chunk(port, struct.pack("!H", end[1])) for kind, port, end in ends),
+        *(
+            chunk(kind, socket.inet_pton(family, end[0])) + chunk(port, struct.pack("!H", end[1]))
+            for kind, port, end in ends
+        ),
     ]
 
 

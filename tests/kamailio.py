@@ -56,7 +56,9 @@ def config(hep_port):
 def running(command, folder):
     """`command` and what it starts, until the block ends."""
     with (folder / f"{command[0]}.log").open("ab") as log:
-        process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
     try:
         yield process
     finally:
@@ -78,17 +80,31 @@ def until_bound(port, process):
 def proxy(folder, hep_port):
     path = folder / "kamailio.cfg"
     path.write_text(config(hep_port))
-    with running(["kamailio", "-DD", "-E", "-f", str(path), "-Y", str(folder), "-P", str(folder / "pid")], folder) as process:
+    with running(
+        ["kamailio", "-DD", "-E", "-f", str(path), "-Y", str(folder), "-P", str(folder / "pid")], folder
+    ) as process:
         until_bound(5060, process)
         yield
 
 
 def scenario(*steps):
-    return '<?xml version="1.0"?>\n<!DOCTYPE scenario SYSTEM "sipp.dtd">\n<scenario>\n' + "\n".join(steps) + "\n</scenario>\n"
+    return (
+        '<?xml version="1.0"?>\n<!DOCTYPE scenario SYSTEM "sipp.dtd">\n<scenario>\n'
+        + "\n".join(steps)
+        + "\n</scenario>\n"
+    )
 
 
 def reply(line, *, to_tag=";tag=[pid]sipp[call_number]", cseq="[last_CSeq:]", contact=True):
-    lines = [line, "[last_Via:]", "[last_Record-Route:]", "[last_From:]", f"[last_To:]{to_tag}", "[last_Call-ID:]", cseq]
+    lines = [
+        line,
+        "[last_Via:]",
+        "[last_Record-Route:]",
+        "[last_From:]",
+        f"[last_To:]{to_tag}",
+        "[last_Call-ID:]",
+        cseq,
+    ]
     lines += ["Contact: <sip:[local_ip]:[local_port]>"] if contact else []
     return _sent(lines)
 
@@ -99,7 +115,7 @@ def _sent(lines, attributes=""):
 
 
 def request(method, *, cseq=1, to="[peer_tag_param]", transaction=1, ruri="sip:[service]@[remote_ip]:[remote_port]"):
-    """Those of transaction 1 are what RFC 3261 wants with the branch of the INVITE: itself, CANCEL, ACK of a failure."""
+    """Those of transaction 1 have the branch of the INVITE (RFC 3261): itself, CANCEL, the ACK of a failure."""
     lines = [
         f"{method} {ruri} SIP/2.0",
         f"Via: SIP/2.0/UDP [local_ip]:[local_port];branch=z9hG4bK-[pid]-[call_number]-{transaction}",
@@ -134,7 +150,10 @@ ANSWERED = [*SETUP, received(200, rrs="true"), request("ACK", transaction=2, rur
 
 # Caller -> what it does, and to whom.
 CALLERS = {
-    "completed": ("answer", scenario(*ANSWERED, pause(50), request("BYE", cseq=2, transaction=3, ruri="[next_url]"), received(200))),
+    "completed": (
+        "answer",
+        scenario(*ANSWERED, pause(50), request("BYE", cseq=2, transaction=3, ruri="[next_url]"), received(200)),
+    ),
     "answered": ("answer", scenario(*ANSWERED)),
     "rejected": ("busy", scenario(*SETUP, received(486), request("ACK"))),
     "cancelled": (
@@ -152,7 +171,14 @@ CALLERS = {
     ),
 }
 CALLEE_SCENARIOS = {
-    "answer": scenario(heard("INVITE"), reply("SIP/2.0 180 Ringing"), reply("SIP/2.0 200 OK"), heard("ACK"), heard("BYE"), reply("SIP/2.0 200 OK", to_tag="")),
+    "answer": scenario(
+        heard("INVITE"),
+        reply("SIP/2.0 180 Ringing"),
+        reply("SIP/2.0 200 OK"),
+        heard("ACK"),
+        heard("BYE"),
+        reply("SIP/2.0 200 OK", to_tag=""),
+    ),
     "busy": scenario(heard("INVITE"), reply("SIP/2.0 486 Busy Here"), heard("ACK")),
     "ring": scenario(
         heard("INVITE"),
@@ -176,7 +202,7 @@ def callee(folder, user, port):
 
 
 def caller(folder, kind, calls):
-    """The command of a sipp that makes `calls` calls of a kind through the proxy; their Call-IDs begin with the kind."""
+    """The command of a sipp that makes calls of a kind through the proxy; their Call-IDs begin with the kind."""
     user, steps = CALLERS[kind]
     path = folder / f"call-{kind}.xml"
     path.write_text(steps)

@@ -47,7 +47,7 @@ def why_no_namespace() -> str | None:
 
 
 def in_a_network_of_its_own(*programs: str):
-    """Runs a test inside a new network namespace; skips it by name where that, or one of `programs`, is not to be had."""
+    """Runs a test inside a new network namespace; skips it where that, or one of `programs`, is not to be had."""
 
     def decorate(test):
         @functools.wraps(test)

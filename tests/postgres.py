@@ -41,7 +41,7 @@ class Cluster:
     """One server; `url()` makes a new empty database on it. It refuses to run as root: then `postgres` runs it."""
 
     def __init__(self, folder: Path, *, safe: bool = False) -> None:
-        """`safe`: commits are on the disk, as in production; else with the kernel, which survives any crash but its own."""
+        """`safe`: commits are on the disk, as in production; else with the kernel, which survives the server's end."""
         bin_folder = programs()
         assert bin_folder is not None
         self._bin = bin_folder

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from appliance.exit import Exit
 from appliance.status import Status
@@ -251,6 +252,16 @@ def test_a_label_is_kept_and_shown_with_its_finding(ask, box: Box) -> None:
 
 
 # --- lists
+
+
+def test_a_finding_of_an_earlier_version_is_listed_exported_and_shown(ask, box: Box, tmp_path: Path) -> None:
+    box.store.put(
+        [replace(call_finding(), line=b'{"type": "call", "caller": "+4915112345678", "gone": 1}'), source_finding()]
+    )
+    assert [row[0] for row in rows(ask("findings", "-o", "raw"))] == ["2", "1"]
+    ask("evidence", "export", CALLER, "--out", tmp_path / "out.json")
+    assert json.loads(ask("explain", "1", "-o", "json"))["line"]["caller"] == MASKED
+    assert MASKED in ask("explain", "1")
 
 
 def test_what_is_allowed_is_listed_until_it_is_deleted(ask, box: Box) -> None:

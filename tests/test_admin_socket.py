@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from appliance.admin import server as server_module
@@ -18,8 +20,21 @@ from appliance.admin.client import Client
 from appliance.admin.errors import AdminError, SocketError, SocketInUseError
 from appliance.admin.listener import listen
 from appliance.admin.protocol import MAX_REQUEST_BYTES
-from tests.admin_box import Box, call_finding, open_calls, serving, until
+from appliance.errors import BusyError
+from tests.admin_box import Box, call_finding, open_calls, serving
+from tests.feed import until
 
+FRAGMENTS = [
+    b'{"id": 1, "command": "status"}',
+    b'{"id": 18446744073709551616, "command": "calls"}',
+    b'{"id": 1, "command": "calls", "arguments": {"source": "::", "limit": 1}}',
+    b'{"id": -1, "command": "explain", "arguments": {"id": "\\u0000\\ud800"}}',
+    b'{"id": 1, "command": "findings", "arguments": {"number": "%", "since_ns": 9223372036854775808}}',
+    b'{"id": 1, "command": "findings", "arguments": {"before_id": -99999999999999999999}}',
+    b'{"id": 1, "command": "label", "arguments": {"id": "99999999999999999999999", "label": "fraud"}}',
+    b'{"id": 1, "command": "allow.add", "arguments": {"value": "\\ud800", "why": "x", "for_s": 99999999999999}}',
+    b'{"id": 1, "command": "evidence.export", "arguments": {"about": "\\ud800"}}',
+]
 HELLO = b'{"protocol": 1, "client": "test"}\n'
 ROOT = Path(__file__).resolve().parent.parent
 NOBODY = 65534
@@ -208,6 +223,31 @@ def test_a_tracker_that_does_not_answer_does_not_hold_the_socket_up(served, box:
             assert still_answers(served.path)
     finally:
         box.hold.set()
+
+
+def test_a_tracker_that_too_many_ask_is_an_error_that_says_so(served, box: Box, monkeypatch) -> None:
+    async def refuse(_):
+        raise BusyError("64 questions wait already")
+
+    monkeypatch.setattr(box, "ask", refuse)
+    with Client(served.path) as client, pytest.raises(AdminError, match="64 questions wait already") as caught:
+        client.ask("calls")
+    assert caught.value.code == "busy"
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.one_of(st.binary(max_size=200), st.sampled_from(FRAGMENTS).map(lambda line: line + b"\n")), max_size=6)
+)
+def test_whatever_a_client_sends_every_answer_is_a_reply_and_the_service_goes_on(served, parts: list[bytes]) -> None:
+    with connected(served.path, HELLO + b"".join(parts) + b"\n") as one:
+        one.shutdown(socket.SHUT_WR)
+        lines = replies(one, 1000)
+    assert lines[0]["error"] is None
+    for line in lines[1:]:
+        assert set(line) <= {"id", "result", "item", "error"}
+        assert line.get("error", {}).get("code") != "internal"
+    assert still_answers(served.path)
 
 
 # --- hostile clients

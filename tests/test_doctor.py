@@ -12,6 +12,7 @@ from appliance.config import Config
 from appliance.doctor import host, interface
 from appliance.doctor.check import Check
 from appliance.doctor.interface import interface_checks
+from appliance.doctor.packet_filter import filter_checks
 from appliance.doctor.traffic import traffic_checks
 from appliance.report import CallLine
 from appliance.status import SourceStatus, Status
@@ -46,15 +47,33 @@ def test_a_box_that_does_its_work_has_nothing_to_cure(status: Status) -> None:
     assert not any(check.cure for check in found.values())
 
 
-def test_packets_without_sip_blame_the_filter_and_name_tags(status: Status) -> None:
+def test_packets_without_sip_blame_the_filter(status: Status) -> None:
     status = replace(status, traffic=replace(status.traffic, sip_messages=0))
     filtered = Config(capture=replace(Config().capture, filter="udp port 5060"))
     check = checks(status, config=filtered)["SIP"]
     assert check.state == "fail"
     assert "none in 100,000 packets, but 90,000 of RTP" in check.seen
     assert "'udp port 5060'" in check.cure
-    assert "vlan" in check.cure
     assert "mirror the port of the signalling" in checks(status)["SIP"].cure
+
+
+@pytest.mark.parametrize(
+    ("expression", "state", "said"),
+    [
+        ("udp port 5060 or udp portrange 10000-20000", "warn", "does not see SIP in GRE"),
+        ("udp port 6000", "warn", "keeps port 5060 away"),
+        ("udp prot 5060", "fail", "syntax error"),
+        ("ip or ip6 or mpls", "ok", "lets SIP through"),
+    ],
+)
+def test_what_a_filter_keeps_away_is_named(expression: str, state: str, said: str) -> None:
+    (check,) = filter_checks(replace(Config().capture, interfaces=("lo",), filter=expression), sip_is_seen=False)
+    assert (check.state, said in check.seen) == (state, True), check
+
+
+def test_a_filter_through_which_sip_comes_is_as_it_is_meant() -> None:
+    capture = replace(Config().capture, interfaces=("lo",), filter="udp port 5060")
+    assert [check.state for check in filter_checks(capture, sip_is_seen=True)] == ["ok"]
 
 
 def test_a_mirror_of_one_direction_is_told_by_its_calls(status: Status) -> None:

@@ -178,8 +178,6 @@ def test_whatever_comes_is_one_of_the_kinds_and_lies_inside_itself(data, with_le
     assert Decoder().decode_frame(data, LINKTYPE_HEP) is None or read["status"] == "sip"
 
 
-
-
 def test_the_feed_and_the_outlet_of_a_pipeline_fit_together():
     pipeline, lines = Pipeline(Config()), []
     feed = fed(*(message(request("INVITE", call_id=f"c{i}"), time_ns=TIME_NS + i) for i in range(1500)))

@@ -168,6 +168,18 @@ while not select.select([sys.stdin], [], [], 0)[0]:
 
 
 @in_a_network_of_its_own()
+@pytest.mark.parametrize("wanted", [True, False])
+def test_packets_to_others_are_asked_for_only_when_that_is_configured(wanted):
+    link("tap0", "port0")
+    watch = watched(promiscuous=wanted).until(lambda: True)
+    assert watch.sources[0].state == "up"
+    # what other programs see of it: the flag of netdevice(7)
+    shown = subprocess.run(["ip", "-d", "link", "show", "tap0"], check=True, capture_output=True, text=True).stdout
+    assert f"promiscuity {int(wanted)} " in shown
+    watch.sources[0].close()
+
+
+@in_a_network_of_its_own()
 def test_loopback_shows_every_packet_once():
     watch = watched("lo").until(lambda: True)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:

@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from appliance import metrics_server
 from appliance.errors import MetricsError
 from appliance.histogram import Histogram
-from appliance.metrics import SPOOL_STATES, STORE_STATES, Metrics
+from appliance.metrics import DISK_STATES, Metrics
 from appliance.metrics_server import Server
 from appliance.status import (
     CaptureStatus,
@@ -164,8 +164,8 @@ def test_exactly_one_state_of_the_store_holds(metrics: Metrics) -> None:
 
 
 def test_every_state_of_the_status_has_its_series() -> None:
-    assert get_args(get_type_hints(StoreStatus)["state"]) == STORE_STATES
-    assert get_args(get_type_hints(SpoolStatus)["state"]) == SPOOL_STATES
+    for part in (StoreStatus, SpoolStatus):
+        assert get_args(get_type_hints(part)["state"]) == DISK_STATES
 
 
 def test_findings_are_there_before_the_first_and_counted_after(metrics: Metrics, box: Box) -> None:

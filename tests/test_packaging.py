@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "simulator" / "samples" / "sample.pcap.gz"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-PACKAGES = {"capture", "kernels", "models", "appliance", "simulator"}
+PACKAGES = {"capture", "kernels", "models", "appliance", "collector", "simulator"}
 TIMEOUT_S = 900
 NEWER_PYTHONS = ("3.13", "3.12")
 

@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -14,10 +15,10 @@ from appliance.config import Config
 from appliance.notification import Notification, Watchdog
 from appliance.pipeline import Pipeline
 from appliance.tracker import Tracker
+from capture.file import CaptureFile
 from models.bundle import SHIPPED
 from tests.feed import Feed, Lines, until
 from tests.running import Service, Systemd
-from tests.tap import Tap, request, response
 
 SAMPLE = Path(__file__).parent.parent / "simulator" / "samples" / "sample.pcap.gz"
 
@@ -56,74 +57,75 @@ def test_everything_that_screen_finds_in_a_capture_is_in_the_store_after_sigterm
 
 # --- a campaign that a crash falls into
 
-ROBOT = ("203.0.113.7", 5060)
-PROXY = ("198.51.100.1", 5060)
+
+def parts(folder, after_s):
+    """The sample in two captures, the second from `after_s` on."""
+    paths = [folder / "first.pcap", folder / "second.pcap"]
+    with CaptureFile(SAMPLE) as sample, paths[0].open("wb") as first, paths[1].open("wb") as second:
+        for file in (first, second):
+            file.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 1))  # nanoseconds
+        border_ns = None
+        for time_ns, _, data, wire_bytes in sample:
+            border_ns = border_ns or time_ns + after_s * 10**9
+            file = first if time_ns < border_ns else second
+            file.write(struct.pack("<IIII", time_ns // 10**9, time_ns % 10**9, len(data), wire_bytes) + data)
+    return paths
 
 
-def campaign(path, first, count):
-    """One caller that calls number after number, is answered by some, and hangs up at once."""
-    tap = Tap().wait(first * 3.0)
-    for i in range(first, first + count):
-        fields = {"call_id": f"robot-{i}", "caller": "+4930555010", "callee": f"+49301{i:06d}", "branch": f"b{i}"}
-        tap.send(request("INVITE", **fields), ROBOT, PROXY)
-        if i % 3:
-            tap.reply(response(180, to_tag="x", **fields), PROXY, ROBOT, after=1.0)
-            tap.send(request("CANCEL", **fields), ROBOT, PROXY)
-            tap.reply(response(487, to_tag="x", **fields), PROXY, ROBOT, after=1.9)
-        else:
-            tap.reply(response(200, to_tag="x", **fields), PROXY, ROBOT, after=2.0)
-            tap.send(request("BYE", to_tag="x", **{**fields, "branch": f"bye{i}"}, cseq=2), ROBOT, PROXY, after=0.9)
-    return tap.write(path)
-
-
-def calls_flagged(path):
+def judged(*captures):
+    """(summary, Call-ID -> verdict) of captures that are screened one after the other."""
     lines = []
     pipeline = Pipeline(Config())
-    pipeline.screen_file(path, lines.append)
+    for path in captures:
+        pipeline.screen_file(path, lines.append)
     pipeline.finish(lines.append)
     found = [report.decode(line) for line in b"".join(lines).splitlines()]
-    return [line.call_id for line in found if getattr(line, "call_id", None) and line.verdict == "flag"]
+    return pipeline.summary(), {line.call_id: line.verdict for line in found if isinstance(line, report.CallLine)}
 
 
 def test_kill_9_in_the_middle_of_a_campaign_loses_no_finding_and_the_campaign_is_still_flagged(service, tmp_path):
-    first, second = campaign(tmp_path / "first.pcap", 0, 80), campaign(tmp_path / "second.pcap", 80, 10)
-    assert "robot-80" not in calls_flagged(second), "who begins anew must first see some of it"
+    first, second = parts(tmp_path, 330)
+    (summary, _), (whole_summary, whole), (_, anew) = judged(first), judged(first, second), judged(second)
+    campaign = {call_id for call_id, verdict in anew.items() if whole[call_id] == "flag" and verdict != "flag"}
+    assert campaign, "calls that nobody could flag who does not know what was before"
     service.start().give(first)
-    service.has_taken(80 * 4 - 27)
-    until(lambda: len(service.findings()) > 20)
+    service.has_taken(summary["sip_messages"])
+    until(service.findings)
     taken = service.status()["snapshot"]["taken"]
-    until(lambda: service.status()["snapshot"]["taken"] != taken, 30)
+    until(lambda: service.status()["snapshot"]["taken"] != taken)
     before = names(service.findings())
     service.kill()
-    assert names(service.findings()) == before
-    service.start().give(second)
-    status = service.status()
-    assert status["snapshot"]["restored"]
-    assert status["calls"] >= 80
-    until(lambda: any(one.call_id == "robot-89" for one in service.findings()), 30)
+    assert names(service.findings()) >= before
+    service.start()
+    assert service.status()["snapshot"]["restored"]
+    service.give(second)
+    service.has_taken(whole_summary["sip_messages"])
     assert service.stop() == 0
-    after = {one.call_id: one.verdict for one in service.findings()}
-    assert all(after[f"robot-{i}"] == "flag" for i in range(80, 90))
-    assert before <= names(service.findings())
+    after = {one.call_id: one.verdict for one in service.findings() if one.kind == "call"}
+    assert {call_id for call_id in campaign if after.get(call_id) != "flag"} == set()
+    assert {name[:3] for name in before} <= {name[:3] for name in names(service.findings())}
 
 
 # --- a new configuration
+
+
+def refusals(service):
+    return [problem for problem in service.status()["problems"] if "the old one goes on" in problem]
 
 
 def test_a_configuration_that_is_broken_under_sighup_changes_nothing_and_is_said_everywhere(service, screened):
     service.start()
     service.configure("[limits]\ncals = 5")
     service.hang_up()
-    until(lambda: service.status()["problems"], 30)
-    problem = service.status()["problems"][0]
-    assert "the old one goes on" in problem
-    assert f"{service.config}:8: limits.cals: unknown key (did you mean calls?)" in problem
+    until(lambda: refusals(service))
+    (problem,) = refusals(service)
+    assert f"{service.config}:9: limits.cals: unknown key (did you mean calls?)" in problem
     assert "limits.cals: unknown key" in service.errors.read_text()
     service.give(SAMPLE)
     service.has_taken(screened[0]["sip_messages"])
-    service.configure("[service]\nverdict_delay_ms = 5")
+    service.configure("service.verdict_delay_ms = 5")
     service.hang_up()
-    until(lambda: not service.status()["problems"], 30)
+    until(lambda: not refusals(service))
     assert "verdict_delay_ms: 2 -> 5" in service.errors.read_text()
     assert service.status()["calls"] == screened[0]["calls"], "nothing that was known is forgotten"
     assert service.stop() == 0
@@ -139,9 +141,8 @@ def test_a_bundle_that_is_cut_short_during_a_reload_is_refused_and_the_old_one_g
     model = bundles / "call" / "model.tflite"
     model.write_bytes(model.read_bytes()[:1000])
     service.hang_up()
-    until(lambda: service.status()["problems"], 30)
-    assert "the old one goes on" in service.status()["problems"][0]
-    assert str(bundles / "call") in service.status()["problems"][0]
+    until(lambda: refusals(service))
+    assert str(bundles / "call") in refusals(service)[0]
     assert service.status()["bundles"] == before
     service.give(SAMPLE)
     service.has_taken(screened[0]["sip_messages"])
@@ -196,10 +197,8 @@ def test_what_cannot_be_used_ends_the_start_with_2_and_one_line(service, flag, v
 
 def test_an_interface_that_is_missing_at_the_start_is_said_and_waited_for(service):
     service.start("--interface", "absent0")
-    until(lambda: service.status()["problems"], 30)
+    until(lambda: service.status()["problems"] == ["absent0: is not there"])
     status = service.status()
-    (problem,) = status["problems"]
-    assert problem.startswith("absent0: ")
     assert {source["name"]: source["state"] for source in status["capture"]["sources"]}["absent0"] == "down"
     assert service.stop() == 0
 
@@ -272,3 +271,25 @@ def test_a_frozen_tracker_does_not_ping_the_watchdog(systemd, monkeypatch):
     assert systemd.heard(0.1) == ["WATCHDOG=1"]
     tracker.stop()
     tracker.join()
+
+
+# --- make run
+
+
+def test_make_run_shows_findings_as_they_come_and_ends_by_itself_with_a_summary(tmp_path):
+    command = tmp_path / "bin" / "sipwarden"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m appliance "$@"\n')
+    command.chmod(0o755)
+    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    done = subprocess.run(
+        ["make", "--silent", "--old-file=build", f"BIN={command.parent}", "SECONDS=12", "run"],
+        check=False,
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "registration_scan" in done.stdout
+    assert "flagged" in done.stdout.splitlines()[-4]

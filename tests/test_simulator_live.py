@@ -1,6 +1,7 @@
 """The simulator played live: real datagrams, on the loopback interface and nowhere else, for a bounded time."""
 
 import socket
+import time
 from pathlib import Path
 from threading import Thread
 
@@ -9,10 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import simulator
-from simulator import command, live
+from appliance.config import Hep
+from appliance.sources.hep import HepSource
+from simulator import command
+from simulator.hep import HepPlayer
 from simulator.intent import Endpoint
 from simulator.live import LivePlayer, place, target
 from simulator.packets import HEADER_BYTES, fragments, frame
+from simulator.player import LIMIT_S
 from simulator.rhythm import NS_PER_S
 
 SERVER = Endpoint("10.0.0.5")
@@ -114,7 +119,7 @@ def test_packets_are_sent_when_they_are_due_at_the_speed_that_is_asked(listener:
 
 def test_a_run_ends_at_the_limit_whatever_is_left(listener: socket.socket):
     clock = Clock()
-    late = int((live.LIMIT_S + 1) * NS_PER_S)
+    late = int((LIMIT_S + 1) * NS_PER_S)
     with LivePlayer(Endpoint(*listener.getsockname()), [SERVER], clock=clock, sleep=clock.sleep) as player:
         player.write([(0, to_server(b"first")), (late, to_server(b"late"))], [])
         assert (player.packets, player.skipped) == (1, 1)
@@ -174,3 +179,31 @@ def test_the_fragments_of_a_datagram_are_all_of_it_and_fit_the_wire(payload: byt
         assert [bool(flags & 0x2000) for flags in at] == [True] * (len(parts) - 1) + [False]
         assert [8 * (flags & 0x1FFF) for flags in at] == [k * 1480 for k in range(len(parts))]
     assert len(whole) == HEADER_BYTES + len(payload)
+
+
+# --- as HEP
+
+
+def test_a_scenario_played_as_hep_is_heard_with_its_own_addresses_and_the_time_of_now():
+    source = HepSource(Hep(listen="127.0.0.1:0"))
+    source.receive()
+    frames = [(0, to_server(b"OPTIONS sip:a@b SIP/2.0\r\n\r\n")), (1, to_server(b"\x80RTP is not reported"))]
+    with HepPlayer(Endpoint("127.0.0.1", source.port)) as player:
+        player.write(frames, [])
+    assert (player.packets, player.skipped) == (1, 1)
+    end_s = time.monotonic() + 5
+    heard = []
+    while not heard and time.monotonic() < end_s:
+        source.receive()
+        heard = list(source.reader)
+    source.close()
+    ((time_ns, _, data, _),) = heard
+    assert abs(time.time_ns() - time_ns) < 10 * NS_PER_S
+    assert b"OPTIONS sip:a@b SIP/2.0" in data
+
+
+def test_what_nobody_listens_to_is_lost_as_on_any_network():
+    with HepPlayer(Endpoint("127.0.0.1", 9)) as player:
+        player.write([(i, to_server(b"OPTIONS")) for i in range(3)], [])
+    assert player.packets + player.skipped == 3
+    assert player.skipped >= 1

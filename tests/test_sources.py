@@ -7,6 +7,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import time
 
 import pytest
@@ -14,9 +15,10 @@ import pytest
 from appliance.config import Capture, Config, Hep, Service
 from appliance.sources import filter as packet_filter
 from appliance.sources import open_sources
-from appliance.sources.directory import SETTLED_S, DirectorySource
+from appliance.sources.directory import ABANDONED_S, SCAN_S, SETTLED_S, DirectorySource
 from appliance.sources.errors import FilterError, ListenError
 from appliance.sources.hep import MAXIMUM_CONNECTIONS, HepSource
+from capture import hep as hep_reader
 from tests.hep_messages import OLD, hep
 from tests.tap import Tap, request
 from tests.watch import Watch
@@ -72,6 +74,28 @@ def test_a_connection_with_more_than_fits_at_once_is_read_to_its_end_without_new
                 sent += stream.send(data[sent:])
             watch.turn(0.001)
         watch.until(lambda: watch.counts()["packets"] == 100)
+
+
+def test_agents_that_send_all_they_can_get_their_turn_all_the_same():
+    with listening() as (source, _), contextlib.ExitStack() as stack:
+        streams = [stack.enter_context(socket.create_connection(("127.0.0.1", source.port))) for _ in range(30)]
+        senders = [
+            threading.Thread(target=stream.sendall, args=(hep(b" " * 60_000, (f"192.0.2.{i}", 5060)) * 40,))
+            for i, stream in enumerate(streams)
+        ]
+        for sender in senders:
+            sender.start()
+        time.sleep(0.2)
+        seen = []
+        deadline_s = time.monotonic() + 20
+        while len(seen) < 40 * len(streams):
+            source.receive()
+            seen += [hep_reader.read(data)["source"][0] for _, _, data, _ in source.reader]
+            assert time.monotonic() < deadline_s, len(seen)
+        for sender in senders:
+            sender.join()
+    # a turn has room for some 17 messages: within a few of them everybody was served
+    assert len(set(seen[: 4 * len(streams)])) == len(streams)
 
 
 def test_an_agent_that_does_not_speak_hep_is_shown_the_door_and_the_others_stay():
@@ -262,16 +286,18 @@ def test_a_capture_is_not_touched_while_it_is_written_and_taken_when_it_is_close
     watch.until(lambda: watch.counts()["packets"] == 2)
 
 
-def test_of_what_lay_there_at_the_start_the_newest_waits_until_it_has_settled(captures):
-    for i, name in enumerate(("old", "older", "oldest")):
-        age(capture_of(name).write(captures / f"{name}.pcap"), 10 * i)
+def test_what_lay_there_at_the_start_is_read_when_it_has_settled_and_the_latest_when_it_was_abandoned(captures):
+    for seconds, name in ((5, "written"), (SETTLED_S + 1, "old"), (SETTLED_S + 9, "older")):
+        age(capture_of(name).write(captures / f"{name}.pcap"), seconds)
     watch = watching(captures)
     watch.until(lambda: watch.counts()["packets"] == 2).until_quiet()
+    age(captures / "written.pcap", SETTLED_S + 1)  # still the latest
+    watch.until_quiet(SCAN_S + 0.1)
     assert watch.counts()["calls"] == 2
-    age(captures / "old.pcap", SETTLED_S + 1)
+    age(captures / "written.pcap", ABANDONED_S + 1)
     watch.until(lambda: watch.counts()["calls"] == 3)
     calls = [line["call_id"] for line in watch.finish() if line["type"] == "call"]
-    assert sorted(calls) == ["old", "older", "oldest"]
+    assert sorted(calls) == ["old", "older", "written"]
 
 
 def test_packed_captures_are_read_and_files_of_other_kinds_are_said_and_not_tried_again(captures):
@@ -281,7 +307,7 @@ def test_packed_captures_are_read_and_files_of_other_kinds_are_said_and_not_trie
     (captures / ".hidden.pcap").write_bytes(plain)
     (captures / "half.pcap.part").write_bytes(plain)
     for path in captures.iterdir():
-        age(path, SETTLED_S + 1)
+        age(path, ABANDONED_S + 1)
     watch = watching(captures)
     watch.until(lambda: watch.counts()["packets"] == 1).until_quiet(0.3)
     assert watch.sources[0].counters().errors == 1
@@ -292,7 +318,7 @@ def test_a_capture_that_is_longer_than_the_buffer_is_taken_whole_whatever_a_bloc
     tap = Tap()
     for _ in range(3):
         tap.rtp(("192.0.2.10", 4000), ("198.51.100.20", 5000), count=4000, interval_s=0.0001)
-    age(tap.write(captures / "long.pcap"), SETTLED_S + 1)
+    age(tap.write(captures / "long.pcap"), ABANDONED_S + 1)
     config = Config()
     source = DirectorySource(captures, captures.parent / "state")
     watch = Watch([source], config)
@@ -329,7 +355,9 @@ def test_what_is_no_filter_is_refused_with_the_reason_of_libpcap(expression):
         open_sources(Config(capture=Capture(interfaces=("lo",), filter=expression)))
 
 
-@pytest.mark.parametrize("expression", ["", "udp", "port 5060 or portrange 10000-20000", "vlan 7 and udp", "net 10.0.0.0/8"])
+@pytest.mark.parametrize(
+    "expression", ["", "udp", "port 5060 or portrange 10000-20000", "vlan 7 and udp", "net 10.0.0.0/8"]
+)
 def test_what_is_a_filter_is_taken(expression):
     packet_filter.check(expression)
 

@@ -101,7 +101,7 @@ def test_findings_are_found_newest_first_page_after_page(store):
         pages.append(ids(page))
         before = page[-1].id
     assert [len(page) for page in pages] == [10, 10, 5]
-    assert sum(pages, []) == list(range(25, 0, -1))
+    assert [found for page in pages for found in page] == list(range(25, 0, -1))
 
 
 def test_findings_are_found_by_each_of_their_marks_and_by_all_together(store):
@@ -117,6 +117,23 @@ def test_findings_are_found_by_each_of_their_marks_and_by_all_together(store):
 def test_a_number_is_found_however_it_is_written(store, written):
     store.put([finding(), finding(2, caller="030999", callee="112", line=b"{}")])
     assert ids(store.find(number=written)) == [1]
+
+
+@pytest.mark.parametrize(
+    ("address", "sources"),
+    [
+        ("192.0.2.1", ["192.0.2.1", "192.0.2.1:5060"]),
+        ("192.0.2.10", ["192.0.2.10:5060"]),
+        ("2001:db8::1", ["2001:db8::1", "[2001:db8::1]:5060"]),
+        ("192.0.2", []),
+        ("2001:db8::", []),
+    ],
+)
+def test_an_address_finds_itself_and_calls_from_any_port_of_it(store, address, sources):
+    for n, socket in enumerate(["192.0.2.1:5060", "192.0.2.10:5060", "[2001:db8::1]:5060", "[2001:db8::10]:1"]):
+        store.put([finding(n, source=socket)])
+    store.put([party("192.0.2.1"), party("2001:db8::1")])
+    assert sorted(found.source for found in store.find(source=address)) == sources
 
 
 def test_a_name_is_found_whatever_its_case(store):
@@ -203,6 +220,15 @@ def test_a_later_label_counts_instead_of_an_earlier(store):
     store.label(2, "fraud", "ann", 6)
     store.label(1, "honest", "bob", 7)
     assert {label.finding: label.label for label in store.labels()} == {1: "honest", 2: "fraud"}
+
+
+def test_the_labels_of_some_findings_are_found_together(store):
+    store.put([finding(n) for n in range(1, 4)])
+    store.label(1, "fraud", "alice", 5)
+    store.label(3, "fraud", "alice", 6)
+    store.label(3, "honest", "bob", 7)
+    assert store.labels_of([1, 2, 3, 99]) == {1: "fraud", 3: "honest"}
+    assert store.labels_of([]) == {}
 
 
 def test_only_a_finding_that_is_there_can_be_labelled(store):

@@ -11,7 +11,8 @@ import pytest
 from msgspec import to_builtins
 
 from appliance.top_screen import View, screen, sorted_calls
-from tests.admin_box import Box, call_finding, command, open_calls, serving, source_finding, until
+from tests.admin_box import Box, call_finding, command, open_calls, serving, source_finding
+from tests.feed import until
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = [(80, 24), (40, 12), (200, 60), (20, 5), (1, 1)]

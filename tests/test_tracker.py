@@ -177,6 +177,33 @@ def test_an_agent_whose_clock_is_wrong_does_not_move_the_time_of_the_others(hand
         until(lambda: open_calls(tracker) == 0)
 
 
+def test_findings_are_reported_in_the_time_of_the_wall_clock_after_it_was_set(hands):
+    feed = Feed()
+    with tracking(feed, clock=hands.clock) as (tracker, lines):
+        feed.send(hands.wall_ns, invite("first"))
+        taken(tracker, 1)
+        hands.wall_ns += HOUR_NS
+        for i in range(200):
+            hands.pass_by(0.5)
+            feed.send(hands.wall_ns, invite(f"scan-{i}", callee=f"+4420794{i:05d}"))
+            taken(tracker, i + 2)
+        until(lambda: lines.alerts)
+        hour = time.strftime("%Y-%m-%dT%H", time.gmtime(hands.wall_ns // SECOND_NS))
+    assert {json.loads(line)["flagged_at"][:13] for line in lines.alerts} == {hour}
+
+
+def test_a_restored_engine_that_is_ahead_of_the_wall_clock_goes_on_with_its_own_time(hands):
+    hands.clock = Clock(-HOUR_NS, wall_ns=lambda: hands.wall_ns, steady_ns=lambda: hands.steady_ns)
+    feed = Feed()
+    with tracking(feed, clock=hands.clock) as (tracker, lines):
+        feed.send(hands.wall_ns, invite("now"))
+        taken(tracker, 1)
+        hands.pass_by(201)
+        until(lambda: lines.calls)
+    start_s = hands.wall_ns // SECOND_NS - 201
+    assert json.loads(lines.calls[0])["start"].startswith(time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(start_s)))
+
+
 def test_a_recording_beside_a_live_source_keeps_its_own_times(hands):
     old = Feed("recording", live=False)
     with tracking(old, Feed(), clock=hands.clock) as (tracker, lines):

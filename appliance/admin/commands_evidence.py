@@ -1,11 +1,8 @@
 """The commands about evidence: what the box has on a party, as a document that a desk can hand on."""
 
-import asyncio
 import time
 from collections.abc import Iterator
-from typing import Literal
-
-import msgspec
+from typing import Any, Literal
 
 from appliance import log
 from appliance.admin.commands_calls import Limit
@@ -13,12 +10,12 @@ from appliance.admin.commands_findings import unknown_id
 from appliance.admin.errors import AdminError
 from appliance.admin.peer import Role
 from appliance.admin.protocol import MAX_ROWS
-from appliance.admin.registry import Context, registry
+from appliance.admin.registry import Context, Natural, registry
 from appliance.admin.rows import Mask, Unmaskable, masked, masking
 from appliance.errors import PartyError
 from appliance.findings import moment
 from appliance.party import Party
-from appliance.report import Record, StoredFinding, decode
+from appliance.report import Record, StoredFinding
 
 FORMAT = "sipwarden-evidence/1"
 VERDICTS = ("pass", "allowed", "watch", "flag")  # the gravest last
@@ -61,7 +58,7 @@ class ExportArguments(Unmaskable, frozen=True, kw_only=True):
     """`about`: a number, an address, the id of a finding, or a Call-ID."""
 
     about: str
-    since_ns: int | None = None
+    since_ns: Natural | None = None
 
 
 class EvidenceItem(Record, frozen=True, kw_only=True):
@@ -71,7 +68,7 @@ class EvidenceItem(Record, frozen=True, kw_only=True):
     time: str
     verdict: str
     label: str | None
-    line: msgspec.Raw
+    line: dict[str, Any]
 
 
 class Evidence(Record, frozen=True, kw_only=True):
@@ -95,17 +92,17 @@ class Evidence(Record, frozen=True, kw_only=True):
 async def evidence_list(context: Context, arguments: EvidenceListArguments) -> list[EvidenceRow]:
     """The numbers and sources that there is evidence about, the gravest first."""
     hide = masking(context, arguments, "evidence list")
-    return (await asyncio.to_thread(lambda: _parties(context.box.store.find(limit=MAX_ROWS), hide)))[: arguments.limit]
+    return (await context.aside(lambda: _parties(context.box.store.find(limit=MAX_ROWS), hide)))[: arguments.limit]
 
 
 @registry.command("evidence.export", Role.READER)
 async def evidence_export(context: Context, arguments: ExportArguments) -> Evidence:
     """All findings about one call, number or source, with reasons, bundles and versions."""
     hide = masking(context, arguments, "evidence export")
-    kind, found = await asyncio.to_thread(_about, context, arguments)
+    kind, found = await context.aside(_about, context, arguments)
     if not found:
         raise await unknown_id(context, arguments.about)
-    labels = await asyncio.to_thread(context.box.store.labels_of, [finding.id for finding in found])
+    labels = await context.aside(context.box.store.labels_of, [finding.id for finding in found])
     status = context.box.status()
     items = [
         EvidenceItem(
@@ -113,7 +110,7 @@ async def evidence_export(context: Context, arguments: ExportArguments) -> Evide
             time=moment(finding.time_ns),
             verdict=finding.verdict,
             label=labels.get(finding.id),
-            line=msgspec.Raw(msgspec.json.encode(masked(decode(finding.line), hide))),
+            line=masked(finding.line, hide),
         )
         for finding in found
     ]

@@ -4,20 +4,18 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from difflib import get_close_matches
-from typing import Literal
-
-import msgspec
+from typing import Any, Literal
 
 from appliance import log
 from appliance.admin.commands_calls import Limit
 from appliance.admin.errors import AdminError
 from appliance.admin.peer import Role
 from appliance.admin.protocol import MAX_ROWS
-from appliance.admin.registry import Arguments, Context, registry
+from appliance.admin.registry import Arguments, Context, Natural, registry
 from appliance.admin.rows import FindingRow, Mask, Unmaskable, finding_row, masked, masking
 from appliance.errors import StoreError
 from appliance.live_calls import live_calls
-from appliance.report import Record, StoredFinding, StoredVerdict, decode
+from appliance.report import Record, StoredFinding, StoredVerdict
 from models.fraud_types import FraudType
 
 FOLLOW_S = 1.0  # between two looks for news
@@ -32,8 +30,8 @@ class FindingsArguments(Unmaskable, frozen=True, kw_only=True):
     fraud_type: FraudType | None = None
     number: str | None = None
     source: str | None = None
-    since_ns: int | None = None
-    before_id: int | None = None
+    since_ns: Natural | None = None
+    before_id: Natural | None = None
     limit: Limit = 50
 
 
@@ -49,7 +47,7 @@ class Explanation(Record, frozen=True, kw_only=True):
     id: int | None  # of the finding; None for a live call that is none
     origin: Literal["live", "store"]
     label: str | None
-    line: msgspec.Raw
+    line: dict[str, Any]
 
 
 class LabelArguments(Arguments, frozen=True, kw_only=True):
@@ -72,7 +70,7 @@ class Labelled(Record, frozen=True, kw_only=True):
 async def findings(context: Context, arguments: FindingsArguments) -> list[FindingRow]:
     """What was found, the newest first."""
     hide = masking(context, arguments, "findings")
-    return await asyncio.to_thread(lambda: rows_of(context, _find(context, arguments), hide))
+    return await context.aside(lambda: rows_of(context, _find(context, arguments), hide))
 
 
 @registry.command("follow", Role.READER)
@@ -81,9 +79,9 @@ async def follow(context: Context, arguments: FindingsArguments) -> AsyncIterato
     hide = masking(context, arguments, "follow")
     known: dict[int, str] = {}
     while True:
-        found = await asyncio.to_thread(_find, context, arguments)
+        found = await context.aside(_find, context, arguments)
         news = [finding for finding in reversed(found) if known.get(finding.id) != finding.verdict]
-        for row in await asyncio.to_thread(rows_of, context, news, hide):
+        for row in await context.aside(rows_of, context, news, hide):
             yield row
         known = {finding.id: finding.verdict for finding in found}
         await asyncio.sleep(FOLLOW_S)
@@ -94,26 +92,26 @@ async def explain(context: Context, arguments: ExplainArguments) -> Explanation:
     """One call or finding in full, with the reasons of its verdict."""
     hide = masking(context, arguments, "explain")
     live = await live_calls(context.box.ask, limit=1, call_id=arguments.id)
-    finding = await asyncio.to_thread(context.box.store.get, arguments.id)
+    finding = await context.aside(context.box.store.get, arguments.id)
     if not live and finding is None:
         raise await unknown_id(context, arguments.id)
     line = live[0] if live else finding.line  # type: ignore[union-attr]
     return Explanation(
         id=finding.id if finding else None,
         origin="live" if live else "store",
-        label=(await asyncio.to_thread(context.box.store.labels_of, [finding.id])).get(finding.id) if finding else None,
-        line=msgspec.Raw(msgspec.json.encode(masked(decode(line), hide))),
+        label=(await context.aside(context.box.store.labels_of, [finding.id])).get(finding.id) if finding else None,
+        line=masked(line, hide),
     )
 
 
 @registry.command("label", Role.ADMINISTRATOR)
 async def label(context: Context, arguments: LabelArguments) -> Labelled:
     """Say what a finding turned out to be: fraud or honest."""
-    finding = await asyncio.to_thread(context.box.store.get, arguments.id)
+    finding = await context.aside(context.box.store.get, arguments.id)
     if finding is None:
         raise await unknown_id(context, arguments.id)
     try:
-        kept = await asyncio.to_thread(
+        kept = await context.aside(
             context.box.store.label, finding.id, arguments.label, context.peer.user, time.time_ns()
         )
     except StoreError as error:
@@ -147,7 +145,7 @@ def _find(context: Context, arguments: FindingsArguments) -> list[StoredFinding]
 
 async def unknown_id(context: Context, wanted: str) -> AdminError:
     """With the ids that are near: of the latest findings, and of calls that are going on."""
-    latest = await asyncio.to_thread(context.box.store.find, limit=NEAR_FINDINGS)
+    latest = await context.aside(context.box.store.find, limit=NEAR_FINDINGS)
     if wanted.isdecimal():
         near = [str(finding.id) for finding in latest if abs(finding.id - int(wanted)) <= 3][:3]
     else:

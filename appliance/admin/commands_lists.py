@@ -1,6 +1,5 @@
 """The commands about the lists: numbers and sources that are allowed, and those that are to be denied."""
 
-import asyncio
 import time
 from typing import Annotated
 
@@ -19,9 +18,10 @@ from appliance.report import Record
 from appliance.store import ListEntry, ListName
 
 MAX_DENIAL_S = 30 * 86400  # every block expires: who blocks for longer looks again
+MAX_SPAN_S = 10 * 365 * 86400  # for longer there is "always"
 MAX_WHY_CHARACTERS = 500
 
-Seconds = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[int, Meta(ge=1, le=MAX_SPAN_S)]
 Why = Annotated[str, Meta(min_length=1, max_length=MAX_WHY_CHARACTERS)]
 
 
@@ -93,7 +93,7 @@ async def decisions_add(context: Context, arguments: AddArguments) -> DecisionRo
         days = MAX_DENIAL_S // 86400
         raise AdminError("arguments", f"a denial expires after {days} days at most", f"--for 24h, up to --for {days}d")
     party = _party(arguments.value)
-    problem = await asyncio.to_thread(party.why_never_denied, context.box.config.screen.region)
+    problem = await context.aside(party.why_never_denied, context.box.config.screen.region)
     if problem:
         raise AdminError("never_denied", f"{party.value} cannot be denied: {problem}")
     return _decision_row(await _add(context, "deny", party, arguments), hide, context.box.status().mode)
@@ -113,7 +113,7 @@ def _party(value: str) -> Party:
 
 
 async def _entries(context: Context, name: ListName) -> list[ListEntry]:
-    return await asyncio.to_thread(context.box.store.entries, name)
+    return await context.aside(context.box.store.entries, name)
 
 
 async def _add(context: Context, name: ListName, party: Party, arguments: AddArguments) -> ListEntry:
@@ -127,7 +127,7 @@ async def _add(context: Context, name: ListName, party: Party, arguments: AddArg
         expires_ns="never" if arguments.for_s is None else now_ns + arguments.for_s * 10**9,
     )
     try:
-        await asyncio.to_thread(context.box.store.add_entry, entry)
+        await context.aside(context.box.store.add_entry, entry)
     except StoreError as error:
         raise not_kept(error) from error
     await context.box.lists_changed()
@@ -138,7 +138,7 @@ async def _add(context: Context, name: ListName, party: Party, arguments: AddArg
 async def _delete(context: Context, name: ListName, value: str) -> None:
     party = _party(value)
     try:
-        deleted = await asyncio.to_thread(context.box.store.delete_entry, name, party.value)
+        deleted = await context.aside(context.box.store.delete_entry, name, party.value)
     except StoreError as error:
         raise not_kept(error) from error
     if not deleted:

@@ -1,7 +1,5 @@
 """The commands about the service as a whole."""
 
-import asyncio
-
 import msgspec
 
 from appliance import log
@@ -56,17 +54,18 @@ async def doctor(context: Context, _: NoArguments) -> list[Check]:
     box = context.box
     lines = await live_calls(box.ask, limit=EXAMINED_CALLS)
     calls = [call for call in map(decode, lines) if isinstance(call, CallLine)]
-    return await asyncio.to_thread(from_inside, box.config, box.status(), calls)
+    return await context.aside(from_inside, box.config, box.status(), calls)
 
 
 @registry.command("support", Role.ADMINISTRATOR)
 async def support(context: Context, _: NoArguments) -> Support:
     """What a support dump has of the service: no numbers, no secrets."""
     box = context.box
+    log.info("a support dump is made", by=context.peer.user)
     return Support(
         status=box.status(),
         config=without_secrets(msgspec.to_builtins(box.config)),
         doctor=await doctor(context, NoArguments()),
         metrics=box.metrics_text(),
-        process=await asyncio.to_thread(process_facts),
+        process=await context.aside(process_facts),
     )

@@ -105,5 +105,5 @@ def _numbers(key: str, names: Iterable[str]) -> tuple[set[int], set[int]]:
             else:
                 users.add(int(plain) if plain.isdecimal() else pwd.getpwnam(plain).pw_uid)
         except KeyError:
-            log.warning("no such user or group on this machine", key=f"admin.{key}", name=name)
+            log.warning("no such user or group on this machine", setting=f"admin.{key}", name=name)
     return users, groups

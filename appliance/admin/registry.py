@@ -1,12 +1,16 @@
 """The commands that the service answers: each with its name, who may ask it, its arguments and one line of help."""
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from appliance.admin.errors import AdminError
 from appliance.admin.peer import Peer, Role
@@ -14,6 +18,13 @@ from appliance.admin.protocol import RoleName
 
 if TYPE_CHECKING:
     from appliance.admin.box import Box
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# As far as SQLite and the engine count.
+Natural = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 
 
 class Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,11 +37,17 @@ class NoArguments(Arguments, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Who asks, and the box that is asked."""
+    """Who asks, the box that is asked, and the threads that wait for its disk."""
 
     box: "Box"
     peer: Peer
     role: Role
+    threads: Executor
+
+    async def aside(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs what waits, such as a look into the store, on a thread of the admin socket's own: the service's other
+        work never stands in line behind it."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, partial(function, *args, **kwargs))
 
 
 Run = Callable[[Context, msgspec.Struct], Awaitable[object] | AsyncIterator[object]]

@@ -4,7 +4,7 @@ Moments are RFC 3339 in UTC; numbers are masked unless an administrator asked fo
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -14,11 +14,13 @@ from appliance.admin.peer import Role
 from appliance.admin.registry import Arguments, Context
 from appliance.findings import moment
 from appliance.mask import mask
-from appliance.report import CallLine, Line, Record, SourceLine, StoredFinding, decode
+from appliance.report import Record, StoredFinding
 
 Mask = Callable[[str], str]
 
 SHOWN_REASONS = 3
+# Of the lines of a report: what is a telephone number, or the user part of a URI.
+NUMBERS = ("caller", "callee", "caller_e164", "callee_e164")
 
 
 class Unmaskable(Arguments, frozen=True, kw_only=True):
@@ -76,28 +78,25 @@ def masking(context: Context, arguments: Unmaskable, command: str) -> Mask:
 
 def call_row(line: bytes, hide: Mask) -> CallRow:
     """The row of a line of a live call."""
-    call = masked(decode(line), hide)
-    assert isinstance(call, CallLine)
+    call = masked(line, hide)
     return CallRow(
-        call_id=call.call_id,
-        start=call.start,
-        state=call.state,
-        caller=call.caller_e164 or call.caller,
-        callee=call.callee_e164 or call.callee,
-        source=call.source,
-        destination=call.destination,
-        duration_s=call.duration_s,
-        verdict=call.verdict,
-        score=call.score,
-        fraud_types=list(call.fraud_types),
-        one_way=call.quality.one_way,
-        reasons=[reason.text for reason in call.reasons[:SHOWN_REASONS]],
+        call_id=call["call_id"],
+        start=call["start"],
+        state=call["state"],
+        caller=call["caller_e164"] or call["caller"],
+        callee=call["callee_e164"] or call["callee"],
+        source=call["source"],
+        destination=call["destination"],
+        duration_s=call["duration_s"],
+        verdict=call["verdict"],
+        score=call["score"],
+        fraud_types=call["fraud_types"],
+        one_way=call["quality"]["one_way"],
+        reasons=_reasons(call),
     )
 
 
 def finding_row(finding: StoredFinding, hide: Mask, label: str | None = None) -> FindingRow:
-    line = decode(finding.line)
-    reasons = line.reasons if isinstance(line, CallLine | SourceLine) else []
     return FindingRow(
         id=finding.id,
         time=moment(finding.time_ns),
@@ -110,15 +109,24 @@ def finding_row(finding: StoredFinding, hide: Mask, label: str | None = None) ->
         callee=_hidden(finding.callee, hide),
         call_id=finding.call_id,
         label=label,
-        reasons=[reason.text for reason in reasons[:SHOWN_REASONS]],
+        reasons=_reasons(masked(finding.line, hide)),
     )
 
 
-def masked(line: Line, hide: Mask) -> Line:
-    """A line of the report with its numbers hidden."""
-    fields = ("caller", "callee", "caller_e164", "callee_e164")
-    hidden = {name: _hidden(getattr(line, name), hide) for name in fields if name in line.__struct_fields__}
-    return msgspec.structs.replace(line, **hidden)
+def masked(line: bytes, hide: Mask) -> dict[str, Any]:
+    """A line of the report as its JSON object, with its numbers hidden; empty when it is none.
+
+    It is not held to the schema: a store has lines of earlier versions.
+    """
+    try:
+        found = msgspec.json.decode(line, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return {}
+    return found | {name: _hidden(found[name], hide) for name in NUMBERS if name in found}
+
+
+def _reasons(line: dict[str, Any]) -> list[str]:
+    return [str(reason.get("text", "")) for reason in line.get("reasons", [])[:SHOWN_REASONS]]
 
 
 def _hidden(number: str | None, hide: Mask) -> str | None:

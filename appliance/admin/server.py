@@ -7,6 +7,7 @@ Readers cannot take the slots that are kept for administrators.
 
 import asyncio
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -30,10 +31,12 @@ from appliance.admin.protocol import (
     request_decoder,
 )
 from appliance.admin.registry import Command, Context, Registry
+from appliance.errors import BusyError
 
 MAX_CLIENTS = 32
 MAX_READERS = 24  # of them
 HELLO_S = 5.0  # from connecting to the end of the first line
+MAX_THREADS = 4  # that wait for the disk
 IDLE_S = 60.0  # from one reply to the end of the next request
 COMMAND_S = 30.0  # for a result
 WRITE_S = 10.0  # for a client to take a line
@@ -52,6 +55,7 @@ class AdminServer:
         self._registry = registry
         self._clients: dict[asyncio.Task, Role] = {}
         self._server: asyncio.Server | None = None
+        self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="admin")
         self.configure()
 
     def configure(self) -> None:
@@ -72,6 +76,7 @@ class AdminServer:
         for client in list(self._clients):
             client.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
         await asyncio.sleep(0)  # a connection is closed on the loop's next turn
 
     # -- a connection ------------------------------------------------------------------------------------
@@ -157,7 +162,7 @@ class AdminServer:
             raise ProtocolError(f"not a request: {error}") from error
         try:
             command = self._registry.of(request.command)
-            context = Context(self._box, peer, self._allowed(peer, command))
+            context = Context(self._box, peer, self._allowed(peer, command), self._threads)
             arguments = _arguments(command, request)
             if command.is_stream:
                 return await self._stream(command, context, arguments, request.id, reader, writer)
@@ -166,6 +171,8 @@ class AdminServer:
             reply = Reply(id=request.id, result=raw(result))
         except AdminError as error:
             reply = Reply(id=request.id, error=_fault(error))
+        except BusyError as error:
+            reply = Reply(id=request.id, error=Fault("busy", str(error), "try again"))
         except TimeoutError:
             reply = Reply(id=request.id, error=Fault("timeout", f"no answer within {COMMAND_S:.0f} s", "try again"))
         except Exception:

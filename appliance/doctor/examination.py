@@ -8,6 +8,7 @@ from appliance.config import Config
 from appliance.doctor.check import Check, fail, ok
 from appliance.doctor.host import host_checks
 from appliance.doctor.interface import interface_checks
+from appliance.doctor.packet_filter import filter_checks
 from appliance.doctor.traffic import traffic_checks
 from appliance.report import CallLine
 from appliance.status import Status
@@ -18,6 +19,7 @@ def from_inside(config: Config, status: Status, calls: Sequence[CallLine]) -> li
     return [
         ok("service", f"sipwarden {status.version} is running since {status.started[:19]}Z, mode {status.mode}"),
         *interface_checks(config.capture.interfaces, config.capture.promiscuous, running=True),
+        *filter_checks(config.capture, sip_is_seen=status.traffic.sip_messages > 0),
         *traffic_checks(config, status, calls),
         *host_checks(config),
     ]
@@ -29,6 +31,7 @@ def from_outside(config: Config, why: AdminError) -> list[Check]:
         fail("service", why.message, why.hint),
         *_bundles(config),
         *interface_checks(config.capture.interfaces, config.capture.promiscuous, running=False),
+        *filter_checks(config.capture, sip_is_seen=False),
         *host_checks(config),
         *_folder(Path(config.admin.socket).parent),
     ]

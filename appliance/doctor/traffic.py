@@ -86,7 +86,7 @@ def _sip(config: Config, status: Status) -> Check:
         return warn("SIP", f"none in {packets:,} packets yet", "wait, then ask again; else see `packets on` above")
     seen = f"none in {packets:,} packets" + (f", but {traffic.rtp_packets:,} of RTP" if traffic.rtp_packets else "")
     if config.capture.filter:
-        cure = f"the filter {config.capture.filter!r} keeps it away: add its ports, and `or vlan` for tagged mirrors"
+        cure = f"does the filter {config.capture.filter!r} keep it away? See `filter` above"
     else:
         cure = "mirror the port of the signalling too; SIP over TLS cannot be read: take it as HEP from the proxy"
     return fail("SIP", seen, cure)

@@ -1,9 +1,11 @@
 """A directory into which another program rotates captures: each file is read once, when it is complete.
 
-A file is complete when its writer closed it or moved it here, when a later one has been begun beside it, or when it has
-not been written to for SETTLED_S. Hidden files are left alone, and so are those that somebody is still copying, by
-their suffix. What was read is remembered in the state directory under its name, size and time, so that a restart reads
-nothing twice; a file that was being read when the box went down is read again from its start.
+A file is complete when its writer closed it or moved it here. Of those that lay here before, or where the kernel does
+not tell (network file systems), one is taken to be complete that has not been written to for SETTLED_S while a later
+one has, and the latest after ABANDONED_S: several may write here, and on a quiet line they are silent for long. Hidden
+files are left alone, and so are those that somebody is still copying, by their suffix. What was read is remembered in
+the state directory under its name, size and time, so that a restart reads nothing twice; a file that was being read
+when the box went down is read again from its start.
 """
 
 import contextlib
@@ -30,8 +32,8 @@ MEMORY_FILE = "captures-read.json"
 MAXIMUM_FILES = 65536
 # How often the directory is looked at when nothing was said of it.
 SCAN_S = 2.0
-# A file that nobody has written to for this long is complete, whatever its writer did.
 SETTLED_S = 30.0
+ABANDONED_S = 600.0
 UNFINISHED = (".tmp", ".part", ".partial", ".swp", ".filepart")
 
 # inotify(7)
@@ -179,11 +181,8 @@ class DirectorySource(Source):
         return sorted(found)[:MAXIMUM_FILES]
 
     def _complete(self, one: Found, newest: Found) -> bool:
-        return (
-            one.name in self._closed
-            or one.modified_ns < newest.modified_ns
-            or time.time_ns() - one.modified_ns > SETTLED_S * 1e9
-        )
+        untouched_s = (time.time_ns() - one.modified_ns) / 1e9
+        return one.name in self._closed or untouched_s > (SETTLED_S if one is not newest else ABANDONED_S)
 
     def _remember(self, one: Found) -> None:
         self._read.add(one.identity)

@@ -109,11 +109,12 @@ class HepSource(Source):
         ready = {number for number, _ in self._epoll.poll(0)}
         if self._listener.fileno() in ready:
             self._accept()
-        for number in [*self._waiting, *(ready - self._waiting)]:
+        wanting = [one for number in ready | self._waiting if (one := self._connections.get(number)) is not None]
+        for connection in sorted(wanting, key=lambda one: one.heard_s):
             if self._feed.full:
                 break
-            if (connection := self._connections.get(number)) is not None:
-                self._take(connection)
+            self._take(connection)
+        self._set_wake()
         self._complain()
 
     def _accept(self) -> None:
@@ -139,7 +140,6 @@ class HepSource(Source):
             self._drop(connection, problem)
         elif connection.has_more:
             self._waiting.add(number)
-        self._set_wake()
 
     def _drop(self, connection: Connection, problem: str) -> None:
         assert self._epoll is not None
@@ -210,7 +210,7 @@ def _listening(host: str, port: int) -> socket.socket:
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind(address)
-        listener.listen(ACCEPTED_AT_ONCE)
+        listener.listen(MAXIMUM_CONNECTIONS)
     except OSError:
         listener.close()
         raise

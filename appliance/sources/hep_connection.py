@@ -34,31 +34,38 @@ class Connection:
         return self._socket.fileno()
 
     def receive(self, feed: HepFeed) -> str | None:
-        """Reads what is there and hands it on.
+        """Reads what is there, a buffer at most so that every agent gets its turn, and hands it on.
 
         Gives None, or why the connection has to be closed: "" when it has ended well.
         """
-        self.has_more = False
-        while True:
-            taken = feed.take_stream(self._view[: self._used])
-            if taken < 0:
-                return "sent what is not HEP version 3"
-            if taken:
-                self.heard_s = time.monotonic()
-                self._buffer[: self._used - taken] = self._view[taken : self._used].tobytes()
-                self._used -= taken
-            if feed.full or self._used == BUFFER_BYTES:
-                self.has_more = True
-                return None
-            try:
-                count = self._socket.recv_into(self._view[self._used :])
-            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                return None
-            except OSError as error:  # ssl.SSLError is one
-                return (error.strerror or str(error)).lower()
-            if count == 0:
-                return "ended in the middle of a message" if self._used else ""
-            self._used += count
+        self.has_more = True
+        problem = self._hand_on(feed)
+        if problem is not None or feed.full or self._used == BUFFER_BYTES:
+            return problem
+        try:
+            count = self._socket.recv_into(self._view[self._used :])
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            self.has_more = False
+            return None
+        except OSError as error:  # ssl.SSLError is one
+            return (error.strerror or str(error)).lower()
+        if count == 0:
+            return "ended in the middle of a message" if self._used else ""
+        self._used += count
+        problem = self._hand_on(feed)
+        # what the kernel still has, it tells of itself; what TLS has opened already, it does not
+        self.has_more = feed.full or isinstance(self._socket, ssl.SSLSocket)
+        return problem
+
+    def _hand_on(self, feed: HepFeed) -> str | None:
+        taken = feed.take_stream(self._view[: self._used])
+        if taken < 0:
+            return "sent what is not HEP version 3"
+        if taken:
+            self.heard_s = time.monotonic()
+            self._buffer[: self._used - taken] = self._view[taken : self._used].tobytes()
+            self._used -= taken
+        return None
 
     def close(self) -> None:
         self._view.release()

@@ -231,27 +231,23 @@ def test_a_kill_in_the_middle_of_a_campaign_loses_no_finding_and_the_campaign_is
 ) -> None:
     known = {one["id"] for one in findings(watching)}
     with watching.start(*TRAFFIC, "--speed", "8", "--seed", "11") as traffic:
-        until(lambda: len({one["id"] for one in findings(watching)} - known) >= 5, 90, "no campaign was found")
-        time.sleep(5)  # two snapshots, and the recorder's turn
-        before = {one["id"]: one for one in findings(watching)}
-        campaign = {
-            one["caller"] for one in before.values() if one["id"] not in known and "robocall" in one["fraud_types"]
-        }
-        killed_ns = time.time_ns()
-        watching.run("kill", "-KILL", str(main_pid(watching)))
-        until(lambda: active(watching), 30)
-        after = {one["id"]: one for one in findings(watching)}
-        assert before.keys() <= after.keys()
-        assert status(watching)["snapshot"]["restored"] is True
-        until(lambda: flagged_since(watching, killed_ns), 60, "after the restart nobody is flagged")
-        traffic.terminate()
-        traffic.wait(30)
-    assert campaign
+        try:
+            until(lambda: campaign(watching, known), 90, "no campaign was found")
+            time.sleep(5)  # two snapshots, and the recorder's turn
+            before, killed = {one["id"] for one in findings(watching)}, main_pid(watching)
+            watching.run("kill", "-KILL", str(killed))
+            until(lambda: main_pid(watching) not in (0, killed) and active(watching), 30, "it was not started again")
+            assert before <= {one["id"] for one in findings(watching)}
+            assert status(watching)["snapshot"]["restored"] is True
+            until(lambda: campaign(watching, before), 60, "after the restart the campaign is not flagged")
+        finally:
+            traffic.terminate()
 
 
-def flagged_since(box: Container, moment_ns: int) -> list[dict]:
-    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment_ns // 1_000_000_000))
-    return [one for one in findings(box) if one["verdict"] == "flag" and one["time"] > moment]
+def campaign(box: Container, known: set[int]) -> list[dict]:
+    """Flagged calls of a robocaller that are not yet `known`."""
+    found = [one for one in findings(box) if one["id"] not in known and one["verdict"] == "flag"]
+    return [one for one in found if one["kind"] == "call" and "robocall" in one["fraud_types"]]
 
 
 # --- replaced and removed
@@ -265,13 +261,14 @@ def newer(package: Path, tmp_path: Path) -> Path:
     lines = [line + "+1" if line.startswith("Version: ") else line for line in control.read_text().splitlines()]
     control.write_text("\n".join(lines) + "\n")
     subprocess.run(
-        ["dpkg-deb", "--root-owner-group", "-Zgzip", "--build", tmp_path / "raw", tmp_path / "newer.deb"], check=True
+        ["dpkg-deb", "--root-owner-group", "-Znone", "--build", tmp_path / "raw", tmp_path / "newer.deb"], check=True
     )
     return tmp_path / "newer.deb"
 
 
 def test_an_upgrade_keeps_findings_and_configuration(watching: Container, newer: Path) -> None:
     before, old = {one["id"] for one in findings(watching)}, main_pid(watching)
+    sources = {one["name"] for one in status(watching)["capture"]["sources"]}
     main_file = watching.root / "etc/sipwarden/sipwarden.toml"
     main_file.write_text(main_file.read_text() + "\n# changed by hand\n")
     watching.put(newer, "/root/newer.deb")
@@ -281,7 +278,7 @@ def test_an_upgrade_keeps_findings_and_configuration(watching: Container, newer:
     assert before <= {one["id"] for one in findings(watching)}
     assert status(watching)["snapshot"]["restored"] is True
     assert "changed by hand" in main_file.read_text()
-    assert {one["name"] for one in status(watching)["capture"]["sources"]} == {"lo", "hep"}
+    assert {one["name"] for one in status(watching)["capture"]["sources"]} == sources
 
 
 def test_removal_keeps_state_and_configuration(watching: Container) -> None:

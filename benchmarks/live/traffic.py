@@ -1,0 +1,66 @@
+"""What is sent: SIP and RTP mixed, from the two benchmark captures, and tcpreplay that sends it."""
+
+import re
+import struct
+import subprocess
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from benchmarks.live.link import PORT, sending
+from capture import sip
+from capture.file import CaptureFile
+
+# One packet of a capture of signalling, 19 of one of media, which has its own SIP: between a trunk without media, and
+# calls of three minutes, of which one packet in a thousand is SIP.
+MEDIA_FOR_ONE = 19
+SIGNALLING_PACKETS = 25_000
+PACKETS = SIGNALLING_PACKETS * (MEDIA_FOR_ONE + 1)
+TOP_RATE = 200_000  # about what tcpreplay sends at most: only says how often the capture is sent
+UDP_PAYLOAD = 14 + 20 + 8
+PCAP_HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+RATED = re.compile(r"Actual: (\d+) packets .* in ([\d.]+) seconds")
+
+
+@dataclass(frozen=True)
+class Sent:
+    packets: int
+    sip_packets: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        return self.packets / self.seconds
+
+
+def make(signalling: Path, media: Path, out: Path) -> None:
+    """Mixes the beginnings of both into `out`."""
+    partial = out.with_suffix(".partial")
+    with CaptureFile(signalling) as calls, CaptureFile(media) as streams, partial.open("wb") as file:
+        file.write(PCAP_HEADER)
+        rest = iter(streams)
+        for _, _, message, _ in islice(calls, SIGNALLING_PACKETS):
+            for frame in (message, *(one for _, _, one, _ in islice(rest, MEDIA_FOR_ONE))):
+                file.write(bytes(8) + 2 * len(frame).to_bytes(4, "little") + frame)
+    partial.rename(out)
+
+
+def sip_packets(capture: Path, packets: int | None = None) -> int:
+    """How many of the first `packets`, or of all, are SIP over UDP and IPv4."""
+    with CaptureFile(capture) as opened:
+        return sum(sip.starts_here(frame[UDP_PAYLOAD:]) for _, _, frame, _ in islice(opened, packets))
+
+
+def send(capture: Path, rate: int, seconds: float) -> Sent:
+    """Sends the capture for about `seconds`, again and again, at `rate` a second; 0 is as fast as tcpreplay can."""
+    speed = f"--pps={rate}" if rate else "--topspeed"
+    wanted = round((rate or TOP_RATE) * seconds)
+    loops = max(1, round(wanted / PACKETS))
+    length = [f"--limit={wanted}"] if wanted < PACKETS else [f"--loop={loops}"]
+    command = sending(["tcpreplay", "-q", "-K", *length, speed, "-i", PORT, str(capture)])
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    found = RATED.search(done.stdout + done.stderr)
+    if found is None:
+        raise RuntimeError(f"tcpreplay does not say what it sent: {done.stdout}{done.stderr}")
+    sip_sent = sip_packets(capture, wanted) if wanted < PACKETS else loops * sip_packets(capture)
+    return Sent(int(found[1]), sip_sent, float(found[2]))
