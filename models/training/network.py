@@ -8,7 +8,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import tensorflow as tf
 
 HIDDEN = (48, 32)
-EPOCHS = 24
 TRAIN_BATCH_ROWS = 1024
 LEARNING_RATE = 4e-3
 WEIGHT_DECAY = 1e-4
@@ -71,6 +70,7 @@ def train(
     weights: np.ndarray,
     groups: np.ndarray,
     typical: np.ndarray,
+    epochs: int,
     seed: int,
 ) -> bytes:
     """int8 [n, features], float32 [n, classes] of 0 and 1, float32 [n] -> the bytes of model.tflite.
@@ -90,14 +90,14 @@ def train(
             body,
         ]
     )
-    steps = EPOCHS * -(-len(inputs) // TRAIN_BATCH_ROWS)
+    steps = epochs * -(-len(inputs) // TRAIN_BATCH_ROWS)
     learner.compile(
         optimizer=tf.keras.optimizers.AdamW(
             tf.keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps), weight_decay=WEIGHT_DECAY
         ),
         loss=tf.keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=LABEL_SMOOTHING),
     )
-    learner.fit(inputs, targets, sample_weight=weights, batch_size=TRAIN_BATCH_ROWS, epochs=EPOCHS, verbose=0)
+    learner.fit(inputs, targets, sample_weight=weights, batch_size=TRAIN_BATCH_ROWS, epochs=epochs, verbose=0)
     return convert(body, inputs, seed)
 
 
