@@ -6,7 +6,7 @@ where only the sender's description was seen, what comes from it is its own (sym
 direction has half of the streams and says nothing of silence; so does a mirror that sees no media. In a call that is
 answered, and billed, while nobody speaks at the far end, the far end may never have been reached: false answer.
 """
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t
 
 from kernels.media cimport MediaTable
 
@@ -23,6 +23,9 @@ cdef struct Voice:              # 24 bytes
     int64_t caller_ns           # first RTP packet from the caller's side, 0 for none
     int64_t callee_ns
     uint8_t heard               # Heard
+    uint16_t caller_packets     # at most VOICE_PACKETS: more tell no more
+    uint16_t callee_packets
 
-# Of the streams of a call, `two_way`: messages of both directions were seen.
+# Of the streams of a call, `two_way`: messages of both directions were seen. What was noted before stays: a box that is
+# restarted has lost the streams, but not the calls.
 cdef void voice_read(MediaTable media, int32_t call_slot, bint two_way, Voice* voice) noexcept nogil

@@ -1,7 +1,6 @@
 # cython: language_level=3
 """Telling the sides of a call's RTP apart."""
-from libc.stdint cimport int32_t, int64_t, uint64_t
-from libc.string cimport memset
+from libc.stdint cimport int32_t, int64_t, uint16_t, uint64_t
 
 from capture.index cimport NO_SLOT
 from kernels.expectations cimport Expectation
@@ -31,7 +30,6 @@ cdef void voice_read(MediaTable media, int32_t call_slot, bint two_way, Voice* v
     cdef uint64_t callee_packets = 0
     cdef int32_t slot = media.first_stream(call_slot)
     cdef int of_caller
-    memset(voice, 0, sizeof(Voice))
     while slot != NO_SLOT:
         stream = media.stream(slot)
         slot = stream.next_of_call
@@ -42,11 +40,13 @@ cdef void voice_read(MediaTable media, int32_t call_slot, bint two_way, Voice* v
         elif of_caller == 0:
             callee_packets += stream.packets
             voice.callee_ns = earlier(voice.callee_ns, stream.first_ns)
+    voice.caller_packets = <uint16_t>min(max(caller_packets, <uint64_t>voice.caller_packets), <uint64_t>VOICE_PACKETS)
+    voice.callee_packets = <uint16_t>min(max(callee_packets, <uint64_t>voice.callee_packets), <uint64_t>VOICE_PACKETS)
     if not two_way:
         return
-    if caller_packets > 0 and callee_packets > 0:
+    if voice.caller_packets > 0 and voice.callee_packets > 0:
         voice.heard = VOICE_BOTH
-    elif caller_packets >= VOICE_PACKETS:
+    elif voice.caller_packets == VOICE_PACKETS:
         voice.heard = VOICE_CALLER
-    elif callee_packets >= VOICE_PACKETS:
+    elif voice.callee_packets == VOICE_PACKETS:
         voice.heard = VOICE_CALLEE

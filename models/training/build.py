@@ -30,7 +30,14 @@ JUDGES = (HELD_OUT.name, "judgement")
 # Features that the shipped networks do not read: their knots lie above all values. In simulation they tell how large
 # the town is, or how a variant that teaches was written (no flood that teaches calls twice from one number), and not
 # what a fraud is. They are in the rows for bundles that are taught on an operator's own traffic.
-UNREAD = ("call_again", "style_addresses_day", "route_calls_hour")
+UNREAD = (
+    "call_again",
+    "style_addresses_day",
+    "route_calls_hour",
+    "route_answered_ratio",
+    "route_short_ratio",
+    "route_talk_mean_s",
+)
 
 # Knots of the input encoding: enough to follow a distribution, few enough to count without branches.
 KNOTS = 16
