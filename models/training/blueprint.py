@@ -29,7 +29,7 @@ BLUEPRINTS = {
         prevalence=0.01,
         false_flag_cost=10,
         population_rows=10_000,
-        epochs=24,
+        epochs=20,
         tries=1,
         evidence={
             "robocall": Evidence("source_seen", 8),

@@ -21,7 +21,7 @@ LABEL_SMOOTHING = 0.002
 
 # A row of which all is forgotten that the caller, the callee, the address or the route would tell. In the towns that
 # teach, each of them gives many a fraud away; the next town's may not, or a box may have been started just now.
-FORGOTTEN_RATIO = 0.0
+FORGOTTEN_RATIO = 0.25
 
 REPRESENTATIVE_ROWS = 2000
 
