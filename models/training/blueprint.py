@@ -46,7 +46,8 @@ BLUEPRINTS = {
         },
     ),
     # Whoever sends requests from outside to an open SIP port is often a scanner, and no subscriber is blocked with it.
-    # A telephone with a wrong password tries for ever, too, but for one user.
+    # A telephone with a wrong password tries for ever, too, but for one user; a trunk asks its
+    # one server whether it lives, at whatever beat: a scan asks three or more.
     "source": Blueprint(
         rows="source",
         prevalence=0.1,
@@ -57,7 +58,7 @@ BLUEPRINTS = {
         evidence={
             "registration_scan": Evidence("source_evidence", 8),
             "password_guessing": Evidence("source_users_day", 2),
-            "options_scan": Evidence("source_evidence", 8),
+            "options_scan": Evidence("source_targets_day", 2.5),
             "goip_gateway": Evidence("source_evidence", 8),
         },
     ),
