@@ -35,7 +35,8 @@ cdef enum:                      # counters of a caller
     CALLER_SUM_HIGH_COST = 13
     CALLER_SUM_REPLIES = 14         # to someone who had called the caller within the last day
     CALLER_SUM_RETURNED = 15        # calls of the caller that were returned within a day
-    CALLER_COUNTERS = 16
+    CALLER_SUM_LONG = 16            # calls of at least LONG_CALL_S
+    CALLER_COUNTERS = 17
 
 cdef enum:                      # counters of a callee: of the calls to it
     CALLEE_SUM_CALLS = 0
@@ -63,13 +64,15 @@ cdef enum:                      # counters of a source
     SOURCE_SUM_HIGH_COST = 12
     SOURCE_SUM_CREDENTIALS = 13     # REGISTER requests that brought a password's digest
     SOURCE_SUM_GUESSED = 14         # registrations that succeeded after GUESSES wrong passwords
-    SOURCE_COUNTERS = 15
+    SOURCE_SUM_FAILED_BOUND = 15    # wrong passwords for users who are registered from another address
+    SOURCE_SUM_FAILED_SHARED = 16   # wrong passwords for users for whom other addresses fail, too
+    SOURCE_COUNTERS = 17
 
 cdef enum:
     PENDING_USERS = 8               # registrations with credentials whose answer is awaited
     UINT32_MAX = 0xffffffff
 
-cdef struct CallerProfile:      # 496 bytes
+cdef struct CallerProfile:      # 512 bytes
     int64_t updated_ns          # to when the counts are decayed: the latest time seen
     int64_t first_ns            # of the calls
     int64_t last_ns
@@ -93,7 +96,7 @@ cdef struct CalleeProfile:      # 296 bytes
     Distinct callers_hour
     Distinct callers_day
 
-cdef struct SourceProfile:      # 968 bytes
+cdef struct SourceProfile:      # 992 bytes
     int64_t updated_ns
     int64_t first_ns            # of the requests
     int64_t last_ns

@@ -9,6 +9,7 @@ from capture.sip cimport SipMessage
 from kernels.fingerprint cimport Signalling
 from kernels.identity cimport Identity
 from kernels.numbers cimport NumberPlan
+from kernels.voice cimport Voice
 
 cdef enum CallState:        # the names of the contract, in the same order as STATE_NAMES
     CALL_TRYING = 0
@@ -60,6 +61,11 @@ cdef enum DialogState:      # RFC 3261 12
     DIALOG_CONFIRMED = 2
     DIALOG_ENDED = 3
 
+cdef enum HungUp:           # whose BYE ended the call
+    HUNG_UP_UNKNOWN = 0
+    HUNG_UP_CALLER = 1
+    HUNG_UP_CALLEE = 2
+
 cdef enum:
     CALL_ID_BYTES = 160     # longer ones are told apart by hash and shown cut; RFC 3261 sets no limit
     USER_BYTES = 64
@@ -109,13 +115,27 @@ cdef struct Call:
     uint32_t caller_generation      # a slot that was evicted and reused has another generation
     uint32_t callee_generation
     uint32_t source_generation
+    int32_t route                   # slot of the address called in the table of routes
+    uint32_t route_generation
     # what profiles made of it when it began
     uint64_t range_hash             # of the block of numbers called, 0 for none
     uint8_t price                   # PriceClass of the callee as the caller sees it
     uint8_t abroad                  # Abroad of kernels/parties.pxd
     uint8_t call_back               # CallBack of kernels/profiles.pxd
+    uint8_t differing_digits        # of two E.164 numbers, from the first that differs on; 0: none, or one is not known
+    uint8_t newcomer                # one of the first calls of its caller
+    uint8_t again                   # CallBack, of the caller's own latest call to the callee
+    uint8_t bound                   # Bound of kernels/bindings.pxd: where the caller's account is registered
+    float style_addresses           # how many show its signalling fingerprint; NaN for not known, so the next two
+    float contact_callers           # how many numbers are behind the host of its Contact
+    float range_callers             # how many numbers of the caller's range its address shows
+    float route_goip_style          # share of the INVITEs of the address called that look like the GoIP firmware's
     Signalling signalling           # of the first INVITE; all zero while that was not seen
     Identity identity
+    uint64_t contact                # hash of the host of its Contact, 0 for none
+    uint8_t hung_up                 # HungUp
+    uint8_t answer_tag              # TextShape of the first tag of the side that was called
+    Voice voice                     # all zero before the end
     # the verdict so far
     float score
     uint32_t fraud_types            # bit per type, models/fraud_types.py

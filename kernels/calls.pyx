@@ -40,7 +40,8 @@ from capture.sip cimport (
     HEADER_USER_AGENT, METHOD_ACK, METHOD_BYE, METHOD_CANCEL, METHOD_INVITE, METHOD_PRACK, SIP_REQUEST,
     SipMessage, Span,
 )
-from kernels.fingerprint cimport signalling_read
+from kernels.contact cimport contact_host
+from kernels.fingerprint cimport SHAPE_NONE, signalling_read, text_shape
 from kernels.identity cimport identity_read
 from kernels.numbers cimport Plan, e164_digits
 from kernels.slots cimport prefetch_all
@@ -160,7 +161,7 @@ cdef class CallTable:
         call.transport = transport
         call.first_ns = packet.time_ns
         call.deadline_ns = now_ns + PATIENCE_NS[PHASE_SETUP]
-        call.caller_profile = call.callee_profile = call.source_profile = NO_SLOT
+        call.caller_profile = call.callee_profile = call.source_profile = call.route = NO_SLOT
         call.from_tag = span_hash(message, message.from_tag, self.secret)
         call.invite_cseq = message.cseq
         self._describe(call, packet, message)
@@ -235,6 +236,7 @@ cdef class CallTable:
             if message.to_tag.length == 0:
                 signalling_read(message, &call.signalling)
                 identity_read(message, &call.identity)
+                call.contact = contact_host(message, self.secret)
         if message.to_tag.length > 0:
             if first and call.messages == 1:    # the capture began in the middle of a dialog
                 self._answer(slot, 0, now_ns)
@@ -290,6 +292,8 @@ cdef class CallTable:
                 return                          # of a re-INVITE, or of an attempt that is over
             i = self._transaction(call, message, True)
         call.seen |= SEEN_REPLY
+        if call.answer_tag == SHAPE_NONE:
+            call.answer_tag = text_shape(message.data + message.to_tag.start, message.to_tag.length)
         if call.state > CALL_ANSWERED and call.seen & TOLD_END and not 200 <= status < 300:
             return                              # a retransmission after the end
         if status < 200:
@@ -374,6 +378,9 @@ cdef class CallTable:
             for i in range(CALL_DIALOGS):
                 if call.dialog_state[i] == DIALOG_CONFIRMED:
                     return                      # another fork answered too and goes on
+        call.hung_up = HUNG_UP_CALLEE
+        if span_hash(message, message.from_tag, self.secret) == call.from_tag:
+            call.hung_up = HUNG_UP_CALLER
         self._end(slot, CALL_CANCELLED if cancelled else CALL_COMPLETED, time_ns, now_ns, True)
 
     cdef void _end(self, int32_t slot, uint8_t state, int64_t time_ns, int64_t now_ns, bint certain) noexcept nogil:

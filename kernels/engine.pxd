@@ -78,6 +78,7 @@ cdef class Engine:
     cdef int _run(self, RecordSource source, bint live) noexcept nogil
     cdef void _own_time(self, Record* record, bint live) noexcept nogil
     cdef bint _full(self) noexcept nogil
+    cdef void _hear(self, int32_t slot) noexcept nogil
     cdef bint _expire(self) noexcept nogil
     cdef void _packet(self) noexcept nogil
     cdef void _beside_sip(self) noexcept nogil
@@ -86,6 +87,7 @@ cdef class Engine:
     cdef void _message(self, int status, uint8_t transport) noexcept nogil
     cdef void _outside_calls(self) noexcept nogil
     cdef void _media_offered(self, int32_t slot) noexcept nogil
+    cdef bint _is_of_caller(self, int32_t slot) noexcept nogil
     cdef void _tell(self, int32_t slot, int events, int64_t now_ns) noexcept nogil
     cdef void _retire(self, int32_t slot) noexcept nogil
     cdef void _call_row(self, int32_t slot, uint8_t stage, int64_t now_ns) noexcept nogil

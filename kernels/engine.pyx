@@ -18,7 +18,7 @@ from capture.duplicates cimport Duplicates
 from capture.goip cimport GOIP_KEEPALIVE, GOIP_NONE, goip_read
 from capture.hashing cimport hash_bytes
 from capture.index cimport NO_SLOT
-from capture.packet cimport PACKET_MESSAGE, PACKET_TRUNCATED, PROTOCOL_UDP, endpoint_hash
+from capture.packet cimport PACKET_MESSAGE, PACKET_TRUNCATED, PROTOCOL_UDP, address_hash, endpoint_hash
 from capture.sdp cimport SdpSession, sdp_read
 from capture.sip cimport (
     HEADER_AUTHORIZATION, HEADER_PROXY_AUTHORIZATION, METHOD_ACK, METHOD_BYE, METHOD_CANCEL, METHOD_INVITE, SIP_MESSAGE,
@@ -28,14 +28,15 @@ from capture.sip_text cimport same_name
 from capture.source cimport RECORD_FOUND, RECORD_NEED_MORE, Record, RecordSource
 from capture.tcp cimport StreamTable
 from kernels.calls cimport (
-    CALL_ANSWERED, EVENT_ANSWER, EVENT_END, EVENT_SETUP, PHASE_TALK, STAGE_ANSWER, STAGE_END, STAGE_SETUP,
-    TOLD_END, TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORT_WS, Call, CallTable,
+    CALL_ANSWERED, EVENT_ANSWER, EVENT_END, EVENT_SETUP, PHASE_TALK, SEEN_INVITE, SEEN_REPLY, STAGE_ANSWER, STAGE_END,
+    STAGE_SETUP, TOLD_END, TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORT_WS, Call, CallTable,
 )
 from kernels.media cimport MediaTable
 from kernels.numbers cimport Plan
 from kernels.profiles cimport CallerProfile, Profiles, SourceProfile
 from kernels.signalling cimport SIGN_KEEPALIVE, SIGN_REMOTE_BUSY, SIGN_SIM_BANK
 from kernels.slots cimport prefetch
+from kernels.voice cimport voice_read
 
 from kernels.schema import CALL_FEATURES, SOURCE_FEATURES
 
@@ -269,12 +270,13 @@ cdef class Engine:
                 self._source_row(slot, self.packet.time_ns)
         else:
             self.profiles.on_response(
-                &self.packet.destination.address, self.message.method, user, self.message.status_code,
-                self.packet.time_ns)
+                &self.packet.destination.address, address_hash(&self.packet.source.address, self.secret),
+                self.message.method, user, self.message.status_code, self.packet.time_ns)
 
     cdef void _media_offered(self, int32_t slot) noexcept nogil:
         cdef SdpSession session
         cdef Span body
+        cdef bint of_caller
         cdef int i
         if not sip_sdp_body(&self.message, &body):
             return
@@ -282,8 +284,15 @@ cdef class Engine:
             return
         if is_early(&self.message) and self.calls.calls[slot].early_media_ns == 0:
             self.calls.calls[slot].early_media_ns = self.packet.time_ns
+        of_caller = self._is_of_caller(slot)
         for i in range(session.media_count):
-            self.media.expect(slot, &session.media[i], self.packet.time_ns)
+            self.media.expect(slot, &session.media[i], of_caller, self.packet.time_ns)
+
+    cdef bint _is_of_caller(self, int32_t slot) noexcept nogil:
+        """Whether the caller's side sent the message: a response has the From tag of its request (RFC 3261 8.2.6.2)."""
+        cdef uint64_t tag = hash_bytes(
+            self.message.data + self.message.from_tag.start, self.message.from_tag.length, self.secret)
+        return (tag == self.calls.calls[slot].from_tag) == (self.message.kind == SIP_REQUEST)
 
     # -- what happened to a call --------------------------------------------------------------------------
 
@@ -298,8 +307,16 @@ cdef class Engine:
             self.profiles.on_answer(call, now_ns)
             self._call_row(slot, STAGE_ANSWER, now_ns)
         if events & EVENT_END:
+            self._hear(slot)
             self.profiles.on_end(call, now_ns)
             self._call_row(slot, STAGE_END, now_ns)
+
+    cdef void _hear(self, int32_t slot) noexcept nogil:
+        """Notes whose RTP there was. A mirror of one direction has requests or responses, and never both."""
+        cdef Call* call = &self.calls.calls[slot]
+        cdef bint two_way = call.seen & SEEN_INVITE != 0 and call.seen & SEEN_REPLY != 0
+        if call.answer_ns:
+            voice_read(self.media, slot, two_way, &call.voice)
 
     cdef bint _expire(self) noexcept nogil:
         """Ends one call whose time is up. True when none is left."""
@@ -324,6 +341,7 @@ cdef class Engine:
         cdef Call* call = &self.calls.calls[slot]
         if not call.seen & TOLD_END:
             call.seen |= TOLD_END
+            self._hear(slot)
             self.profiles.on_end(call, self.clock_ns)
             if call.state > CALL_ANSWERED:
                 self._call_row(slot, STAGE_END, self.clock_ns)
@@ -500,6 +518,7 @@ cdef class Engine:
             "callers": self.profiles.callers.evicted,
             "callees": self.profiles.callees.evicted,
             "sources": self.profiles.sources.evicted,
+            "routes": self.profiles.relations.routes.evicted,
             "streams": self.media.evicted,
             "tcp_connections": self.streams.totals.evicted,
             "fragments": self.decoder.fragments.counters.evicted,

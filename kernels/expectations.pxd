@@ -20,6 +20,7 @@ cdef struct Expectation:
     uint64_t key                    # hash of the endpoint
     int32_t call_slot               # NO_SLOT when it was freed
     int32_t next_of_call            # next free slot when free
+    uint8_t of_caller               # the caller's side announced it
     uint8_t is_rtp                  # False for T.38 over UDPTL and other transports: nothing there is RTP
     uint8_t format_count
     uint8_t payload_types[SDP_MAX_FORMATS]
@@ -44,7 +45,7 @@ cdef class Expectations:
     cdef readonly uint64_t evicted      # expectations that made room for others
     cdef readonly uint64_t unnamed      # formats dropped because the table of formats was full
 
-    cdef void add(self, int32_t call_slot, const SdpMedia* media) noexcept nogil
+    cdef void add(self, int32_t call_slot, const SdpMedia* media, bint of_caller) noexcept nogil
     cdef const Expectation* find(self, const Endpoint* endpoint) noexcept nogil
     # The format of a payload type; NULL when the session description does not list it.
     cdef const Format* format_of(self, const Expectation* expectation, uint8_t payload_type) noexcept nogil

@@ -51,7 +51,7 @@ cdef class Expectations:
         free(self.formats)
         free(self.first_of_call)
 
-    cdef void add(self, int32_t call_slot, const SdpMedia* media) noexcept nogil:
+    cdef void add(self, int32_t call_slot, const SdpMedia* media, bint of_caller) noexcept nogil:
         """Takes one media description. Declined or held media (port 0, RFC 3264 8.4's 0.0.0.0) names no endpoint."""
         cdef uint64_t key
         cdef int32_t slot
@@ -72,6 +72,7 @@ cdef class Expectations:
             self._link(slot, call_slot)
         entry = &self.entries[slot]
         self._drop_formats(entry)
+        entry.of_caller = of_caller
         entry.is_rtp = media.is_rtp
         entry.format_count = media.format_count
         for i in range(media.format_count):

@@ -57,8 +57,8 @@ cdef struct Stream:
 
 @cython.final
 cdef class MediaTable:
-    # An SDP of a call names an endpoint where media is expected.
-    cdef void expect(self, int32_t call_slot, const SdpMedia* media, int64_t now_ns) noexcept nogil
+    # An SDP of a call, of the caller's side or of the other, names an endpoint where media is expected.
+    cdef void expect(self, int32_t call_slot, const SdpMedia* media, bint of_caller, int64_t now_ns) noexcept nogil
     # A UDP datagram that is not SIP.
     cdef int packet(self, const Packet* packet) noexcept nogil
     cdef int32_t first_stream(self, int32_t call_slot) noexcept nogil

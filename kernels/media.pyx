@@ -108,8 +108,9 @@ cdef class MediaTable:
         free(self.memory)
         free(self.first_of_call)
 
-    cdef void expect(self, int32_t call_slot, const SdpMedia* media, int64_t now_ns) noexcept nogil:
-        self.expectations.add(call_slot, media)
+    cdef void expect(self, int32_t call_slot, const SdpMedia* media, bint of_caller,
+                     int64_t now_ns) noexcept nogil:
+        self.expectations.add(call_slot, media, of_caller)
 
     cdef int packet(self, const Packet* packet) noexcept nogil:
         cdef RtpHeader header
@@ -427,7 +428,7 @@ cdef class MediaTable:
             encoded = name.upper().encode("ascii")
             text = encoded
             strncpy(media.formats[i].name, text, SDP_NAME_BYTES - 1)
-        self.expect(call_slot, &media, 0)
+        self.expect(call_slot, &media, True, 0)
 
     def release(self, int32_t call_slot) -> None:
         """Forgets a call: its streams and where it expected media."""

@@ -1,6 +1,6 @@
 # cython: language_level=3
 """What a call says of the two numbers it joins."""
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 
 from kernels.calls cimport CALL_CANCELLED, CALL_FAILED, CALL_REJECTED, Call
 
@@ -18,6 +18,8 @@ cdef enum:
 cdef bint is_anonymous(const Call* call) noexcept nogil
 # The digits of the callee, E.164 when known and as sent otherwise; 0 when it is not a number.
 cdef uint64_t dialled_number(const Call* call) noexcept nogil
+# The digits of the caller's E.164 number, 0 when it is not one.
+cdef uint64_t calling_number(const Call* call) noexcept nogil
 
 
 cdef inline bint is_successor(uint64_t number, uint64_t last) noexcept nogil:
@@ -30,6 +32,24 @@ cdef inline bint is_successor(uint64_t number, uint64_t last) noexcept nogil:
 cdef inline uint64_t range_of(uint64_t number) noexcept nogil:
     """The block of numbers that a number belongs to, 0 for none."""
     return number // RANGE_NUMBERS if number >= LEAST_IN_RANGE else 0
+
+
+cdef inline uint8_t digits_of(const char* number) noexcept nogil:
+    cdef uint8_t length = 0
+    while number[length] != 0:
+        length += 1
+    return length
+
+
+cdef inline uint8_t differing_digits(const char* a, const char* b) noexcept nogil:
+    """How many digits the longer of two numbers has behind those with which both begin; 0 when one is empty, or both
+    are the same. NUL-terminated."""
+    cdef uint8_t same = 0
+    if a[0] == 0 or b[0] == 0:
+        return 0
+    while a[same] != 0 and a[same] == b[same]:
+        same += 1
+    return max(digits_of(a + same), digits_of(b + same))
 
 
 cdef inline bint is_unanswered(const Call* call) noexcept nogil:

@@ -58,3 +58,13 @@ cdef uint64_t dialled_number(const Call* call) noexcept nogil:
         elif not (i == 0 and text[i] == 43):    # '+'
             return 0
     return number if digits >= MIN_NUMBER_DIGITS else 0
+
+
+cdef uint64_t calling_number(const Call* call) noexcept nogil:
+    cdef uint64_t number = 0
+    cdef int i
+    for i in range(E164_DIGITS):
+        if call.caller_e164[i] == 0:
+            break
+        number = 10 * number + <uint64_t>(call.caller_e164[i] - 48)
+    return number

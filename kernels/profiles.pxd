@@ -8,6 +8,7 @@ from kernels.behaviour cimport CalleeProfile, CallerProfile, SourceProfile
 from kernels.calls cimport Call
 from kernels.heavy cimport Heavy
 from kernels.pairs cimport PairTable
+from kernels.relations cimport Relations
 from kernels.signalling cimport Style
 from kernels.slots cimport SlotTable
 
@@ -36,6 +37,7 @@ cdef class Profiles:
     cdef SourceProfile no_source
     cdef PairTable pairs                # who called whom
     cdef Heavy* ranges                  # called ranges, half-life 1 hour: each is in one of RANGE_TABLES tables
+    cdef Relations relations            # what calls have in common beyond their numbers
     cdef uint64_t secret
 
     # The call's first INVITE: finds or makes the profiles, notes the attempt, and sets call.*_profile and
@@ -49,9 +51,10 @@ cdef class Profiles:
     # went; `credentials`: it brought some (RFC 3261 22).
     cdef int32_t on_request(self, const Address* source, uint64_t target_key, uint8_t method, uint64_t user_key,
                             bint credentials, int64_t now_ns) noexcept nogil
-    # The response to it; `source` is who had asked. Responses to INVITE are left to on_end.
-    cdef void on_response(self, const Address* source, uint8_t method, uint64_t user_key, uint16_t status_code,
-                          int64_t now_ns) noexcept nogil
+    # The response to it; `source` is who had asked, `registrar` a hash of who answers. Responses to INVITE are left to
+    # on_end.
+    cdef void on_response(self, const Address* source, uint64_t registrar, uint8_t method, uint64_t user_key,
+                          uint16_t status_code, int64_t now_ns) noexcept nogil
     # An address has shown a GatewaySign of kernels/signalling.pxd.
     cdef void on_gateway_sign(self, const Address* source, uint8_t sign, int64_t now_ns) noexcept nogil
     # Rows are read after the event that they are about. They change nothing that a later row says.

@@ -32,15 +32,19 @@ from kernels.pairs cimport (
     pairs_prefetch,
 )
 from kernels.parties cimport (
-    ABROAD_NO, ABROAD_NOT_KNOWN, ABROAD_YES, dialled_number, is_anonymous, is_successor, is_unanswered, range_of,
+    ABROAD_NO, ABROAD_NOT_KNOWN, ABROAD_YES, dialled_number, differing_digits, is_anonymous, is_successor,
+    is_unanswered, range_of,
 )
-from kernels.registrations cimport registration_answered, registration_asked, registration_features
+from kernels.registrations cimport (
+    REGISTRATION_MADE, REGISTRATION_WRONG_PASSWORD, registration_answered, registration_asked, registration_features,
+)
+from kernels.relations cimport FAILURE_BOUND, FAILURE_SHARED, Relations
 from kernels.rows cimport (
     MOST_EVENTS, MOST_SECONDS, call_features, call_source_features, caller_features, clipped, seconds_between,
     source_features,
 )
 from kernels.signalling cimport (
-    Style, style_attempt, style_call_features, style_sign, style_source_features,
+    Style, style_attempt, style_call_features, style_goip_ratio, style_sign, style_source_features,
 )
 from kernels.slots cimport (
     prefetch as prefetch_line, prefetch_all, slots_earn, slots_find, slots_free, slots_fresh, slots_holds, slots_init,
@@ -53,9 +57,12 @@ cdef extern from *:
     #define SW_ROW_INTERVAL_S 60.0
     /* A robocall that is hung up on, or a wangiri call that someone picks up, is over by then. */
     #define SW_SHORT_CALL_S 10.0
+    /* Strangers do not let one another talk so long; those who were drawn in do. */
+    #define SW_LONG_CALL_S 120.0
     """
     const double ROW_INTERVAL_S "SW_ROW_INTERVAL_S"
     const double SHORT_CALL_S "SW_SHORT_CALL_S"
+    const double LONG_CALL_S "SW_LONG_CALL_S"
 
 cdef enum:
     MAX_PROFILES = 1 << 24      # of each kind: 10 GiB of sources, more than a box has
@@ -73,6 +80,7 @@ cdef void read_route(Call* call, uint64_t number, uint64_t secret) noexcept nogi
     destination_of(call.callee_e164, &destination)
     call.range_hash = hash_mix(block, secret) if block else 0
     call.price = price_between(&home, &destination)
+    call.differing_digits = differing_digits(call.caller_e164, call.callee_e164)
     call.abroad = ABROAD_NOT_KNOWN
     if home.country and destination.country:
         call.abroad = ABROAD_YES if home.country != destination.country else ABROAD_NO
@@ -130,6 +138,8 @@ cdef void caller_end(CallerProfile* profile, const Call* call, int64_t now_ns) n
             count_caller(profile, CALLER_SUM_TALK_S, clipped(lasted_s, MOST_SECONDS))
             if lasted_s < SHORT_CALL_S:
                 count_caller(profile, CALLER_SUM_SHORT, 1.0)
+            elif lasted_s >= LONG_CALL_S:
+                count_caller(profile, CALLER_SUM_LONG, 1.0)
         return
     if not is_unanswered(call):
         return
@@ -190,7 +200,7 @@ cdef object address_text(const Address* address):
 cdef class Profiles:
     """Profiles(callers=131072, sources=16384, callees=131072, secret=0): everything that is remembered of behaviour.
 
-    callers, sources, callees: how many of each are kept at most, 1..2^24; with the index, memory is about 570, 1220 and
+    callers, sources, callees: how many of each are kept at most, 1..2^24; with the index, memory is about 590, 1470 and
     370 bytes for each that was ever in use, and 32 to 64 bytes for each caller for the pairs of who called whom.
     secret: keys the hash of addresses.
     Raises ValueError on an impossible size, MemoryError when memory is refused.
@@ -206,6 +216,7 @@ cdef class Profiles:
         self.caller_profiles = <CallerProfile*>table_calloc(callers, sizeof(CallerProfile))
         self.source_profiles = <SourceProfile*>table_calloc(sources, sizeof(SourceProfile))
         self.styles = <Style*>table_calloc(sources, sizeof(Style))
+        self.relations = Relations(sources, secret)
         if (slots_init(&self.callers, callers) != 0 or slots_init(&self.sources, sources) != 0
                 or slots_init(&self.callees, callees) != 0):
             raise MemoryError("profiles: no memory for the index")
@@ -253,12 +264,14 @@ cdef class Profiles:
         cdef SourceProfile* source
         cdef CallerProfile* caller = NULL
         cdef CalleeProfile* callee = NULL
+        cdef uint64_t destination_key = address_hash(&call.destination.address, self.secret)
+        cdef int32_t slot
         read_route(call, number, self.secret)
         if call.range_hash:
             prefetch_all(&self.ranges[range_table(call.range_hash)], sizeof(Heavy))
         call.caller_profile = call.callee_profile = NO_SLOT
         call.caller_generation = call.callee_generation = 0
-        call.call_back = CALL_BACK_NONE
+        call.call_back = call.again = CALL_BACK_NONE
         if call.callee_length:
             callee = self._take_callee(called, now_ns, &call.callee_profile)
             call.callee_generation = self.callees.generations[call.callee_profile]
@@ -281,6 +294,13 @@ cdef class Profiles:
             slots_earn(&self.callers, call.caller_profile, caller.calls)
             if callee != NULL and call.callee_key != call.caller_key:
                 self._reciprocity(call, caller, now_ns)
+        call.route_goip_style = NAN
+        slot = slots_find(&self.sources, destination_key)
+        if slot != NO_SLOT:
+            call.route_goip_style = style_goip_ratio(&self.styles[slot])
+        self.relations.on_setup(
+            call, address_hash(&call.source.address, self.secret), destination_key, number,
+            caller.calls if caller != NULL else 0, now_ns)
 
     cdef void _reciprocity(self, Call* call, CallerProfile* caller, int64_t now_ns) noexcept nogil:
         """Whether the call returns one, which is then credited to both; and notes it, to be returned itself."""
@@ -295,6 +315,9 @@ cdef class Profiles:
                 if slot != NO_SLOT:
                     note_caller(&self.caller_profiles[slot], now_ns)
                     count_caller(&self.caller_profiles[slot], CALLER_SUM_RETURNED, 1.0)
+        earlier = pairs_find(&self.pairs, pair_key(call.caller_key, call.callee_key), now_ns)
+        if earlier != NULL:
+            call.again = CALL_BACK_ANSWERED if earlier.state & PAIR_ANSWERED else CALL_BACK_MISSED
         pairs_note(&self.pairs, pair_key(call.caller_key, call.callee_key), now_ns)
 
     cdef void on_answer(self, Call* call, int64_t now_ns) noexcept nogil:
@@ -315,6 +338,7 @@ cdef class Profiles:
             source_response(source, 200)
             count_source(source, SOURCE_SUM_SETTLED)
             count_source(source, SOURCE_SUM_ANSWERED)
+        self.relations.on_answer(call, source != NULL, now_ns)
         if caller != NULL:
             pair = pairs_find(&self.pairs, called, now_ns)
             if pair != NULL:
@@ -328,6 +352,7 @@ cdef class Profiles:
             caller_end(caller, call, now_ns)
         if callee != NULL:
             callee_end(callee, call, now_ns)
+        self.relations.on_end(call, source != NULL, now_ns)
         if source == NULL:
             return
         source.open_calls = one_less(source.open_calls)
@@ -350,17 +375,29 @@ cdef class Profiles:
             count_source(profile, SOURCE_SUM_OPTIONS)
         return slot
 
-    cdef void on_response(self, const Address* source, uint8_t method, uint64_t user_key, uint16_t status_code,
-                          int64_t now_ns) noexcept nogil:
-        cdef int32_t slot = slots_find(&self.sources, address_hash(source, self.secret))
+    cdef void on_response(self, const Address* source, uint64_t registrar, uint8_t method, uint64_t user_key,
+                          uint16_t status_code, int64_t now_ns) noexcept nogil:
+        cdef uint64_t address = address_hash(source, self.secret)
+        cdef uint64_t user = hash_mix(user_key, registrar)      # a name is only a name at its registrar
+        cdef int32_t slot = slots_find(&self.sources, address)
+        cdef int found
         cdef SourceProfile* profile
         if slot == NO_SLOT or status_code < 200 or method == METHOD_INVITE:
             return
         profile = &self.source_profiles[slot]
         note_source(profile, now_ns)
         source_response(profile, status_code)
-        if method == METHOD_REGISTER:
-            registration_answered(profile, user_key, status_code, now_ns)
+        if method != METHOD_REGISTER:
+            return
+        found = registration_answered(profile, user_key, status_code, now_ns)
+        if found == REGISTRATION_MADE:
+            self.relations.registered(user, address, now_ns)
+        elif found == REGISTRATION_WRONG_PASSWORD:
+            found = self.relations.failed(user, address, now_ns)
+            if found & FAILURE_BOUND:
+                count_source(profile, SOURCE_SUM_FAILED_BOUND)
+            if found & FAILURE_SHARED:
+                count_source(profile, SOURCE_SUM_FAILED_SHARED)
 
     cdef void on_gateway_sign(self, const Address* source, uint8_t sign, int64_t now_ns) noexcept nogil:
         cdef int32_t slot
@@ -384,6 +421,7 @@ cdef class Profiles:
                 &self.ranges[range_table(call.range_hash)], heavy_key(call.range_hash), now_ns, HALF_LIFE_HOUR_S),
                 MOST_EVENTS)
         self._style_row(call, now_ns, row)
+        self.relations.row(call, source != NULL, now_ns, row)
 
     cdef void _style_row(self, const Call* call, int64_t now_ns, float* row) noexcept nogil:
         cdef const Style* style = &self.no_style
@@ -470,6 +508,7 @@ cdef class Profiles:
         if not slots_fresh(&self.sources, slot[0]):
             memset(profile, 0, sizeof(SourceProfile))
             memset(&self.styles[slot[0]], 0, sizeof(Style))
+            self.relations.forget_source(slot[0])
         self.styles[slot[0]].updated_ns = now_ns
         profile.updated_ns = profile.first_ns = profile.last_ns = now_ns
         profile.address = address[0]

@@ -8,7 +8,7 @@ from collections import Counter
 
 import numpy as np
 
-from kernels import reference_signalling
+from kernels import reference_groups, reference_signalling
 from kernels.feature import MOST_EVIDENCE, MOST_SECONDS
 from kernels.reference_behaviour import (
     Passwords,
@@ -198,6 +198,7 @@ def caller_row(history, open_calls, now):
         "caller_international_ratio": history.share("international", "located", now, day, 0.05),
         "caller_high_cost_hour": history.sum("high_cost", now, hour),
         "caller_high_cost_ratio": history.share("high_cost", "calls", now, day, 0.0),
+        "caller_long_ratio_day": history.share("long", "completed", now, day, 0.2),
     }
 
 
@@ -209,6 +210,8 @@ def call_part(call, stage, price, countries):
         "caller_plausible": 1.0,
         "callee_plausible": 1.0,
         "caller_anonymous": 0.0,
+        "differing_digits": reference_groups.differing_digits(call["caller_e164"], call["callee_e164"]),
+        **reference_groups.voice_row(call, stage),
     }
     if stage >= 1:
         row["post_dial_delay_s"] = (call["progress_ns"] - call["invite_ns"]) * 1e-9 if call["progress_ns"] else np.nan
@@ -228,7 +231,7 @@ def caller_end(history, call):
     if call["answer_ns"]:
         if call["state"] == COMPLETED:
             lasted_s = (end - call["answer_ns"]) * 1e-9
-            history.note(end, completed=1, talk_s=lasted_s, short=lasted_s < 10)
+            history.note(end, completed=1, talk_s=lasted_s, short=lasted_s < 10, long=lasted_s >= 120)
     elif call["state"] in (CANCELLED, REJECTED, FAILED):
         status = call["status_code"] if call["state"] != CANCELLED else 0
         history.note(end, settled=1, busy=status in (486, 600), not_found=status in NOT_FOUND)
@@ -247,6 +250,18 @@ def caller_attempt(history, call, price, countries):
     history.note(now, calls=1, located=1, international=abroad, high_cost=price > 0, successors=1 <= step <= 10)
 
 
+def source_attempt(history, call):
+    """What a new call adds to its source; how many numbers of the caller's range it has shown."""
+    now, block = call["invite_ns"], ("range", int(call["caller_e164"]) // 10000)
+    history.times.append(now)
+    history.keys.append((now, "callers", call["caller_key"]))
+    history.keys.append((now, "callees", call["callee_key"]))
+    history.keys.append((now, block, call["caller_key"]))
+    history.note(now, calls=1)
+    history.events.append((now, int(call["callee_e164"]) // 10000, 1.0))
+    return history.distinct(block, HALF_DAY_NS, now)
+
+
 def call_rows(calls, prices, countries):
     """Rows [n, 3, features] of calls with E.164 numbers; see replay_calls in kernels/replay.pyx.
 
@@ -255,49 +270,54 @@ def call_rows(calls, prices, countries):
     """
     callers, callees, sources, ranges = {}, {}, {}, History()
     open_calls, pairs, call_back = Counter(), Reciprocity(), {}
+    groups, newcomer, range_numbers, again = reference_groups.Groups(History), {}, {}, {}
     rows = np.full((len(calls), 3, len(CALL_FEATURES)), np.nan)
     stages = ("invite_ns", "answer_ns", "end_ns")
     events = sorted(
         (int(call[name]), stage, i) for i, call in enumerate(calls) for stage, name in enumerate(stages) if call[name]
     )
     for now, stage, i in events:
-        call = {name: calls[name][i].item() for name in calls.dtype.names if name != "source"}
+        call = {name: calls[name][i].item() for name in calls.dtype.names if name not in ("source", "destination")}
         caller_key, callee_key, address = call["caller_key"], call["callee_key"], calls["source"][i].tobytes()
         caller = callers.setdefault(caller_key, History())
         callee = callees.setdefault(callee_key, History())
         source = sources.setdefault(address, History())
         parties = (("caller", caller_key), ("callee", callee_key), ("source", address))
         block = int(call["callee_e164"]) // 10000
+        route = calls["destination"][i].tobytes()
         if stage == 0:
             caller_attempt(caller, call, prices[i], countries[i])
-            source.times.append(now)
-            source.keys.append((now, "callers", caller_key))
-            source.note(now, calls=1)
+            range_numbers[i] = source_attempt(source, call)
+            newcomer[i] = len(caller.times) <= reference_groups.NEWCOMER_CALLS
+            groups.on(reference_groups.group_attempt, call, address, route, newcomer[i])
             callee.times.append(now)
             callee.keys.append((now, "callers", caller_key))
             callee.note(now, calls=1)
-            source.events.append((now, block, 1.0))
             ranges.events.append((now, block, 1.0))
+            again[i] = pairs.latest(caller_key, callee_key, now)
             call_back[i] = pairs.call(caller_key, callee_key, now, callers)
             open_calls.update(parties)
             reference_signalling.note_countries(source, now, countries[i])
         elif stage == 1:
             caller.note(now, settled=1, answered=1)
             callee.note(now, settled=1, answered=1)
+            groups.on(reference_groups.group_answer, call, address, route, newcomer.get(i))
             pairs.answer(caller_key, callee_key, now)
         else:
             caller_end(caller, call)
             callee_end(callee, call)
+            groups.on(reference_groups.group_end, call, address, route, newcomer.get(i))
             open_calls = +(open_calls - Counter(parties))
         row = caller_row(caller, open_calls["caller", caller_key], now) | habit_row(caller, now)
         row |= callee_row(callee, open_calls["callee", callee_key], now)
         row |= call_source_row(source, open_calls["source", address], now)
         row |= call_part(call, stage, prices[i], countries[i])
         row |= reference_signalling.call_row(source, now, countries[i])
-        row["source_calls_hour"] = source.sum("calls", now, 3600.0)
-        row["source_callers_ratio"] = source.distinct_ratio("callers", now)
+        row |= groups.row(address, route, now)
+        row["range_numbers_day"] = range_numbers.get(i, np.nan)
         row["range_calls_hour"] = ranges.sum(block, now, 3600.0)
         row["call_back"] = call_back.get(i, 0)
+        row["call_again"] = again.get(i, 0)
         rows[i, stage] = [row.get(feature.name, np.nan) for feature in CALL_FEATURES]
     return rows
 
@@ -333,7 +353,7 @@ def source_row(history, now):
 
 def source_rows(requests):
     """Rows [n, features] of requests outside calls; see replay_requests in kernels/replay.pyx."""
-    sources, passwords = {}, {}
+    sources, passwords, bindings, failing = {}, {}, reference_groups.Bindings(), {}
     rows = np.full((len(requests), len(SOURCE_FEATURES)), np.nan)
     events = [(int(r["time_ns"]), 2 * i) for i, r in enumerate(requests)]
     events += [(int(r["response_ns"]), 2 * i + 1) for i, r in enumerate(requests) if r["status_code"]]
@@ -355,7 +375,15 @@ def source_rows(requests):
             source.note(now, not_found=status in NOT_FOUND)
             if method == REGISTER:
                 source.note(now, register_responses=1, registered=status < 300)
-                asked.answer(source, user, status, now)
+                wrong = asked.answer(source, user, status, now)
+                address, account = request["source"].tobytes(), (user, int(request["target_key"]))
+                if status < 300:
+                    bindings.note(account, address, now)
+                elif wrong:
+                    failing.setdefault(account, []).append((address, now))
+                    addresses = recent_keys(*zip(*failing[account], strict=True), HALF_DAY_NS, now)
+                    elsewhere = bindings.find(account, address, now) == "elsewhere"
+                    source.note(now, failed_bound=elsewhere, failed_shared=len(set(addresses)) >= 2)
         if event % 2 == 1 or status == 0:
             row = source_row(source, now) | asked.row(source, now)
             rows[event // 2] = [row[feature.name] for feature in SOURCE_FEATURES]

@@ -113,6 +113,13 @@ class Reciprocity:
         self.pairs[caller, callee] = [now >> 32, False, False]
         return found
 
+    def latest(self, caller, callee, now):
+        """The class of `call_again`."""
+        earlier = self.pairs.get((caller, callee))
+        if caller == callee or earlier is None or (now >> 32) - earlier[0] > PAIR_TICKS:
+            return 0
+        return 1 if earlier[1] else 2
+
     def answer(self, caller, callee, now):
         pair = self.pairs.get((caller, callee))
         if pair is not None and (now >> 32) - pair[0] <= PAIR_TICKS:
@@ -163,6 +170,10 @@ def call_source_row(history, open_calls, now):
     """What a call row says of its source's calls, by feature name. Never more than eight ranges in use."""
     amounts = [history.sum(name, now, HOUR_S) for name in {name for _, name, _ in history.events} if type(name) is int]
     return {
+        "source_calls_hour": history.sum("calls", now, HOUR_S),
+        "source_callers_ratio": history.distinct_ratio("callers", now),
+        "source_numbers_day": history.distinct("callers", 12 * HOUR_NS, now),
+        "source_fan_out_ratio": history.distinct_ratio("callees", now),
         "source_top_range_ratio": (max(amounts, default=0.0) + 2 * 0.2) / (sum(amounts) + 2),
         "source_concurrency": open_calls,
         "source_seen": min(len(history.times), MOST_EVIDENCE),
@@ -189,6 +200,8 @@ class Passwords:
             self.failures.pop(user, None)
         elif status in (401, 403, 407) and waited is not None and waited + PENDING >= self.asked:
             self.failures.setdefault(user, []).append(now)
+            return True
+        return False
 
     def amount(self, user, now):
         return sum(2.0 ** (-(now - time) * 1e-9 / DAY_S) for time in self.failures.get(user, []))
@@ -206,4 +219,6 @@ class Passwords:
             "source_guessed_day": history.sum("guessed", now, DAY_S),
             "source_targets_day": history.distinct("targets", 12 * HOUR_NS, now),
             "source_open_calls": 0.0,
+            "source_failed_bound_day": history.sum("failed_bound", now, DAY_S),
+            "source_failed_shared_day": history.sum("failed_shared", now, DAY_S),
         }

@@ -4,10 +4,14 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from kernels.behaviour cimport CalleeProfile, CallerProfile, SourceProfile
+from kernels.bindings cimport BINDINGS_A_SET, Binding
 from kernels.calls cimport Call
+from kernels.crowds cimport CROWDS_A_SET, Crowd
+from kernels.groups cimport Group
 from kernels.heavy cimport Heavy
 from kernels.pairs cimport PAIR_ENTRIES, PairEntry
 from kernels.profiles cimport RANGE_TABLES, Profiles
+from kernels.relations cimport Relations
 from kernels.signalling cimport Style
 
 from kernels.schema import CALL_SCHEMA_HASH, SOURCE_SCHEMA_HASH
@@ -45,6 +49,7 @@ cdef void add_array(Region* regions, int* count, const char* name, void* data, s
 
 cdef int describe(Engine engine, Region* regions) noexcept:
     cdef Profiles profiles = engine.profiles
+    cdef Relations relations = profiles.relations
     cdef int count = 0
     memset(regions, 0, MAX_REGIONS * sizeof(Region))
     add_array(regions, &count, b"calls", engine.calls.calls, sizeof(Call),
@@ -56,6 +61,12 @@ cdef int describe(Engine engine, Region* regions) noexcept:
     cdef Region* sources = add_table(regions, &count, b"sources", &profiles.sources)
     add_column(sources, profiles.source_profiles, sizeof(SourceProfile))
     add_column(sources, profiles.styles, sizeof(Style))
+    add_column(sources, relations.groups, 2 * sizeof(Group))
+    add_column(add_table(regions, &count, b"routes", &relations.routes), relations.route_groups, sizeof(Group))
+    add_array(regions, &count, b"crowds", relations.crowds.crowds, sizeof(Crowd),
+              <uint32_t>((relations.crowds.mask + 1) * CROWDS_A_SET))
+    add_array(regions, &count, b"bindings", relations.bindings.bindings, sizeof(Binding),
+              <uint32_t>((relations.bindings.mask + 1) * BINDINGS_A_SET))
     add_array(regions, &count, b"pairs", profiles.pairs.entries, sizeof(PairEntry),
               <uint32_t>((profiles.pairs.mask + 1) * PAIR_ENTRIES))
     add_array(regions, &count, b"ranges", profiles.ranges, sizeof(Heavy), RANGE_TABLES)

@@ -9,10 +9,15 @@ from libc.stdint cimport int64_t, uint16_t, uint64_t
 
 from kernels.behaviour cimport SourceProfile
 
-# A REGISTER request, and the final response to one. The profile is up to date.
+cdef enum Registration:         # what a final response says of the user
+    REGISTRATION_NONE = 0
+    REGISTRATION_MADE = 1
+    REGISTRATION_WRONG_PASSWORD = 2
+
+# A REGISTER request, and the final response to one: a Registration. The profile is up to date.
 cdef void registration_asked(SourceProfile* profile, uint64_t user_key, bint credentials,
                              int64_t now_ns) noexcept nogil
-cdef void registration_answered(SourceProfile* profile, uint64_t user_key, uint16_t status_code,
-                                int64_t now_ns) noexcept nogil
+cdef int registration_answered(SourceProfile* profile, uint64_t user_key, uint16_t status_code,
+                               int64_t now_ns) noexcept nogil
 # Its part of a source row, float32; the profile is read as of `now_ns` and not changed.
 cdef void registration_features(const SourceProfile* profile, int64_t now_ns, float* row) noexcept nogil

@@ -49,8 +49,8 @@ cdef void registration_asked(SourceProfile* profile, uint64_t user_key, bint cre
         profile.pending_next = (profile.pending_next + 1) % PENDING_USERS
 
 
-cdef void registration_answered(SourceProfile* profile, uint64_t user_key, uint16_t status_code,
-                                int64_t now_ns) noexcept nogil:
+cdef int registration_answered(SourceProfile* profile, uint64_t user_key, uint16_t status_code,
+                               int64_t now_ns) noexcept nogil:
     cdef uint32_t user = heavy_key(user_key)
     cdef bint credentials = take_pending(profile, user)
     count_source(profile, SOURCE_SUM_REGISTER_RESPONSES)
@@ -59,8 +59,11 @@ cdef void registration_answered(SourceProfile* profile, uint64_t user_key, uint1
         if heavy_count(&profile.failures, user, now_ns, HALF_LIFE_DAY_S) >= GUESSES:
             count_source(profile, SOURCE_SUM_GUESSED)
         heavy_forget(&profile.failures, user, now_ns, HALF_LIFE_DAY_S)
-    elif credentials and (status_code == 401 or status_code == 403 or status_code == 407):
+        return REGISTRATION_MADE
+    if credentials and (status_code == 401 or status_code == 403 or status_code == 407):
         heavy_add(&profile.failures, user, now_ns, HALF_LIFE_DAY_S)
+        return REGISTRATION_WRONG_PASSWORD
+    return REGISTRATION_NONE
 
 
 cdef void registration_features(const SourceProfile* profile, int64_t now_ns, float* row) noexcept nogil:
@@ -80,5 +83,7 @@ cdef void registration_features(const SourceProfile* profile, int64_t now_ns, fl
         profile.failures.total * heavy_left(&profile.failures, now_ns, HALF_LIFE_DAY_S), MOST_EVENTS)
     row[SOURCE_USER_FAILURES_DAY] = clipped(heavy_most(&profile.failures, now_ns, HALF_LIFE_DAY_S), MOST_EVENTS)
     row[SOURCE_GUESSED_DAY] = clipped(days[SOURCE_SUM_GUESSED] * day, MOST_EVENTS)
+    row[SOURCE_FAILED_BOUND_DAY] = clipped(days[SOURCE_SUM_FAILED_BOUND] * day, MOST_EVENTS)
+    row[SOURCE_FAILED_SHARED_DAY] = clipped(days[SOURCE_SUM_FAILED_SHARED] * day, MOST_EVENTS)
     row[SOURCE_TARGETS_DAY] = clipped(distinct_count(&profile.targets_day, now_ns, WINDOW_DAY_NS), MOST_EVENTS)
     row[SOURCE_OPEN_CALLS] = clipped(profile.open_calls, MOST_EVENTS)

@@ -3,6 +3,7 @@
 
 For tests against kernels/reference.py, and for teaching models on populations that were never captured.
 """
+from libc.math cimport NAN
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
@@ -14,13 +15,17 @@ from kernels.calls cimport STAGE_ANSWER, STAGE_END, STAGE_SETUP, Call
 from kernels.features cimport CALL_FEATURE_COUNT, SOURCE_FEATURE_COUNT
 from kernels.profiles cimport Profiles
 
-# A call as its end finds it. Times in ns since the epoch, 0 for what did not happen; `state` is a CallState;
-# `source` is an address of 16 bytes (IPv4 mapped, RFC 4291 2.5.5.2); `caller` and `callee` are user parts as sent.
+# A call as its end finds it. Times in ns since the epoch, 0 for what did not happen; `state` is a CallState; `source`
+# and `destination` are addresses of 16 bytes (IPv4 mapped, RFC 4291 2.5.5.2); `hung_up` is a HungUp, `heard` a Heard,
+# `answer_tag` a TextShape, `callee_voice_ns` the first RTP of the callee's side; `caller` and `callee` are user parts
+# as sent.
 CALL = np.dtype([
     ("caller_key", np.uint64), ("callee_key", np.uint64),
     ("invite_ns", np.int64), ("progress_ns", np.int64), ("ringing_ns", np.int64), ("early_media_ns", np.int64),
     ("answer_ns", np.int64), ("end_ns", np.int64), ("status_code", np.uint16), ("state", np.uint8),
-    ("source", np.uint8, 16), ("caller_e164", "S15"), ("callee_e164", "S15"), ("caller", "S32"), ("callee", "S32"),
+    ("source", np.uint8, 16), ("destination", np.uint8, 16), ("hung_up", np.uint8), ("heard", np.uint8),
+    ("answer_tag", np.uint8), ("callee_voice_ns", np.int64),
+    ("caller_e164", "S15"), ("callee_e164", "S15"), ("caller", "S32"), ("callee", "S32"),
 ])
 
 # A request outside calls and its final response (status_code 0: none was seen). `method` is a SipMethod, `target_key` a
@@ -42,6 +47,11 @@ cdef packed struct CallRecord:      # as CALL
     uint16_t status_code
     uint8_t state
     uint8_t[16] source
+    uint8_t[16] destination
+    uint8_t hung_up
+    uint8_t heard
+    uint8_t answer_tag
+    int64_t callee_voice_ns
     char[15] caller_e164
     char[15] callee_e164
     char[32] caller
@@ -64,10 +74,16 @@ cdef struct Link:                   # what a call keeps of its profiles between 
     uint32_t caller_generation
     uint32_t callee_generation
     uint32_t source_generation
+    int32_t route
+    uint32_t route_generation
     uint64_t range_hash
+    float range_callers
     uint8_t price
     uint8_t abroad
     uint8_t call_back
+    uint8_t again
+    uint8_t differing_digits
+    uint8_t newcomer
 
 
 cdef uint8_t copy_text(char* to, const char* text, int most) noexcept nogil:
@@ -85,6 +101,7 @@ cdef void fill(Call* call, const CallRecord* record, const Link* link, int stage
     call.callee_key = record.callee_key
     call.invite_ns = record.invite_ns
     memcpy(&call.source.address, record.source, sizeof(Address))
+    memcpy(&call.destination.address, record.destination, sizeof(Address))
     copy_text(call.caller_e164, record.caller_e164, 15)
     copy_text(call.callee_e164, record.callee_e164, 15)
     call.caller_length = copy_text(call.caller, record.caller, 32)
@@ -99,15 +116,26 @@ cdef void fill(Call* call, const CallRecord* record, const Link* link, int stage
     call.price = link.price
     call.abroad = link.abroad
     call.call_back = link.call_back
+    call.route = link.route
+    call.route_generation = link.route_generation
+    call.differing_digits = link.differing_digits
+    call.newcomer = link.newcomer
+    call.range_callers = link.range_callers
+    call.again = link.again
+    call.style_addresses = call.contact_callers = call.route_goip_style = NAN
     if stage >= STAGE_ANSWER:
         call.progress_ns = record.progress_ns
         call.ringing_ns = record.ringing_ns
         call.early_media_ns = record.early_media_ns
+        call.answer_tag = record.answer_tag
         call.answer_ns = record.answer_ns
     if stage == STAGE_END:
         call.end_ns = record.end_ns
         call.status_code = record.status_code
         call.state = record.state
+        call.hung_up = record.hung_up
+        call.voice.heard = record.heard
+        call.voice.callee_ns = record.callee_voice_ns
 
 
 cdef void play_calls(Profiles profiles, const uint8_t[:, ::1] records, const int64_t[::1] order,
@@ -135,6 +163,12 @@ cdef void play_calls(Profiles profiles, const uint8_t[:, ::1] records, const int
             links[i].price = call.price
             links[i].abroad = call.abroad
             links[i].call_back = call.call_back
+            links[i].again = call.again
+            links[i].route = call.route
+            links[i].route_generation = call.route_generation
+            links[i].differing_digits = call.differing_digits
+            links[i].newcomer = call.newcomer
+            links[i].range_callers = call.range_callers
         elif stage == STAGE_ANSWER:
             now_ns = record.answer_ns
             profiles.on_answer(&call, now_ns)
@@ -186,7 +220,7 @@ cdef void play_requests(Profiles profiles, const uint8_t[:, ::1] records, const 
                 profiles.source_row(slots[i], record.time_ns, &rows[i, 0])
         else:
             profiles.on_response(
-                &source, record.method, record.user_key, record.status_code, record.response_ns)
+                &source, record.target_key, record.method, record.user_key, record.status_code, record.response_ns)
             if not only_due:
                 profiles.source_row(slots[i], record.response_ns, &rows[i, 0])
 

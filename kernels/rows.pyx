@@ -10,20 +10,26 @@ from libc.math cimport NAN
 from libc.stdint cimport int64_t
 
 from kernels.behaviour cimport *
+from kernels.bindings cimport BOUND_ELSEWHERE, BOUND_UNKNOWN
 from kernels.cadence cimport cadence_burstiness, cadence_cv, cadence_mean
-from kernels.calls cimport CALL_CANCELLED, STAGE_END, STAGE_SETUP, Call
+from kernels.calls cimport (
+    CALL_CANCELLED, HUNG_UP_CALLEE, HUNG_UP_UNKNOWN, STAGE_END, STAGE_SETUP, Call,
+)
 from kernels.decay cimport DAY, HALF_LIFE_HOUR_S, HALF_LIVES, HOUR, MINUTE, decay_factors
 from kernels.distinct cimport distinct_count, distinct_seen
 from kernels.entropy cimport spread_entropy
 from kernels.features cimport *
+from kernels.fingerprint cimport SHAPE_DECIMAL, SHAPE_NONE
 from kernels.heavy cimport heavy_left, heavy_most
 from kernels.parties cimport ABROAD_NOT_KNOWN, ABROAD_YES, is_anonymous
+from kernels.voice cimport VOICE_CALLER, VOICE_UNKNOWN
 
 cdef extern from *:
     """
     /* Priors: shares of events, seconds. */
     #define SW_USUAL_ANSWER_RATIO 0.6f
     #define SW_USUAL_SHORT_RATIO 0.1f
+    #define SW_USUAL_LONG_RATIO 0.2f
     #define SW_USUAL_CANCEL_RATIO 0.15f
     #define SW_USUAL_BUSY_RATIO 0.05f
     #define SW_USUAL_NOT_FOUND_RATIO 0.02f
@@ -38,6 +44,7 @@ cdef extern from *:
     """
     const float USUAL_ANSWER_RATIO "SW_USUAL_ANSWER_RATIO"
     const float USUAL_SHORT_RATIO "SW_USUAL_SHORT_RATIO"
+    const float USUAL_LONG_RATIO "SW_USUAL_LONG_RATIO"
     const float USUAL_CANCEL_RATIO "SW_USUAL_CANCEL_RATIO"
     const float USUAL_BUSY_RATIO "SW_USUAL_BUSY_RATIO"
     const float USUAL_NOT_FOUND_RATIO "SW_USUAL_NOT_FOUND_RATIO"
@@ -87,6 +94,7 @@ cdef void caller_features(const CallerProfile* profile, int64_t now_ns, float* r
         days, CALLER_SUM_INTERNATIONAL, CALLER_SUM_LOCATED, day, USUAL_INTERNATIONAL_RATIO)
     row[CALLER_HIGH_COST_HOUR] = clipped(hours[CALLER_SUM_HIGH_COST] * hour, MOST_EVENTS)
     row[CALLER_HIGH_COST_RATIO] = share(days, CALLER_SUM_HIGH_COST, CALLER_SUM_CALLS, day, 0.0)
+    row[CALLER_LONG_RATIO_DAY] = share(days, CALLER_SUM_LONG, CALLER_SUM_COMPLETED, day, USUAL_LONG_RATIO)
     row[CALLER_REPLY_RATIO] = share(days, CALLER_SUM_REPLIES, CALLER_SUM_CALLS, day, USUAL_REPLY_RATIO)
     # A call has faded some when it is returned: the share of what is left can come to more than all.
     row[CALLER_CALLED_BACK_RATIO] = clipped(
@@ -99,15 +107,28 @@ cdef void call_source_features(const SourceProfile* profile, int64_t now_ns, flo
     cdef float[HALF_LIVES] left
     decay_factors(profile.updated_ns, now_ns, left)
     row[SOURCE_CALLS_HOUR] = clipped(profile.counts[HOUR][SOURCE_SUM_INVITES] * left[HOUR], MOST_EVENTS)
+    row[SOURCE_NUMBERS_DAY] = clipped(distinct_count(&profile.callers_day, now_ns, WINDOW_DAY_NS), MOST_EVENTS)
     row[SOURCE_CALLERS_RATIO] = distinct_ratio(
-        distinct_count(&profile.callers_day, now_ns, WINDOW_DAY_NS),
-        distinct_seen(&profile.callers_day, now_ns, WINDOW_DAY_NS))
+        row[SOURCE_NUMBERS_DAY], distinct_seen(&profile.callers_day, now_ns, WINDOW_DAY_NS))
+    row[SOURCE_FAN_OUT_RATIO] = distinct_ratio(
+        distinct_count(&profile.callees_day, now_ns, WINDOW_DAY_NS),
+        distinct_seen(&profile.callees_day, now_ns, WINDOW_DAY_NS))
     row[SOURCE_CONCURRENCY] = clipped(profile.open_calls, MOST_EVENTS)
     row[SOURCE_SEEN] = clipped(profile.requests, MAX_EVIDENCE)
     row[SOURCE_REGISTRATIONS_DAY] = clipped(profile.counts[DAY][SOURCE_SUM_REGISTERED] * left[DAY], MOST_EVENTS)
     row[SOURCE_TOP_RANGE_RATIO] = shrunk(
         heavy_most(&profile.ranges, now_ns, HALF_LIFE_HOUR_S),
         profile.ranges.total * heavy_left(&profile.ranges, now_ns, HALF_LIFE_HOUR_S), USUAL_TOP_RANGE_RATIO)
+
+
+cdef void voice_features(const Call* call, float* row) noexcept nogil:
+    """Of a call that was answered and is over."""
+    if call.hung_up != HUNG_UP_UNKNOWN:
+        row[CALLEE_HUNG_UP] = call.hung_up == HUNG_UP_CALLEE
+    if call.voice.heard != VOICE_UNKNOWN:
+        row[ONE_SIDED] = call.voice.heard == VOICE_CALLER
+    if call.voice.callee_ns:
+        row[CALLEE_VOICE_DELAY_S] = clipped(seconds_between(call.answer_ns, call.voice.callee_ns), MOST_SECONDS)
 
 
 cdef void call_features(const Call* call, int stage, int64_t now_ns, float* row) noexcept nogil:
@@ -118,9 +139,20 @@ cdef void call_features(const Call* call, int stage, int64_t now_ns, float* row)
     row[CALLEE_PLAUSIBLE] = call.callee_e164[0] != 0
     row[CALLER_ANONYMOUS] = is_anonymous(call)
     row[CALL_BACK] = call.call_back
+    row[DIFFERING_DIGITS] = call.differing_digits if call.caller_e164[0] and call.callee_e164[0] else NAN
+    row[STYLE_ADDRESSES_DAY] = call.style_addresses
+    row[CONTACT_NUMBERS_DAY] = call.contact_callers
+    row[RANGE_NUMBERS_DAY] = call.range_callers
+    row[REGISTERED_ELSEWHERE] = NAN if call.bound == BOUND_UNKNOWN else call.bound == BOUND_ELSEWHERE
+    row[CALL_AGAIN] = call.again
+    row[ROUTE_GOIP_RATIO] = call.route_goip_style
+    row[ANSWER_TAG_DECIMAL] = NAN
+    row[CALLEE_HUNG_UP] = row[ONE_SIDED] = row[CALLEE_VOICE_DELAY_S] = NAN
     row[POST_DIAL_DELAY_S] = row[RING_S] = row[DURATION_S] = row[CANCELLED] = row[EARLY_MEDIA_S] = NAN
     if stage == STAGE_SETUP:
         return
+    if call.answer_tag != SHAPE_NONE:
+        row[ANSWER_TAG_DECIMAL] = call.answer_tag == SHAPE_DECIMAL
     if call.invite_ns and call.progress_ns:
         row[POST_DIAL_DELAY_S] = clipped(seconds_between(call.invite_ns, call.progress_ns), MOST_SECONDS)
     if call.ringing_ns:
@@ -131,6 +163,7 @@ cdef void call_features(const Call* call, int stage, int64_t now_ns, float* row)
         row[CANCELLED] = call.state == CALL_CANCELLED
         if call.answer_ns and call.end_ns:
             row[DURATION_S] = clipped(seconds_between(call.answer_ns, call.end_ns), MOST_SECONDS)
+            voice_features(call, row)
 
 
 cdef void source_features(const SourceProfile* profile, int64_t now_ns, float* row) noexcept nogil:

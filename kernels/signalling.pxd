@@ -37,6 +37,8 @@ cdef struct Style:              # 168 bytes
     uint8_t signs               # GatewaySign ever seen
 
 cdef void style_attempt(Style* style, const Call* call, int64_t now_ns) noexcept nogil
+# The share of the INVITEs of an address that have the GoIP firmware's marks; NaN when none was read.
+cdef float style_goip_ratio(const Style* style) noexcept nogil
 cdef void style_sign(Style* style, uint8_t sign, int64_t now_ns) noexcept nogil
 # Their part of a row. `callee` is the memory of the address called.
 cdef void style_call_features(const Style* style, const Style* callee, const Call* call, int64_t now_ns,

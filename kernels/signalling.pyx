@@ -124,6 +124,13 @@ cdef inline float share(const Style* style, int part, int whole, float left, flo
     return (style.counts[part] * left + PRIOR_WEIGHT * usual) / (style.counts[whole] * left + PRIOR_WEIGHT)
 
 
+cdef float style_goip_ratio(const Style* style) noexcept nogil:
+    """A ratio of two counters is not moved by time."""
+    if style.fingerprint == 0:
+        return NAN
+    return (style.counts[STYLE_SUM_GOIP_STYLE]) / (style.counts[STYLE_SUM_INVITES] + PRIOR_WEIGHT)
+
+
 cdef void invite_features(const Call* call, float* row) noexcept nogil:
     """Of the call alone."""
     row[BRANCH_DECIMAL] = row[TAG_DECIMAL] = row[CALL_ID_DECIMAL] = row[ALLOW_GOIP_ORDER] = NAN

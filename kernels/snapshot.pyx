@@ -183,6 +183,7 @@ cdef class EngineSnapshot:
         if count == 0:
             return 0
         for i in range(count):
+            self.engine._hear(slots[i])         # while there are streams to tell of
             memcpy(<char*>(slots + count) + i * sizeof(Call), &self.engine.calls.calls[slots[i]], sizeof(Call))
         frame = Frame(region=CALLS, first=0, count=count, reserved=0)
         memcpy(out, &frame, sizeof(Frame))

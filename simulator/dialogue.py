@@ -245,11 +245,13 @@ class _CallWalk:
         here, there = (Endpoint(side.address, side.port) for side in (self._offer, self._answer))
         seconds = min(self._call.talk_s, media.limit_s)
         ways = {"line": (here, there, True), "server": (there, here, False)}
-        outbound = self._call.far is not None
+        outbound, heard = self._call.far is not None, self._call.heard
+        if media.one_way_ratio and rng.random() < media.one_way_ratio:
+            heard = rng.choice(("line", "server"))
         return [
             Flow(source, destination, at_ns, seconds, self._answer.voice, from_line != outbound,
                  rng.random() < media.silence_suppression_ratio, rng.getrandbits(64))
-            for side, (source, destination, from_line) in ways.items() if self._call.heard in ("both", side)
+            for side, (source, destination, from_line) in ways.items() if heard in ("both", side)
         ]  # fmt: skip
 
 

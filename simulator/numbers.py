@@ -82,6 +82,11 @@ def draw_abroad(home: Plan, zones: tuple[Zone, ...], zone_ratio: float, rng: Ran
     return rng.choice([plan for plan in PLANS.values() if plan.code != home.code]).draw(rng)
 
 
+def neighbour_of(number: str, digits: int, rng: Random) -> str:
+    """A number that differs from another one in its last digits only, so many."""
+    return number[:-digits] + f"{rng.randrange(10**digits):0{digits}d}"
+
+
 def successor(number: str, step: int = 1) -> str:
     """The number `step` further, of the same length: what a war dialler calls next."""
     return str(int(number) + step).zfill(len(number))[-len(number) :]

@@ -104,6 +104,7 @@ class Media(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     share: Ratio = 0.0  # of answered calls whose RTP is captured
     limit_s: float = 3600.0  # of one call's talk that is captured at most
     silence_suppression_ratio: Ratio = 0.2  # streams that send nothing while nobody speaks
+    one_way_ratio: Ratio = 0.0  # calls in which one side is never heard: a NAT, a firewall, a wrong address
 
 
 class Scenario(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

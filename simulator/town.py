@@ -84,6 +84,15 @@ class Town:
                 self._numbers.add(number)
                 return number
 
+    def number_of(self, rng: Random, block: str) -> str:
+        """A number of a block of 10 000 that no one in this town has yet, while there is one to be had."""
+        for _ in range(100):
+            number = f"{block}{rng.randrange(10_000):04d}"
+            if number not in self._numbers:
+                break
+        self._numbers.add(number)
+        return number
+
     def subscriber_endpoint(self, rng: Random) -> Endpoint:
         """A new customer address; behind a NAT the port is not 5060."""
         self._subscriber_address += 1

@@ -13,6 +13,8 @@ import pytest
 from appliance.config import Limits
 from appliance.report import SummaryLine
 from kernels.calls import CALL_BYTES
+from kernels.crowds import CROWD_BYTES
+from kernels.groups import GROUP_BYTES
 from kernels.profiles import PROFILE_BYTES
 from kernels.signalling import STYLE_BYTES
 from tests.tap import START_S, request, screen, udp_frame
@@ -57,7 +59,11 @@ def test_the_documentation_says_how_large_the_tables_are():
     assert documented["live calls"] == documented["finished calls of a block"] == str(CALL_BYTES)
     assert documented["caller profiles"] == str(PROFILE_BYTES["caller"])
     assert documented["callee profiles"] == str(PROFILE_BYTES["callee"])
-    assert documented["source profiles"] == f"{PROFILE_BYTES['source']}, and {STYLE_BYTES} of signalling"
+    assert documented["source profiles"] == (
+        f"{PROFILE_BYTES['source']}, and {STYLE_BYTES} of signalling, {2 * GROUP_BYTES} of groups"
+    )
+    assert documented["routes: addresses called"] == str(GROUP_BYTES)
+    assert documented["crowds: who shares a style, a Contact, a block, a user"] == str(CROWD_BYTES)
 
 
 def flood(path):

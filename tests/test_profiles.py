@@ -92,17 +92,22 @@ def call_lists(draw):
         calls.append(
             call(
                 at_ms / 1000,
-                draw(st.sampled_from(NUMBERS[:3])),
+                draw(st.sampled_from(NUMBERS[:5])),
                 draw(st.sampled_from(NUMBERS)),
                 rings_s=rings_s,
                 answered_s=answered_s,
                 ends_s=ends_s,
                 source=source(draw(st.integers(1, 2))),
+                destination=source(draw(st.integers(8, 9))),
+                hung_up=draw(st.integers(0, 2)),
+                heard=draw(st.integers(0, 3)),
+                answer_tag=draw(st.integers(0, 2)),
                 status_code=draw(st.sampled_from([404, 486, 487, 503, 600, 604])),
             )
         )
         if draw(st.booleans()):
             calls[-1]["early_media_ns"] = calls[-1]["ringing_ns"]
+            calls[-1]["callee_voice_ns"] = calls[-1]["answer_ns"] + draw(st.integers(-SECOND, SECOND))
         if ends_s is not None and answered_s is None:
             calls[-1]["state"] = draw(st.sampled_from([CANCELLED, REJECTED, EXPIRED]))
     return np.array(calls, CALL)
@@ -202,7 +207,8 @@ def test_an_answered_call_counts_at_its_answer_and_is_short_only_at_its_end():
 
 
 def test_moments_are_known_only_when_they_have_come():
-    rows = play(call(rings_s=2, answered_s=5, ends_s=9, early_media_ns=START + 2 * SECOND))
+    voice = {"hung_up": 1, "heard": 1, "answer_tag": 1, "callee_voice_ns": START + 5 * SECOND}
+    rows = play(call(rings_s=2, answered_s=5, ends_s=9, early_media_ns=START + 2 * SECOND, **voice))
     for feature in CALL_FEATURES:
         known = ~np.isnan(rows[0, :, CALL_COLUMN[feature.name]])
         if feature.moment != "setup":
@@ -333,7 +339,7 @@ def test_a_response_to_invite_is_counted_at_the_end_of_its_call():
 
 
 def test_a_profile_fits_its_bound():
-    assert PROFILE_BYTES == {"caller": 496, "callee": 296, "source": 968}, "kernels/behaviour.pxd says so"
+    assert PROFILE_BYTES == {"caller": 512, "callee": 296, "source": 992}, "kernels/behaviour.pxd says so"
     assert max(PROFILE_BYTES["caller"], PROFILE_BYTES["callee"]) <= 512
     assert PROFILE_BYTES["source"] <= 1024
 

@@ -164,7 +164,7 @@ def restarted(engine):
 def campaign(tap, calls, *, first=0):
     """Calls of one number to strangers, that ring and are given up."""
     for n in range(first, first + calls):
-        fields = {"call_id": f"w{n}", "branch": f"w{n}", "caller": "+882130000", "callee": f"+4930{n:07d}"}
+        fields = {"call_id": f"w{n}", "branch": f"w{n}", "caller": "+88213123456", "callee": f"+4930{n:07d}"}
         tap.send(request("INVITE", **fields), after=0.2)
         tap.reply(response(180, **fields, to_tag="b"), after=0.8)
         tap.send(request("CANCEL", **fields), after=0.1)

@@ -4,6 +4,9 @@ Simulates the regimes, teaches a network for each kind of row, converts it to in
 judges it on the held-out regime and writes the bundle. Rows of calls and sources come from simulated captures, those
 of subscribers straight from simulated call records. The same tree gives the same bundles on the same TensorFlow
 build and kind of processor.
+
+`python -m models.training ablations` says what the shipped bundles lose when something is missing, and
+`python -m models.training tables` gives the tables of docs/DETECTION.md.
 """
 
 import argparse
@@ -11,12 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from models.bundle import SHIPPED
+from models.training import ablations
 from models.training.blueprint import BLUEPRINTS
 from models.training.build import build
 from models.training.collect import collect
 from models.training.regimes import CALIBRATION, HELD_OUT, TRAINING, shipped_judgement
 from models.training.rows import Rows
 from models.training.subscriber_simulated import train_simulated
+from models.training.tables import shipped_tables
 from simulator.scenario import Scenario
 
 SCENARIOS = {
@@ -38,7 +43,24 @@ def main() -> None:
     parser.add_argument(
         "--rows", type=Path, help="folder to keep the rows in, and to take them from when they are there"
     )
+    parser.add_argument(
+        "what",
+        nargs="?",
+        choices=["bundles", "tables", "ablations"],
+        default="bundles",
+        help="what to make (default: bundles)",
+    )
+    parser.add_argument(
+        "--towns", type=int, default=ablations.TOWNS, help="towns of an ablation (default: %(default)s)"
+    )
     arguments = parser.parse_args()
+    if arguments.what == "tables":
+        print(shipped_tables())
+        return
+    if arguments.what == "ablations":
+        for kind, found in ablations.ablations(arguments.towns).items():
+            print(f"\n{kind}\n\n{ablations.table(found)}", flush=True)
+        return
     wanted = [arguments.only] if arguments.only else [*sorted(BLUEPRINTS), SUBSCRIBER]
     if SUBSCRIBER in wanted:
         print(f"training {SUBSCRIBER}", flush=True)

@@ -13,6 +13,9 @@ class Blueprint:
     rows: Literal["call", "source"]
     prevalence: float  # of each fraud type in the field; training sees far more, calibration shifts back
     false_flag_cost: float  # in missed frauds
+    population_rows: int  # the most of one population that teach: more of a kind teach nothing new
+    epochs: int
+    tries: int  # networks from different seeds, of which the best on the calibration set is kept
     evidence: dict[str, Evidence]  # fraud type -> what a flag needs
 
 
@@ -25,6 +28,9 @@ BLUEPRINTS = {
         rows="call",
         prevalence=0.01,
         false_flag_cost=10,
+        population_rows=10_000,
+        epochs=20,
+        tries=1,
         evidence={
             "robocall": Evidence("source_seen", 8),
             "wangiri": Evidence("source_seen", 8),
@@ -40,15 +46,19 @@ BLUEPRINTS = {
         },
     ),
     # Whoever sends requests from outside to an open SIP port is often a scanner, and no subscriber is blocked with it.
-    # A telephone with a wrong password tries for ever, too, but for one user.
+    # A telephone with a wrong password tries for ever, too, but for one user; a trunk asks its one server whether it
+    # lives, at whatever beat: a scan asks three or more.
     "source": Blueprint(
         rows="source",
         prevalence=0.1,
         false_flag_cost=20,
+        population_rows=20_000,
+        epochs=30,
+        tries=4,
         evidence={
             "registration_scan": Evidence("source_evidence", 8),
             "password_guessing": Evidence("source_users_day", 2),
-            "options_scan": Evidence("source_evidence", 8),
+            "options_scan": Evidence("source_targets_day", 2.5),
             "goip_gateway": Evidence("source_evidence", 8),
         },
     ),

@@ -16,6 +16,9 @@ MAX_FALSE_WATCHES = 0.01
 # The most actors of one honest population, a household or an exchange, of whom one type may flag a call.
 MAX_ACTORS_FLAGGED = 0.0025
 
+# How far above the worst permitted row of a population a flag begins, as a factor of odds: the next town's is worse.
+POPULATION_MARGIN = 2.7
+
 # Honest calls of a number that a fraud calls from, too. Its calls may be stopped until the thief is out.
 TAKEN_OVER = "taken_over"
 
@@ -95,9 +98,15 @@ def thresholds(honest: Honest, false_flag_cost: float, share: float) -> tuple[fl
     for name in np.unique(honest.population[honest.population != TAKEN_OVER]):
         own = honest.population == name
         allowed = int(MAX_ACTORS_FLAGGED * len(np.unique(honest.actor[own])))
-        flag_bar = max(flag_bar, bar(honest.probability[own & evident], honest.actor[own & evident], allowed))
+        own_bar = bar(honest.probability[own & evident], honest.actor[own & evident], allowed)
+        flag_bar = max(flag_bar, raised(own_bar, POPULATION_MARGIN))
     watch = min(max(cost_bar(FALSE_WATCH_COST), watch_bar), 1.0)
     return watch, min(max(cost_bar(false_flag_cost), flag_bar, watch), 1.0)
+
+
+def raised(probability: float, factor: float) -> float:
+    """The probability whose odds are so many times as high."""
+    return min(factor * probability / (1 + (factor - 1) * probability), 1.0)
 
 
 def cost_bar(cost: float) -> float:

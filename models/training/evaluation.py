@@ -6,9 +6,11 @@ from models.fraud_types import BIT_OF
 from models.measures import auc, expected_calibration_error
 from models.scorer import Scorer, Scores
 from models.training.rows import Rows, case_maxima
+from models.training.timing import by_case_number, campaigns, timing
 from models.verdict import FLAG, WATCH
 
 FALSE_POSITIVE_RATE = 0.001  # at which recall is reported
+PREVALENCES = (0.01, 0.001)  # of fraud among cases, at which precision is
 
 
 def evaluate(scorer: Scorer, rows: Rows) -> dict:
@@ -25,6 +27,12 @@ def evaluate(scorer: Scorer, rows: Rows) -> dict:
         "ece": expected_calibration_error(score, ~honest),
         "honest_flagged": share(verdict[honest] == FLAG),
         "honest_watched_or_flagged": share(verdict[honest] >= WATCH),
+        "fraud_flagged": share(verdict[~honest] == FLAG),
+        "fraud_watched_or_flagged": share(verdict[~honest] >= WATCH),
+        "precision_at_prevalence": {
+            f"{prevalence:g}": precision(prevalence, share(verdict[~honest] == FLAG), share(verdict[honest] == FLAG))
+            for prevalence in PREVALENCES
+        },
         "honest_actors_flagged": actors_flagged(rows, scores.verdict),
     }
     log_odds = scorer.class_log_odds(scorer.encode(rows.features))
@@ -40,6 +48,7 @@ def of_type(scores: Scores, log_odds: np.ndarray, rows: Rows, bit: int) -> dict:
     _, verdict = case_maxima(scores.verdict, rows.case)
     _, named = case_maxima((scores.types & bit != 0).astype(np.uint8), rows.case)
     mine = truth & bit != 0
+    own = rows.types & bit != 0
     honest = truth == 0
     if not mine.any():
         return {"cases": 0}
@@ -55,27 +64,33 @@ def of_type(scores: Scores, log_odds: np.ndarray, rows: Rows, bit: int) -> dict:
             str(name): share(verdict[mine & np.isin(cases, rows.case[rows.population == name])] == FLAG)
             for name in np.unique(rows.population[rows.types & bit != 0])
         },
-        **time_to_flag(rows[rows.types & bit != 0], scores.verdict[rows.types & bit != 0]),
+        **noticed(rows[own], scores.verdict[own] == FLAG, scores.types[own] & bit != 0),
     }
 
 
-def time_to_flag(rows: Rows, verdict: np.ndarray) -> dict:
-    """Over the actors of a fraud: how many are ever flagged, and how soon (medians over those that are)."""
-    waits, counts, actors = [], [], np.unique(rows.actor)
-    for actor in actors:
-        own = np.flatnonzero(rows.actor == actor)
-        own = own[np.argsort(rows.time_ns[own], kind="stable")]
-        hits = np.flatnonzero(verdict[own] == FLAG)
-        if len(hits):
-            first = own[hits[0]]
-            waits.append((rows.time_ns[first] - rows.time_ns[own[0]]) / 1e9)
-            counts.append(len(np.unique(rows.case[own[: hits[0] + 1]])))
+def noticed(rows: Rows, flagged: np.ndarray, named: np.ndarray) -> dict:
+    """How soon, bool [n] each: by the actors of a fraud, who are callers or campaigns (models/training/collect.py), and
+    by its campaigns as a whole."""
+    flags, campaign = timing(rows, flagged, rows.actor), campaigns(rows)
+    whole = timing(rows, flagged, campaign)
     return {
-        "actors": len(actors),
-        "actors_flagged": len(waits) / len(actors) if len(actors) else 0.0,
-        "median_seconds_to_flag": float(np.median(waits)) if waits else float("nan"),
-        "median_cases_to_flag": float(np.median(counts)) if counts else float("nan"),
+        "actors": flags["count"],
+        "actors_flagged": flags["share"],
+        "median_seconds_to_flag": flags["median_seconds"],
+        "median_cases_to_flag": flags["median_cases"],
+        "median_cases_to_name": timing(rows, named, rows.actor)["median_cases"],
+        "actors_named_by_case": by_case_number(rows, named, rows.actor),
+        "campaigns": whole["count"],
+        "campaigns_flagged": whole["share"],
+        "campaigns_flagged_by_case": by_case_number(rows, flagged, campaign),
+        "campaigns_named_by_case": by_case_number(rows, named, campaign),
     }
+
+
+def precision(prevalence: float, recall: float, false_positives: float) -> float:
+    """Of those that are flagged, the share that is fraud, when fraud is so common."""
+    caught, wrong = prevalence * recall, (1 - prevalence) * false_positives
+    return caught / (caught + wrong) if caught + wrong else float("nan")
 
 
 def actors_flagged(rows: Rows, verdict: np.ndarray) -> dict[str, float]:

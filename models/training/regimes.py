@@ -36,6 +36,8 @@ class Regime:
     scenarios: int
     hours: tuple[float, float]
     world: str  # whose file is NAME.toml
+    drops: tuple[float, ...] = (0, 0, 0, 0.01, 0.03)  # what a capture may lose, each as likely as the next
+    directions: tuple[str, ...] = ("both",)  # of which its mirror may show packets
 
     def draw(self) -> list[Scenario]:
         """The scenarios, the same for the same seed."""
@@ -43,6 +45,7 @@ class Regime:
         return [self._scenario(rng, index) for index in range(self.scenarios)]
 
     def _scenario(self, rng: Random, index: int) -> Scenario:
+        mirror = Random(f"{self.name}/{self.seed}/{index}")
         hour = rng.choice((2, 8, 10, 13, 16, 20))
         start = datetime(2026, 1, 5, hour, tzinfo=timezone(timedelta(hours=8))) + timedelta(days=rng.randrange(300))
         duration_s = 3600 * rng.uniform(*self.hours)
@@ -64,11 +67,20 @@ class Regime:
                 "country": rng.choice(WORLDS[self.world]["countries"]),
                 "regime": self.vendors,
                 "network": {"loss_ratio": rng.choice((0, 0, 0.01)), "reorder_ratio": rng.choice((0, 0, 0.01))},
-                "capture": {"drop_ratio": rng.choice((0, 0, 0, 0.01, 0.03))},
+                "capture": {"drop_ratio": rng.choice(self.drops), "direction": mirror.choice(self.directions)},
+                "media": media(mirror),
                 "population": populations,
             },
             Scenario,
         )
+
+
+def media(rng: Random) -> Part:
+    """Whether the mirror shows RTP: that of half of the towns, the first seconds of half of the calls. One call in a
+    hundred or so is silent on one side, and honest."""
+    if rng.random() < 0.5:
+        return {}
+    return {"share": rng.choice((0.2, 0.5, 0.8)), "limit_s": 1.0, "one_way_ratio": rng.choice((0.003, 0.01, 0.03))}
 
 
 def campaigns(part: Part) -> tuple[int, ...]:
@@ -120,7 +132,11 @@ def drawn(value: Any, rng: Random) -> Any:
     return round(found) if how == "whole" else found
 
 
-TRAINING = Regime("training", "train", 1, 64, (1, 7), "training")
+# Teaching sees bad captures, too: boxes are set up on what mirrors there are.
+BAD_CAPTURES = (0, 0, 0, 0, 0.01, 0.03, 0.05, 0.2)
+MIRRORS = ("both",) * 8 + ("to_server", "from_server")
+
+TRAINING = Regime("training", "train", 1, 48, (1, 7), "training", BAD_CAPTURES, MIRRORS)
 # The same worlds under another seed: calibration and thresholds are set on calls that training has not seen.
 CALIBRATION = Regime("calibration", "train", 2, 40, (1, 7), "training")
 HELD_OUT = Regime("held-out", "eval", 3, 28, (1, 7), "held_out")

@@ -9,7 +9,7 @@ from typing import Literal
 from simulator.frauds.campaign import Campaign
 from simulator.intent import Intent, Line
 from simulator.keys import Count, Positive, Ratio
-from simulator.numbers import successor
+from simulator.numbers import neighbour_of, successor
 from simulator.rhythm import Cadence
 from simulator.town import Town, call
 
@@ -23,7 +23,8 @@ class Robocall(Campaign, tag="robocall"):
     callers: Count = 1  # numbers shown, in turn
     calls_per_caller: int = 0  # after that many calls a new number is taken; 0: never
     targets: Literal["random", "sequential", "list"] = "random"
-    neighbour: bool = False  # shows a number that looks like the callee's own
+    neighbour: bool = False  # shows a number that looks like the callee's own, but for
+    neighbour_digits: Count = 4  # its last digits, so many
     not_found_ratio: Ratio = 0.12
     list_size: Count = 400  # for `targets = "list"`
     answer_ratio: Ratio = 0.3
@@ -41,7 +42,7 @@ class Robocall(Campaign, tag="robocall"):
                 lines[turn] = self._caller(town, rng, devices, count)
             line, callee = lines[turn], next(callee_of)
             if self.neighbour:
-                line = self.beside(town, line, callee[:-4] + f"{rng.randrange(10_000):04d}")
+                line = self.beside(town, line, neighbour_of(callee, self.neighbour_digits, rng))
             yield call(rng, town, at_ns, line, callee, how, self.name, label="robocall", variant=self.variant)
 
     def _caller(self, town: Town, rng: Random, devices: list[Line], turn: int) -> Line:

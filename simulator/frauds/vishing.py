@@ -9,7 +9,7 @@ from typing import Literal
 from simulator.frauds.campaign import Campaign
 from simulator.intent import Call, Intent, Line, Outcome
 from simulator.keys import Count, Positive, Ratio
-from simulator.numbers import successor
+from simulator.numbers import neighbour_of, successor
 from simulator.rhythm import NS_PER_S, log_normal
 from simulator.town import Town, call
 
@@ -22,6 +22,7 @@ class Vishing(Campaign, tag="vishing"):
     callers: Count = 2  # numbers that one agent shows in turn
     calls_per_caller: int = 40  # after that many calls an agent takes new numbers; 0: never
     shows: Literal["official", "mobile", "neighbour"] = "official"  # `official`: of one firm's block
+    neighbour_digits: Count = 4  # in which `neighbour` numbers differ from the callee's
     victim_ratio: Ratio = 0.06  # of those who answer
     again_ratio: Ratio = 0.7  # victims who are called again within minutes
     victim_talk_s: Positive = 780.0  # median
@@ -57,7 +58,7 @@ class Vishing(Campaign, tag="vishing"):
         """One person called, and a victim once more."""
         callee = town.some_number(rng, known_share=0.2)
         if self.shows == "neighbour":
-            line = self.beside(town, line, callee[:-4] + f"{rng.randrange(10_000):04d}")
+            line = self.beside(town, line, neighbour_of(callee, self.neighbour_digits, rng))
         how = self.answering(talk_limit_s=240.0)
         made = call(rng, town, at_ns, line, callee, how, self.name, label="vishing", variant=self.variant)
         victim = made.outcome is Outcome.ANSWERED and rng.random() < self.victim_ratio

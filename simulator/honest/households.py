@@ -30,6 +30,7 @@ class Households(PopulationBase, tag="households"):
     mobile_share: Ratio = 0.6
     challenged_ratio: Ratio = 0.8  # devices asked for credentials on INVITE
     one_address: bool = False
+    one_range_ratio: Ratio = 0.0  # lines whose number is of one block of 10 000, as in a small place
     curve: Curve = "residential"
 
     @property
@@ -38,9 +39,12 @@ class Households(PopulationBase, tag="households"):
 
     def settle(self, town: Town, rng: Random) -> None:
         shared = town.trunk_endpoint() if self.one_address else None
+        block = town.new_number(rng, 0.0)[:-4] if self.one_range_ratio else ""
         for _ in range(self.lines):
             endpoint = shared or town.subscriber_endpoint(rng)
-            line = self.device(town, rng, "phone", endpoint, town.new_number(rng, self.mobile_share))
+            local = bool(block) and rng.random() < self.one_range_ratio
+            number = town.number_of(rng, block) if local else town.new_number(rng, self.mobile_share)
+            line = self.device(town, rng, "phone", endpoint, number)
             line.challenged = rng.random() < self.challenged_ratio
             town.add_subscriber(line)
             self._lines(town).append(line)

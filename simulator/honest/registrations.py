@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 from typing import Literal
 
@@ -22,25 +23,32 @@ class Registrations(PopulationBase, tag="registrations"):
     devices: Count = 100_000  # at most this many of the town's lines
     wrong_password_ratio: Ratio = 0.01
     wrong_every_s: Positive = 60.0
+    old_device_ratio: Ratio = 0.0  # lines that have a second telephone somewhere, with the password of before
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         for line in town.subscribers[: self.devices]:
             wrong = rng.random() < self.wrong_password_ratio
-            period_ns = int((self.wrong_every_s if wrong else self.every_s) * NS_PER_S)
-            codes = (401, 403) if wrong else (401, 200)
-            at_ns = town.start_ns + int(rng.random() * period_ns)
-            while at_ns < town.end_ns:
-                yield Request(
-                    at_ns,
-                    line,
-                    "REGISTER",
-                    line.user,
-                    codes,
-                    self.name,
-                    variant="wrong_password" if wrong else "refresh",
-                    expires_s=self.expires_s,
-                )
-                at_ns += int(period_ns * rng.uniform(0.9, 1.1))
+            yield from self._again_and_again(town, rng, line, wrong)
+            if self.old_device_ratio and rng.random() < self.old_device_ratio:
+                old = replace(line, endpoint=town.subscriber_endpoint(rng))
+                yield from self._again_and_again(town, rng, old, True)
+
+    def _again_and_again(self, town: Town, rng: Random, line: Line, wrong: bool) -> Iterator[Intent]:
+        period_ns = int((self.wrong_every_s if wrong else self.every_s) * NS_PER_S)
+        codes = (401, 403) if wrong else (401, 200)
+        at_ns = town.start_ns + int(rng.random() * period_ns)
+        while at_ns < town.end_ns:
+            yield Request(
+                at_ns,
+                line,
+                "REGISTER",
+                line.user,
+                codes,
+                self.name,
+                variant="wrong_password" if wrong else "refresh",
+                expires_s=self.expires_s,
+            )
+            at_ns += int(period_ns * rng.uniform(0.9, 1.1))
 
 
 class Keepalives(PopulationBase, tag="keepalives"):

@@ -1,0 +1,136 @@
+# cython: language_level=3
+"""Groups of sources and routes, crowds, and bindings: what fills them, and what a call keeps of them."""
+from libc.math cimport NAN
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free
+from libc.string cimport memset
+
+from capture.hashing cimport hash_bytes, hash_mix
+from capture.index cimport NO_SLOT
+from capture.memory cimport table_calloc
+from kernels.bindings cimport BOUND_ELSEWHERE, binding_note, binding_of, bindings_free, bindings_init
+from kernels.calls cimport Call
+from kernels.crowds cimport (
+    CROWD_CONTACT, CROWD_RANGE, CROWD_STYLE, CROWD_USER, crowd_note, crowds_free, crowds_init,
+)
+from kernels.groups cimport (
+    GROUP_CALLS, NEWCOMER_CALLS, Group, group_answer, group_attempt, group_end, route_features, source_group_features,
+)
+from kernels.parties cimport calling_number, range_of
+from kernels.slots cimport slots_earn, slots_find, slots_free, slots_holds, slots_init, slots_take
+
+cdef extern from *:
+    """
+    /* Two addresses, as the sketch counts few. */
+    #define SW_SHARED_FAILURES 1.5f
+    """
+    const float SHARED_FAILURES "SW_SHARED_FAILURES"
+
+cdef enum:
+    CROWDS = 8192
+    BINDINGS = 65536            # registered users
+    ROUTES = 4096               # addresses that are called
+
+TABLES = {"crowds": CROWDS, "bindings": BINDINGS, "routes": ROUTES}
+
+
+cdef class Relations:
+    """Relations(sources, secret): `sources` is how many slots of sources there are. Raises MemoryError."""
+
+    def __cinit__(self, uint32_t sources, uint64_t secret):
+        self.secret = secret
+        self.groups = <Group*>table_calloc(2 * <size_t>sources, sizeof(Group))
+        self.route_groups = <Group*>table_calloc(ROUTES, sizeof(Group))
+        if slots_init(&self.routes, ROUTES) != 0 or self.groups == NULL or self.route_groups == NULL:
+            raise MemoryError(f"relations: no memory for the groups of {sources} sources")
+        if crowds_init(&self.crowds, CROWDS) != 0 or bindings_init(&self.bindings, BINDINGS) != 0:
+            raise MemoryError("relations: no memory for crowds and bindings")
+
+    def __dealloc__(self):
+        free(self.groups)
+        free(self.route_groups)
+        slots_free(&self.routes)
+        crowds_free(&self.crowds)
+        bindings_free(&self.bindings)
+
+    cdef void forget_source(self, int32_t slot) noexcept nogil:
+        memset(&self.groups[2 * slot], 0, 2 * sizeof(Group))
+
+    cdef void on_setup(self, Call* call, uint64_t source_key, uint64_t destination_key, uint64_t number,
+                       uint64_t caller_calls, int64_t now_ns) noexcept nogil:
+        cdef uint64_t user = hash_bytes(<const uint8_t*>call.caller, call.caller_length, self.secret)
+        cdef Group* groups = &self.groups[2 * call.source_profile]
+        self._crowds(call, source_key, now_ns)
+        call.bound = <uint8_t>binding_of(&self.bindings, hash_mix(user, destination_key), source_key, now_ns)
+        call.newcomer = caller_calls <= NEWCOMER_CALLS
+        group_attempt(groups, call, number, now_ns)
+        if call.newcomer:
+            group_attempt(groups + 1, call, number, now_ns)
+        group_attempt(self._take_route(call, destination_key), call, number, now_ns)
+
+    cdef void _crowds(self, Call* call, uint64_t source_key, int64_t now_ns) noexcept nogil:
+        """Who shares the call's style, its Contact, and its caller's range."""
+        cdef uint64_t block = range_of(calling_number(call))
+        call.style_addresses = call.contact_callers = call.range_callers = NAN
+        if call.signalling.fingerprint:
+            call.style_addresses = crowd_note(
+                &self.crowds, CROWD_STYLE, hash_mix(call.signalling.fingerprint, self.secret), source_key, now_ns)
+        if call.contact:
+            call.contact_callers = crowd_note(&self.crowds, CROWD_CONTACT, call.contact, call.caller_key, now_ns)
+        if block:
+            call.range_callers = crowd_note(
+                &self.crowds, CROWD_RANGE, hash_mix(hash_mix(block, self.secret), source_key), call.caller_key, now_ns)
+
+    cdef void on_answer(self, const Call* call, bint known, int64_t now_ns) noexcept nogil:
+        cdef Group* route = self._route_of(call)
+        if route != NULL:
+            group_answer(route, call, now_ns)
+        if known:
+            group_answer(&self.groups[2 * call.source_profile], call, now_ns)
+            if call.newcomer:
+                group_answer(&self.groups[2 * call.source_profile + 1], call, now_ns)
+
+    cdef void on_end(self, const Call* call, bint known, int64_t now_ns) noexcept nogil:
+        cdef Group* route = self._route_of(call)
+        if route != NULL:
+            group_end(route, call, now_ns)
+        if known:
+            group_end(&self.groups[2 * call.source_profile], call, now_ns)
+            if call.newcomer:
+                group_end(&self.groups[2 * call.source_profile + 1], call, now_ns)
+
+    cdef void row(self, const Call* call, bint known, int64_t now_ns, float* row) noexcept nogil:
+        cdef const Group* route = self._route_of(call)
+        cdef const Group* groups = &self.groups[2 * call.source_profile] if known else NULL
+        if known:
+            source_group_features(groups, groups + 1, now_ns, row)
+        else:
+            source_group_features(&self.no_group, &self.no_group, now_ns, row)
+        route_features(route if route != NULL else &self.no_group, now_ns, row)
+
+    cdef void registered(self, uint64_t user, uint64_t address, int64_t now_ns) noexcept nogil:
+        binding_note(&self.bindings, user, address, now_ns)
+
+    cdef int failed(self, uint64_t user, uint64_t address, int64_t now_ns) noexcept nogil:
+        cdef int found = 0
+        if binding_of(&self.bindings, user, address, now_ns) == BOUND_ELSEWHERE:
+            found |= FAILURE_BOUND
+        if crowd_note(&self.crowds, CROWD_USER, user, address, now_ns) >= SHARED_FAILURES:
+            found |= FAILURE_SHARED
+        return found
+
+    cdef Group* _take_route(self, Call* call, uint64_t destination_key) noexcept nogil:
+        cdef Group* group
+        call.route = slots_find(&self.routes, destination_key)
+        if call.route == NO_SLOT:
+            call.route = slots_take(&self.routes, destination_key)
+            memset(&self.route_groups[call.route], 0, sizeof(Group))
+        group = &self.route_groups[call.route]
+        call.route_generation = self.routes.generations[call.route]
+        slots_earn(&self.routes, call.route, <uint32_t>group.counts[GROUP_CALLS] + 1)
+        return group
+
+    cdef Group* _route_of(self, const Call* call) noexcept nogil:
+        if not slots_holds(&self.routes, call.route, call.route_generation):
+            return NULL
+        return &self.route_groups[call.route]

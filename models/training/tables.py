@@ -1,0 +1,136 @@
+"""The figures of a bundle's card as the tables of docs/DETECTION.md: `python -m models.training tables`."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from models.bundle import Bundle, Card
+
+Metrics = dict[str, Any]
+JUDGES = {"held-out": "the held-out world", "judgement": "the scenarios written by hand"}
+
+
+def tables(card: Card) -> str:
+    """Markdown: for each set of judges its figures, and honest populations beside one another at the end."""
+    parts = [f"### `{card.name}`: what a flag needs", evidence(card)]
+    for judge, words in JUDGES.items():
+        metrics = card.metrics[judge]
+        parts += [f"### `{card.name}`, {words}", summary(metrics), by_type(card, metrics)]
+        parts += ["By the n-th call or row, share of callers and of whole campaigns named:", by_number(card, metrics)]
+        parts += ["Flagged as shipped, by variant:", by_variant(card, metrics)]
+    parts += [f"### `{card.name}`: honest actors flagged at least once", honest(card)]
+    return "\n\n".join(parts)
+
+
+def markdown(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = list(head)
+    lines = [head, ["---", *["--:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def percent(share: float, digits: int = 2) -> str:
+    return f"{100 * share:.{digits}f} %"
+
+
+def figure(value: float, digits: int = 3) -> str:
+    return "never" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def evidence(card: Card) -> str:
+    return markdown(
+        ("type", "watch", "flag", "evidence"),
+        [
+            (
+                one.fraud_type,
+                f"{one.watch:.3f}",
+                f"{one.flag:.4f}",
+                f"`{one.evidence.feature}` >= {one.evidence.minimum:g}" if one.evidence else "none",
+            )
+            for one in card.classes
+        ],
+    )
+
+
+def summary(metrics: Metrics) -> str:
+    precision = metrics["precision_at_prevalence"]
+    return (
+        f"{metrics['cases']:,} cases, {metrics['honest_cases']:,} honest: {percent(metrics['honest_flagged'], 3)} of "
+        f"the honest flagged, {percent(metrics['honest_watched_or_flagged'])} watched or flagged; "
+        f"{percent(metrics['fraud_flagged'], 1)} of the frauds flagged, "
+        f"{percent(metrics['fraud_watched_or_flagged'], 1)} watched or flagged. AUC {metrics['auc']:.3f}, expected "
+        f"calibration error {metrics['ece']:.3f}. Precision of a flag where fraud is one case in a hundred "
+        f"{percent(precision['0.01'], 0)}, one in a thousand {percent(precision['0.001'], 0)}."
+    )
+
+
+def present(card: Card, metrics: Metrics) -> list[tuple[str, Metrics]]:
+    return [(one.fraud_type, metrics[one.fraud_type]) for one in card.classes if metrics[one.fraud_type]["cases"]]
+
+
+def by_type(card: Card, metrics: Metrics) -> str:
+    head = ("type", "cases", "recall at 0.1 % false positives", "flagged", "named", "actors flagged",
+            "campaigns flagged", "calls to name", "calls to flag", "seconds to flag")  # fmt: skip
+    return markdown(
+        head,
+        [
+            (
+                name,
+                f"{one['cases']:,}",
+                figure(one["recall_at_fpr_0.001"]),
+                figure(one["recall_flagged"]),
+                figure(one["recall_named"]),
+                f"{round(one['actors'] * one['actors_flagged'])} of {one['actors']}",
+                f"{round(one['campaigns'] * one['campaigns_flagged'])} of {one['campaigns']}",
+                figure(one.get("median_cases_to_name", float("nan")), 1),
+                figure(one.get("median_cases_to_flag", float("nan")), 1),
+                figure(one.get("median_seconds_to_flag", float("nan")), 0),
+            )
+            for name, one in present(card, metrics)
+        ],
+    )
+
+
+def by_number(card: Card, metrics: Metrics) -> str:
+    found = present(card, metrics)
+    numbers = sorted({int(n) for _, one in found for n in one["actors_named_by_case"]})
+    return markdown(
+        ("type", *(str(n) for n in numbers)),
+        [(name, *(" / ".join(cells(one, str(n))) for n in numbers)) for name, one in found],
+    )
+
+
+def cells(one: Metrics, number: str) -> Iterable[str]:
+    for key in ("actors_named_by_case", "campaigns_named_by_case"):
+        yield f"{one[key][number]:.2f}" if number in one[key] else "-"
+
+
+def by_variant(card: Card, metrics: Metrics) -> str:
+    return markdown(
+        ("type", "variants"),
+        [
+            (
+                name,
+                ", ".join(
+                    f"{variant.split('/')[-1].replace('_', ' ')} {share:.2f}"
+                    for variant, share in one["recall_flagged_by_variant"].items()
+                ),
+            )
+            for name, one in present(card, metrics)
+        ],
+    )
+
+
+def honest(card: Card) -> str:
+    found = {judge: card.metrics[judge]["honest_actors_flagged"] for judge in JUDGES}
+    populations = sorted({name for one in found.values() for name in one})
+    return markdown(
+        ("population", *JUDGES.values()),
+        [
+            (name.replace("_", " "), *(percent(one[name]) if name in one else "" for one in found.values()))
+            for name in populations
+        ],
+    )
+
+
+def shipped_tables() -> str:
+    return "\n\n".join(tables(Bundle.shipped(name).card) for name in ("call", "source"))
