@@ -191,6 +191,8 @@ cdef class EngineRestore:
                 call.callee_profile = NO_SLOT
             if not slots_holds(&profiles.sources, call.source_profile, call.source_generation):
                 call.source_profile = NO_SLOT
+            if not slots_holds(&profiles.relations.routes, call.route, call.route_generation):
+                call.route = NO_SLOT
             if call.seen & TOLD_END:
                 continue
             if call.caller_profile != NO_SLOT:

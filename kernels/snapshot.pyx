@@ -2,9 +2,9 @@
 """What an engine remembers, copied out between its blocks.
 
 Kept are the profiles of callers, callees and sources with the order in which they would be evicted, the pairs, the
-called ranges, the open calls with their queues, and the totals. Left out is what the next seconds bring back: media
-streams and what they are expected to be, TCP streams, fragments. Indices are built anew: where an entry lies is salted
-by each engine.
+called ranges, what calls have in common, the open calls with their queues, and the totals. Left out is what the next
+seconds bring back: media streams and what they are expected to be, TCP streams, fragments. Indices are built anew:
+where an entry lies is salted by each engine.
 
 Theory of operation
 -------------------
