@@ -3,7 +3,7 @@
 
 The code of a value says where it lies among the `count` ascending finite knots of its feature, spread evenly over
 -128..127: below the first knot -128, above the last 127, between two knots linear; where knots are equal, the
-uppermost of them. NaN has a code of its own.
+uppermost of them, which a value that is below it by less than KNOT_TOLERANCE has reached. NaN has a code of its own.
 """
 from libc.stdint cimport int8_t
 
@@ -15,7 +15,7 @@ cdef struct Tables:             # of one encoder, for `padded` features: those o
     int features
     int padded                  # a whole number of LANES
     int count                   # knots of a feature
-    const float* across         # [count, padded]: the first knot of every feature, the second of every one, ...
+    const float* across         # [count, padded]: where the first knot of every feature is reached, the second, ...
     const float* knots          # [padded, count]
     const double* widths        # [padded, count]: from a knot to the next; never 0
     const int8_t* missing       # [padded]

@@ -113,6 +113,15 @@ def cadence(intervals_s):
     return np.array([rhythm(intervals_s[: i + 1]) for i in range(len(intervals_s))]).reshape(-1, 3)
 
 
+def reached(line):
+    """Where the knots of a feature are reached: those that are there several times, a little below."""
+    places = []
+    for knot in line:
+        place = knot - abs(knot) * np.float32(2.0**-9) if (line == knot).sum() > 1 else knot
+        places.append(max([place, *places[-1:]]))
+    return np.array(places, np.float64)
+
+
 def encode(rows, knots, missing):
     """Codes -128..127; see kernels/encode.pyx."""
     codes = np.empty(rows.shape, np.int8)
@@ -120,12 +129,13 @@ def encode(rows, knots, missing):
     for feature in range(rows.shape[1]):
         x = rows[:, feature].astype(np.float64)
         line = knots[feature].astype(np.float64)
-        below = np.searchsorted(line, x, side="right") - 1
+        below = np.searchsorted(reached(knots[feature]), x, side="right") - 1
         inside = (below >= 0) & (below < last)
         left = line[np.clip(below, 0, last)]
         right = line[np.clip(below + 1, 0, last)]
         position = np.where(below < 0, 0.0, float(last))
-        position[inside] = ((x[inside] - left[inside]) / (right[inside] - left[inside])) + below[inside]
+        beyond = np.maximum(x[inside] - left[inside], 0)  # not negative where a knot was reached from below
+        position[inside] = beyond / (right[inside] - left[inside]) + below[inside]
         code = np.floor(position * 255 / last + 0.5) - 128
         codes[:, feature] = np.where(np.isnan(x), missing[feature], np.nan_to_num(code))
     return codes

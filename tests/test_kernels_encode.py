@@ -56,6 +56,12 @@ def test_equal_knots_stand_for_the_uppermost_of_them():
     assert encoder.encode(np.array([[0], [-1e-9]], np.float32)).ravel().tolist() == [63, -128]
 
 
+def test_what_is_below_a_knot_by_less_than_a_sketch_can_tell_has_reached_it():
+    encoder = Encoder(np.array([[0, 1.0079603, 1.0079603, 1.0079603, 9]], np.float32), np.array([0], np.int8))
+    rows = np.array([[1.0078315], [1.0079603], [1.0080432], [0.99]], np.float32)
+    assert encoder.encode(rows).ravel().tolist() == [63, 63, 63, -65]
+
+
 def test_codes_can_be_written_to_an_array_at_hand():
     encoder = Encoder(np.array([[0, 1]], np.float32), np.array([0], np.int8))
     out = np.zeros((2, 1), np.int8)

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from appliance.storage.spool import LEAST_SEGMENTS, MAX_PAYLOAD_BYTES, Spool
+from appliance.storage.spool_segment import Segment
 from tests.disks import ROOT_ONLY, tmpfs
 
 MIB = 1 << 20
@@ -177,6 +178,15 @@ def written(tmp_path_factory):
     return files, {(whole.epoch, sequence): payload for sequence, payload in whole.records}
 
 
+def holds_whole_records(path: Path) -> bool:
+    """Of a segment that was cut exactly between two records nobody can tell that there were more."""
+    segment = Segment.found(path)
+    if segment is None:
+        return False
+    ends = [record.end for record in segment.records()]
+    return not segment.damage and (ends[-1] if ends else 0) == path.stat().st_size
+
+
 @given(data=st.data())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_bytes_are_changed_or_cut_no_name_gets_another_payload(written, tmp_path, data):
@@ -193,6 +203,7 @@ def test_whatever_bytes_are_changed_or_cut_no_name_gets_another_payload(written,
     begin = data.draw(st.integers(0, len(content)))
     del content[begin : begin + data.draw(st.integers(0, len(content)))]
     (folder / name).write_bytes(content)
+    seems_whole = holds_whole_records(folder / name)
     spool = make(tmp_path)
     spool.put(FLAG, b"after")
     records = drain(spool, 5)
@@ -204,8 +215,8 @@ def test_whatever_bytes_are_changed_or_cut_no_name_gets_another_payload(written,
     assert all(sequence <= 3 for _, sequence in acknowledged_again)
     assert all(payload == known[name] for name, payload in old.items() if name in known)
     untouched = [known_name for known_name in known if known_name not in old]
-    if untouched:
-        assert spool.health().damaged + spool.health().lost > 0 or content == b""
+    if untouched and not seems_whole:
+        assert spool.health().damaged + spool.health().lost > 0
 
 
 def test_each_byte_of_a_segment_is_covered(written, tmp_path):

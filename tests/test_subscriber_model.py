@@ -4,6 +4,7 @@ import csv
 from itertools import product
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -166,14 +167,12 @@ def test_the_shipped_bundle_was_taught_on_simulated_lines_only(shipped):
 
 def test_less_than_20_calls_are_never_flagged(shipped):
     # a bundle that flags whatever reaches its lowest score
+    bundle = shipped.bundle
+    classes = [msgspec.structs.replace(one, watch=0.0, flag=0.0) for one in bundle.card.classes]
+    eager = Scorer(Bundle(bundle.path, msgspec.structs.replace(bundle.card, classes=classes), bundle.model))
     rows = np.repeat(subscriber_rows(statistics_of()), 2, axis=0)
     rows[:, NAMES.index("evidence")] = (19, 20)
-    shipped_level = shipped._level
-    shipped._level = np.full_like(shipped_level, FLAG)
-    try:
-        assert (shipped.score(rows).verdict == FLAG).tolist() == [False, True]
-    finally:
-        shipped._level = shipped_level
+    assert (eager.score(rows).verdict == FLAG).tolist() == [False, True]
 
 
 def test_the_network_does_not_see_how_many_calls_there_are(shipped):
