@@ -147,9 +147,8 @@ def listeners(core: Core) -> tuple[list[Listener], ssl.SSLContext, ssl.SSLContex
         found.append(Listener("enrolment", app, config.enrolment.listen, outside, MAX_ENROLMENTS))
     if config.console.listen:
         app = console_app(config, core.store, core.numbers)
-        found.append(
-            Listener("console", app, config.console.listen, outside if config.console.tls else None, MAX_PAGES)
-        )
+        tls = outside if config.console.tls else None
+        found.append(Listener("console", app, config.console.listen, tls, MAX_PAGES))
     return found, inside, outside
 
 

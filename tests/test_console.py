@@ -19,6 +19,7 @@ from collector.store.store import Store
 from models.fraud_types import FRAUD_TYPES
 from tests.consoles import HOSTILE, PASSWORD, ROLES, Browser, browsers, filled
 
+NEW = "another long one"
 CONSOLE = Path(__file__).resolve().parent.parent / "collector" / "console"
 
 
@@ -148,9 +149,7 @@ def test_a_logout_a_lock_and_a_new_password_end_sessions(store: Store, opened: I
     assert browser.get("/findings", cookie=f"{COOKIE}={kept}").status_code == 303
     browser.login("leaver")
     other.login("leaver")
-    changed = browser.submit(
-        "/password", "/password", current=PASSWORD, new="another long one", again="another long one"
-    )
+    changed = browser.submit("/password", "/password", current=PASSWORD, new=NEW, again=NEW)
     assert changed.status_code == 303
     assert browser.get("/findings").status_code == 200
     assert other.get("/findings").status_code == 303
@@ -320,7 +319,7 @@ def test_the_catalogue_is_complete_in_both_languages() -> None:
     used = set(re.findall(r"say\('([\w.]+)'[,)]", templates))
     assert used <= set(WORDS), used - set(WORDS)
     code = templates + "".join(path.read_text() for path in CONSOLE.glob("*.py") if path.name != "catalogue.py")
-    prefixes = {prefix for prefix in re.findall(r"say\('([\w]+\.)' ~", templates)} | {"label.", "verdict.", "events."}
+    prefixes = set(re.findall(r"say\('([\w]+\.)' ~", templates)) | {"label.", "verdict.", "events."}
     prefixes |= {"error."}
     unused = {
         key

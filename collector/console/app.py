@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def _engine() -> JinjaTemplateEngine:
     return engine
 
 
-def _view(context: dict[str, Any]) -> dict[str, Any]:
+def _view(context: Mapping[str, Any], /) -> dict[str, Any]:
     """What every page needs: who looks, in which language, and what the account may do."""
     request: Request = context["request"]
     user = request.scope.get("user")

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - Chinese has its own marks
 """Every word of the console, in every language that it speaks. Values in braces are put in by the page."""
 
 import re

@@ -1,6 +1,6 @@
 """The geometry of charts: templates draw it as SVG."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -36,7 +36,7 @@ class Chart:
 
 
 def chart(
-    series: dict[str, Sequence[tuple[int, float]]], since_ns: int, until_ns: int, span_s: int, share: bool = False
+    series: Mapping[str, Sequence[tuple[int, float]]], since_ns: int, until_ns: int, span_s: int, share: bool = False
 ) -> Chart:
     """Lines through (time_ns, value). Spans without a value break a line: nothing was reported, which is not 0.
     `share`: values are shares of one, and the scale says percent."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 # Controls, marks that turn the direction of writing, surrogates, private use, unassigned, line and paragraph ends.
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 MAX_SHOWN = 512  # characters of one text
+NONE = "\N{EN DASH}"
 
 
 def visible(text: str) -> str:
@@ -18,7 +19,7 @@ def visible(text: str) -> str:
 
 def moment(time_ns: int | None) -> str:
     """`2026-01-05 12:30:00Z`, a dash for none."""
-    return "–" if time_ns is None else f"{datetime.fromtimestamp(time_ns // 10**9, UTC):%Y-%m-%d %H:%M:%SZ}"
+    return NONE if time_ns is None else f"{datetime.fromtimestamp(time_ns // 10**9, UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
 def machine_moment(time_ns: int) -> str:
@@ -28,9 +29,9 @@ def machine_moment(time_ns: int) -> str:
 
 def seconds(value: float | None) -> str:
     """A duration, a dash for none."""
-    return "–" if value is None else f"{value:.1f} s"
+    return NONE if value is None else f"{value:.1f} s"
 
 
 def percent(value: float | None) -> str:
     """A share, a dash for none."""
-    return "–" if value is None else f"{value:.1%}"
+    return NONE if value is None else f"{value:.1%}"
