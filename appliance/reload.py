@@ -19,6 +19,7 @@ AT_START = (
     "service.state_dir",
     "store",
     "spool",
+    "collector",
     "admin.socket",
     "metrics",
 )

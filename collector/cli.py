@@ -290,8 +290,10 @@ def _fail(message: str, status: int = FAILED) -> NoReturn:
 
 def main() -> None:
     """The entry point of the command."""
-    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
-
+    try:
+        from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+    except ModuleNotFoundError:
+        _fail("the collector needs more than a box: pip install 'sipwarden[collector]'", USAGE_ERROR)
     try:
         app(prog_name="sipwarden-collector")
     except CollectorError as error:

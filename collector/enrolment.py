@@ -64,8 +64,7 @@ async def enrol(request: Request) -> Issued:
     certificate, row = await sync_to_thread(
         state.authority.box_certificate, wanted.csr, wanted.box, state.config.tls.box_days
     )
-    await in_store(state.store.fleet.enrol, wanted.token, wanted.box, row)
-    await in_store(state.store.journal.event, "enrolled", None, wanted.box, None, address)
+    await in_store(state.store.fleet.enrol, wanted.token, wanted.box, row, address)
     return Issued(certificate, state.authority.root_pem, report_url(state.config), wanted.box)
 
 

@@ -16,6 +16,7 @@ import logging
 import queue
 import threading
 from concurrent.futures import Future
+from dataclasses import dataclass
 
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
@@ -38,6 +39,18 @@ log = logging.getLogger("collector.writer")
 Waiting = tuple[Arrival, "Future[Acknowledgement]"]
 
 
+@dataclass(slots=True)
+class Totals:
+    """What was done since the start. Counted by the writer's thread; others may read at any time."""
+
+    transactions: int = 0
+    batches: int = 0  # acknowledged
+    reports: int = 0  # stored
+    duplicates: int = 0
+    rejected: int = 0  # reports, as not of the schema
+    failures: int = 0  # batches that the store did not take
+
+
 class Writer(threading.Thread):
     """Takes arrivals from any thread; each gets a Future of its acknowledgement."""
 
@@ -50,6 +63,7 @@ class Writer(threading.Thread):
         self._lock = threading.Lock()
         self._queue: queue.Queue[Waiting | None] = queue.Queue(MAX_WAITING)
         self._down = False
+        self.totals = Totals()
 
     def submit(self, arrival: Arrival) -> "Future[Acknowledgement]":
         """Queues a batch. The future ends with a CollectorError when it was not stored. Raises BusyError when too
@@ -114,9 +128,17 @@ class Writer(threading.Thread):
         for (arrival, future), answer in zip(group, answers, strict=True):
             self._give_back(arrival)
             if isinstance(answer, Acknowledgement):
+                self._count(answer)
                 future.set_result(answer)
             else:
+                self.totals.failures += isinstance(answer, BusyError)
                 future.set_exception(answer)
+
+    def _count(self, answer: Acknowledgement) -> None:
+        self.totals.batches += 1
+        self.totals.reports += answer.stored
+        self.totals.duplicates += answer.duplicates
+        self.totals.rejected += len(answer.rejected)
 
     def _write_alone(self, arrival: Arrival) -> Acknowledgement | CollectorError:
         """A second try, for one batch of a group that failed together."""
@@ -136,6 +158,7 @@ class Writer(threading.Thread):
         except DBAPIError:
             self._ids = None  # another process may have given out the same ids
             raise
+        self.totals.transactions += 1
         if self._down:
             log.warning("store_back")
             self._down = False

@@ -89,11 +89,10 @@ class Bundle:
         self.card = card
         self.model = model
         self.features = SCHEMAS[card.rows][0]
-        # Said with every reason, so made once.
-        self.typical = [shortened(value) for value in card.typical]
-        self.sentences = [
-            feature.reason.format(value="{value}", typical=feature.text(value))
-            for feature, value in zip(self.features, card.typical, strict=True)
+        # What a reason says of each column whatever the value, which is left to be put in: made once.
+        self.told = [
+            (feature, shortened(typical), feature.reason.format(value="{value}", typical=feature.text(typical)))
+            for feature, typical in zip(self.features, card.typical, strict=True)
         ]
 
     @property

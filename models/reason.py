@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """The score falls by `effect` when `feature` is put back from `value` to what is `typical` of honest rows. None
     where a value is not known."""
 

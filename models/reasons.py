@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from kernels.wording import rounded, shortened
-from models.bundle import Bundle
+from kernels.wording import rounded, shortened, text
 from models.leave_one_out import strongest, variants
 from models.reason import Reason
 from models.scorer import Scorer
@@ -29,13 +28,12 @@ def explain(scorer: Scorer, rows: np.ndarray) -> list[list[Reason]]:
     chosen = chosen[row, place]
     effect = 1 / (1 + np.exp(-alone[row])) - 1 / (1 + np.exp(-without[chosen]))
     column = column[chosen]
+    told = scorer.bundle.told
     reasons: list[list[Reason]] = [[] for _ in codes]
-    for one, *reason in zip(row.tolist(), column.tolist(), rows[row, column].tolist(), effect.tolist(), strict=True):
-        reasons[one].append(reason_of(scorer.bundle, *reason))
+    for one, at, value, fall in zip(
+        row.tolist(), column.tolist(), rows[row, column].tolist(), effect.tolist(), strict=True
+    ):
+        feature, typical, sentence = told[at]
+        said = sentence.replace("{value}", text(feature.unit, feature.words, value))
+        reasons[one].append(Reason(feature.name, shortened(value), typical, rounded(fall), said))
     return reasons
-
-
-def reason_of(bundle: Bundle, column: int, value: float, effect: float) -> Reason:
-    feature = bundle.features[column]
-    text = bundle.sentences[column].replace("{value}", feature.text(value))
-    return Reason(feature.name, shortened(value), bundle.typical[column], rounded(effect), text)

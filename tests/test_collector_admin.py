@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
+from appliance.enroll import run
+from appliance.exit import Exit
 from appliance.identity import Identity
 from collector.authority import Authority
 from collector.pseudonyms import Numbers
@@ -68,6 +70,21 @@ def test_a_box_is_enrolled_with_a_token_by_the_two_commands(collector: Collector
     listed = json.loads(collector.command("token", "list", "--json").stdout.splitlines()[0])
     assert listed["used_ns"]
     assert "digest" not in listed
+
+
+def test_a_box_may_be_given_the_root_that_it_is_to_trust(
+    collector: CollectorProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIPWARDEN_SERVICE_STATE_DIR", str(tmp_path))
+    stranger, own = tmp_path / "stranger.pem", tmp_path / "own.pem"
+    stranger.write_text(Authority.open(tmp_path / "stranger", ["127.0.0.1"]).root_pem)
+    own.write_text(Authority.open(collector.config.authority_dir, collector.config.tls.names).root_pem)
+    token = collector.token()
+    assert run(collector.enrolment_url, token, "edge-ca", stranger, None) == Exit.UNUSABLE
+    assert run(collector.enrolment_url, token, "edge-ca", own, None) == Exit.DONE
+    assert Identity(tmp_path / "collector").collector().box == "edge-ca"
+    assert run(collector.enrolment_url, "no-token", "edge-ca", own, None) == Exit.UNUSABLE
+    assert run(collector.enrolment_url, token, "Not A Name!", own, None) == Exit.UNUSABLE
 
 
 def test_a_box_is_listed_shown_and_revoked(collector: CollectorProcess) -> None:

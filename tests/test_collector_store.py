@@ -137,6 +137,9 @@ def test_one_report_that_is_none_does_not_keep_the_others_out(desk: Desk) -> Non
     answer = desk.put("edge-1", serial, reports)
     assert (answer.sequence, answer.stored, answer.passed_over) == (6, 2, 1)
     assert [sequence for sequence, _ in answer.rejected] == [2, 3, 5]
+    desk.put("edge-1", serial, reports[:1])
+    totals = desk.writer.totals
+    assert (totals.batches, totals.reports, totals.rejected, totals.duplicates) == (2, 2, 3, 1)
 
 
 # --- what is shown
@@ -365,7 +368,7 @@ def test_everything_has_its_time(desk: Desk) -> None:
     desk.put("edge-1", serial, [(1, call_line(1)), (2, minute(fraud_types={"irsf": 1})), (3, payload(health))])
     desk.store.findings.label(desk.store.findings.find().items[0].id, "fraud", "ann")
     desk.store.journal.event("refused", "malformed")
-    kept = {"findings": 1, "finding_types": 1, "labels": 1, "health": 1, "events": 1, "counters": 2, "receipts": 1}
+    kept = {"findings": 1, "finding_types": 1, "labels": 1, "health": 1, "events": 2, "counters": 2, "receipts": 1}
     longest = Retention(minutes_days=36500, hours_days=36500)
     maintain(desk.store, longest)
     assert {name: count(desk.store, tables.metadata.tables[name]) for name in kept} == kept

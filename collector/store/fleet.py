@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 from collector.errors import NotFoundError, RefusedError
 from collector.store import tables
 from collector.store.database import writing
-from collector.store.journal import audit
+from collector.store.journal import add_event, audit
 
 BoxState = Literal["active", "revoked"]
 
@@ -159,7 +159,7 @@ class Fleet:
             rows = connection.execute(sa.select(*columns).order_by(tables.enrolment_tokens.c.id.desc()))
             return [EnrolmentToken(**row._mapping) for row in rows]
 
-    def enrol(self, secret: str, name: str, certificate: Certificate) -> int:
+    def enrol(self, secret: str, name: str, certificate: Certificate, address: str | None = None) -> int:
         """Uses up a token and enrols the box `name` with its first certificate, or not at all; the box's id.
 
         `certificate.box_id` is not looked at: the box may be new. A box that is there is only enrolled anew by a token
@@ -191,6 +191,7 @@ class Fleet:
                 again = {"state": "active", "revoked_ns": None, "enrolled_ns": now}
                 connection.execute(sa.update(boxes).where(boxes.c.id == box_id).values(again))
             _add_certificate(connection, box_id, certificate)
+            add_event(connection, "enrolled", box=name, box_id=box_id, address=address)
         return box_id
 
     def renew(self, serial: str, certificate: Certificate) -> None:

@@ -75,19 +75,7 @@ class Journal:
                 counted = {"count": c.count + count, "last_ns": now}
                 connection.execute(sa.update(tables.events).where(c.id == last).values(counted))
                 return
-            connection.execute(
-                sa.insert(tables.events).values(
-                    first_ns=now,
-                    last_ns=now,
-                    count=count,
-                    kind=kind,
-                    reason=reason,
-                    box_id=box_id,
-                    box=box,
-                    address=address,
-                    detail=detail[:MAX_DETAIL].replace("\0", "") if detail else None,
-                )
-            )
+            add_event(connection, kind, reason, box, box_id, address, detail, count)
 
     def events(
         self,
@@ -134,6 +122,23 @@ class Journal:
             rows = connection.execute(query.order_by(table.c.id.desc()).limit(limit + 1)).all()
         items = [kind(**row._mapping) for row in rows]
         return Page(items[:limit], items[limit - 1].id if len(items) > limit else None)
+
+
+def add_event(
+    connection: Connection,
+    kind: str,
+    reason: str | None = None,
+    box: str | None = None,
+    box_id: int | None = None,
+    address: str | None = None,
+    detail: str | None = None,
+    count: int = 1,
+) -> None:
+    """Adds one event, within a transaction of the caller."""
+    now = time.time_ns()
+    event = {"kind": kind, "reason": reason, "box": box, "box_id": box_id, "address": address, "count": count}
+    text = detail[:MAX_DETAIL].replace("\0", "") if detail else None
+    connection.execute(sa.insert(tables.events).values(first_ns=now, last_ns=now, detail=text, **event))
 
 
 def audit(

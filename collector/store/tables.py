@@ -209,7 +209,7 @@ events = Table(
     Column("address", String(64)),
     Column("detail", Text),
     Index(None, "kind", "id"),
-    Index(None, "box_id", "id"),
+    Index(None, "box", "id"),
 )
 
 audit = Table(

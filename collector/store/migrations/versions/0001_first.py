@@ -110,7 +110,7 @@ def upgrade() -> None:
         sa.Column("detail", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
     )
-    op.create_index(op.f("ix_events_box_id_id"), "events", ["box_id", "id"])
+    op.create_index(op.f("ix_events_box_id"), "events", ["box", "id"])
     op.create_index(op.f("ix_events_kind_id"), "events", ["kind", "id"])
 
     op.create_table(
