@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 USAGE_ERROR = 2
 FAILED = 1
-MIN_PASSWORD = 12
 
 app = typer.Typer(
     name="sipwarden-collector",
@@ -201,7 +200,7 @@ def add_user(
     role: Annotated[str, typer.Option(help="reader, analyst or administrator")] = "reader",
 ) -> None:
     """Add an account of the console. The password is asked for, or read from standard input."""
-    from collector.store.accounts import Role  # noqa: PLC0415
+    from collector.store.accounts import MIN_PASSWORD, Role  # noqa: PLC0415
 
     if role not in get_args(Role):
         _fail(f"no such role: {role} (there are {', '.join(get_args(Role))})", USAGE_ERROR)

@@ -96,6 +96,7 @@ class Console(Section, frozen=True):
     """The web console and the REST API."""
 
     listen: Listen = "127.0.0.1:8080"
+    tls: bool = False
 
 
 class Config(Section, frozen=True):

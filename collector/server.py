@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from collector.authority import Authority, server_context
 from collector.config import Config, split_listen
+from collector.console.app import console_app
 from collector.enrolment import enrolment_app
 from collector.errors import CollectorError, StoreError
 from collector.ingest import ingest_app
@@ -35,6 +36,7 @@ REFUSALS_S = 0.5
 KEEP_ALIVE_S = 75  # boxes report more often: a connection is set up once
 MAX_REQUESTS = 2000  # at a time, of each listener
 MAX_ENROLMENTS = 64
+MAX_PAGES = 64
 SHUTDOWN_S = 10
 BACKLOG = 1024
 # A request passes from the loop to a worker, to the writer and back: each would wait Python's 5 ms for the next one.
@@ -143,6 +145,10 @@ def listeners(core: Core) -> tuple[list[Listener], ssl.SSLContext, ssl.SSLContex
     if config.enrolment.listen:
         app = enrolment_app(config, core.store, core.authority, core.refusals)
         found.append(Listener("enrolment", app, config.enrolment.listen, outside, MAX_ENROLMENTS))
+    if config.console.listen:
+        app = console_app(config, core.store, core.numbers)
+        tls = outside if config.console.tls else None
+        found.append(Listener("console", app, config.console.listen, tls, MAX_PAGES))
     return found, inside, outside
 
 

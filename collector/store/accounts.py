@@ -18,6 +18,7 @@ from collector.store.fleet import digest
 from collector.store.journal import audit
 
 Role = Literal["reader", "analyst", "administrator"]
+MIN_PASSWORD = 12  # characters
 
 _hasher = PasswordHasher()
 # Verified when there is no such user, so that an answer takes as long as for one who is there.
@@ -25,7 +26,7 @@ _NOBODY = _hasher.hash(secrets.token_urlsafe())
 
 
 class User(msgspec.Struct, frozen=True):
-    """An account of the console. `changed_ns` is when its password was last set."""
+    """An account of the console. `changed_ns` is when its password was last set, 0 while it has a one-time one."""
 
     id: int
     name: str
@@ -34,6 +35,11 @@ class User(msgspec.Struct, frozen=True):
     created_ns: int
     changed_ns: int
     disabled_ns: int | None
+
+    @property
+    def one_time(self) -> bool:
+        """Whether the password was given to the user and has to be changed."""
+        return self.changed_ns == 0
 
 
 class ApiToken(msgspec.Struct, frozen=True):
@@ -76,8 +82,10 @@ class Accounts:
             raise NotFoundError(f"no user is called {name!r}")
         return User(**row._mapping)
 
-    def add_user(self, name: str, role: Role, password: str, by: str, language: str | None = None) -> User:
-        """A new user. Raises ExistsError."""
+    def add_user(
+        self, name: str, role: Role, password: str, by: str, language: str | None = None, one_time: bool = False
+    ) -> User:
+        """A new user; one with a one-time password has to change it. Raises ExistsError."""
         now = time.time_ns()
         values = {
             "name": name,
@@ -85,7 +93,7 @@ class Accounts:
             "password": _hasher.hash(password),
             "language": language,
             "created_ns": now,
-            "changed_ns": now,
+            "changed_ns": 0 if one_time else now,
         }
         try:
             with writing(self._engine.connect()) as connection, connection.begin():

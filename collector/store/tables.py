@@ -246,7 +246,7 @@ users = Table(
     Column("password", String(255), nullable=False),  # argon2
     Column("language", String(8)),
     Column("created_ns", BigInteger, nullable=False),
-    Column("changed_ns", BigInteger, nullable=False),  # of the password: older sessions are over
+    Column("changed_ns", BigInteger, nullable=False),  # of the password: older sessions are over; 0: one-time
     Column("disabled_ns", BigInteger),
 )
 

@@ -1,0 +1,1 @@
+"""The web console: pages rendered here, without scripts and without anything from elsewhere."""

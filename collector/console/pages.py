@@ -1,0 +1,187 @@
+"""The pages of the desk."""
+
+import time
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.enums import RequestEncodingType
+from litestar.exceptions import ValidationException
+from litestar.params import Body
+from litestar.response import Redirect, Template
+
+from collector.console import query as asked
+from collector.console.account import address_of
+from collector.console.chart import chart
+from collector.console.ladder import ladder
+from collector.console.sessions import needs
+from collector.errors import NotFoundError
+from collector.store.findings import Filter, Finding
+from collector.store.trends import HOUR_S, MINUTE_S
+from models.fraud_types import FRAUD_TYPES
+from models.verdict import VERDICTS
+
+ROWS = 50  # of a page
+SILENT_NS = 5 * 60 * 10**9  # a box reports each minute
+MAX_COMMENT = 500
+PARTIES = ("caller", "callee", "source")
+DAY_S = 86_400
+# name -> (length, span of a point)
+RANGES = {"day": (DAY_S, MINUTE_S), "week": (7 * DAY_S, HOUR_S), "month": (30 * DAY_S, HOUR_S)}
+
+
+@get("/", sync_to_thread=False)
+def index() -> Redirect:
+    """Where the desk begins."""
+    return Redirect("/findings", status_code=303)
+
+
+@get("/findings", sync_to_thread=True)
+def findings(request: Request) -> Template:
+    """Findings by filters, newest arrival first."""
+    query, state = request.query_params, request.app.state
+    wanted = asked.finding_filter(query, state.numbers)
+    page = state.store.findings.find(wanted, asked.key(query, "before"), ROWS)
+    context = {
+        "page": page,
+        "chosen": {name: asked.text(query, name) or "" for name in asked.FILTERS},
+        "boxes": [box.name for box in state.store.fleet.boxes()],
+        "verdicts": VERDICTS[1:],
+        "fraud_types": FRAUD_TYPES,
+        "labels": asked.LABELS,
+        "older": asked.link("/findings", query, before=page.next, live=None) if page.next else None,
+        "newest": asked.link("/findings", query, before=None) if query.get("before") else None,
+        "live": query.get("live") == "1" and "before" not in query,
+        "toggle_live": asked.link("/findings", query, before=None, live=None if query.get("live") == "1" else "1"),
+    }
+    return Template("findings.html", context=context)
+
+
+@get("/findings/{finding_id:int}", sync_to_thread=True)
+def finding(request: Request, finding_id: int) -> Template:
+    """One finding: why, what was seen, and how far it is to be trusted."""
+    store = request.app.state.store
+    found = _found(store, finding_id)
+    line: dict[str, Any] = msgspec.json.decode(found.line) if found.line else {}
+    context = {
+        "finding": found,
+        "line": line,
+        "ladder": ladder(line) if found.kind == "call" else None,
+        "labels": store.findings.labels(found.id, limit=20).items,
+    }
+    return Template("finding.html", context=context)
+
+
+def _found(store: Any, finding_id: int) -> Finding:
+    if not 0 <= finding_id <= asked.MAX_KEY:
+        raise NotFoundError(f"no finding {finding_id}")
+    return store.findings.get(finding_id)
+
+
+class LabelForm(msgspec.Struct):
+    label: str = ""
+    comment: str = ""
+
+
+LabelData = Annotated[LabelForm, Body(media_type=RequestEncodingType.URL_ENCODED)]
+
+
+@post("/findings/{finding_id:int}/label", guards=[needs("analyst")], status_code=200, sync_to_thread=True)
+def set_label(request: Request, finding_id: int, data: LabelData) -> Response:
+    """An analyst's judgement; it goes into the audit trail too."""
+    if data.label not in ("fraud", "honest"):
+        raise ValidationException("label has no such value")
+    store = request.app.state.store
+    _found(store, finding_id)
+    comment = data.comment.strip()[:MAX_COMMENT].replace("\0", "") or None
+    store.findings.label(finding_id, data.label, request.user.name, comment)
+    detail = {"label": data.label}
+    store.journal.audit(request.user.name, "finding.label", str(finding_id), address_of(request), detail)
+    return Redirect(f"/findings/{finding_id}", status_code=303)
+
+
+@get("/party", sync_to_thread=True)
+def party(request: Request) -> Template:
+    """The history of a caller, a callee or a source."""
+    query, store = request.query_params, request.app.state.store
+    kind, value = asked.one_of(query, "kind", PARTIES), asked.text(query, "value")
+    if kind is None or value is None:
+        raise ValidationException("kind and value say whose history it is")
+    wanted = Filter(**{kind: value})  # type: ignore[arg-type]
+    page = store.findings.find(wanted, asked.key(query, "before"), ROWS)
+    calls = store.findings.calls(wanted, asked.key(query, "calls_before"), ROWS)
+    context = {
+        "kind": kind,
+        "value": value,
+        "page": page,
+        "calls": calls,
+        "older": asked.link("/party", query, before=page.next) if page.next else None,
+        "older_calls": asked.link("/party", query, calls_before=calls.next) if calls.next else None,
+    }
+    return Template("party.html", context=context)
+
+
+@get("/fleet", sync_to_thread=True)
+def fleet(request: Request) -> Template:
+    """The boxes, the silent ones first."""
+    now = time.time_ns()
+    boxes = request.app.state.store.fleet.boxes()
+    silent = {b.name for b in boxes if b.state == "active" and now - (b.last_report_ns or 0) > SILENT_NS}
+    boxes.sort(key=lambda box: (box.state != "active", box.name not in silent, box.name))
+    return Template("fleet.html", context={"boxes": boxes, "silent": silent, "minutes": SILENT_NS // (60 * 10**9)})
+
+
+@get("/trends", sync_to_thread=True)
+def trends(request: Request) -> Template:
+    """Counters over time, of one box or of all."""
+    query, store = request.query_params, request.app.state.store
+    chosen, box = asked.one_of(query, "range", RANGES) or "day", asked.text(query, "box")
+    length_s, span_s = RANGES[chosen]
+    until = (time.time_ns() // (span_s * 10**9) + 1) * span_s * 10**9
+    since = until - length_s * 10**9
+    points = store.trends.points(span_s, since, until, box)
+    by_type = dict.fromkeys(FRAUD_TYPES, 0)
+    for point in store.trends.fraud_points(span_s, since, until, box):
+        by_type[point.fraud_type] += point.flagged
+
+    def drawn(*names: str) -> dict[str, list[tuple[int, float]]]:
+        return {name: [(point.time_ns, float(getattr(point, name))) for point in points] for name in names}
+
+    loss = [(p.time_ns, p.dropped / (p.packets + p.dropped)) for p in points if p.packets + p.dropped]
+    context = {
+        "range": chosen,
+        "ranges": RANGES,
+        "box": box or "",
+        "boxes": [each.name for each in store.fleet.boxes()],
+        "charts": {
+            "trends.calls": chart(drawn("calls", "answered"), since, until, span_s),
+            "trends.verdicts": chart(drawn("flagged", "watched"), since, until, span_s),
+            "trends.loss": chart({"capture_loss": loss}, since, until, span_s, share=True),
+        },
+        "by_type": sorted(((n, name) for name, n in by_type.items() if n), reverse=True),
+        "reported": bool(points),
+    }
+    return Template("trends.html", context=context)
+
+
+@get("/events", guards=[needs("analyst")], sync_to_thread=True)
+def events(request: Request) -> Template:
+    """What was refused and from whom, and who was enrolled."""
+    query = request.query_params
+    kind = asked.one_of(query, "kind", ("refused", "enrolled"))
+    page = request.app.state.store.journal.events(kind=kind, before=asked.key(query, "before"), limit=ROWS)
+    older = asked.link("/events", query, before=page.next) if page.next else None
+    return Template("events.html", context={"page": page, "older": older, "kind": kind or ""})
+
+
+@get("/audit", guards=[needs("administrator")], sync_to_thread=True)
+def audit(request: Request) -> Template:
+    """Who did what."""
+    query = request.query_params
+    actor = asked.text(query, "actor")
+    page = request.app.state.store.journal.audit_trail(actor=actor, before=asked.key(query, "before"), limit=ROWS)
+    older = asked.link("/audit", query, before=page.next) if page.next else None
+    return Template("audit.html", context={"page": page, "older": older, "actor": actor or ""})
+
+
+ROUTES = [index, findings, finding, set_label, party, fleet, trends, events, audit]
