@@ -98,7 +98,7 @@ $(VENV)/.created:
 
 $(VENV)/.installed: pyproject.toml setup.py $(VENV)/.created
 	@echo "installing sipwarden's dependencies in $(VENV)"
-	@$(PIP) install 'setuptools>=77' 'Cython>=3.0.10'
+	@$(PIP) install 'setuptools>=77' 'Cython>=3.0.10' wheel
 	@SIPWARDEN_SKIP_EXTENSIONS=1 $(PIP) install --no-build-isolation --editable .
 	@touch $@
 
