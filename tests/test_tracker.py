@@ -79,6 +79,10 @@ def ok(call_id, **fields):
     return udp_frame(CALLEE, CALLER, response(200, call_id=call_id, to_tag="bob", **fields))
 
 
+def no_such_number(call_id, **fields):
+    return udp_frame(CALLEE, CALLER, response(404, call_id=call_id, to_tag="bob", **fields))
+
+
 class Hands:
     """Two clocks that a test sets."""
 
@@ -193,8 +197,9 @@ def test_findings_are_reported_in_the_time_of_the_wall_clock_after_it_was_set(ha
         hands.wall_ns += HOUR_NS
         for i in range(200):
             hands.pass_by(0.5)
-            feed.send(hands.wall_ns, invite(f"scan-{i}", callee=f"+4420794{i:05d}"))
-            taken(tracker, i + 2)
+            named = {"call_id": f"scan-{i}", "caller": "100", "callee": f"+4420794{i:05d}"}
+            feed.send(hands.wall_ns, invite(**named), no_such_number(**named))
+            taken(tracker, 2 * i + 3)
         until(lambda: lines.alerts)
         hour = time.strftime("%Y-%m-%dT%H", time.gmtime(hands.wall_ns // SECOND_NS))
     assert {json.loads(line)["flagged_at"][:13] for line in lines.alerts} == {hour}
