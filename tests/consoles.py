@@ -28,10 +28,9 @@ HOSTILE = {
 }
 
 
-# Where somebody may put hostile text into a batch: a number that is one in no plan, longer than any, not even Unicode.
+# And more of it: longer than any number, written from right to left, in heaps of accents, of what nobody can see.
 BOMBS = (
     {"caller": "+49" + "9" * 5000, "caller_e164": None},
-    {"caller": "\ud800\udfff broken", "caller_e164": None},
     {"caller": "\u0627\u0644\u0639\u0631\u0628\u064a\u0629 +49", "caller_e164": None},
     {"caller": "a\u0300\u0301\u0302" * 100, "caller_e164": None},
     {"callee": "\0\0\0", "callee_e164": None},
@@ -95,9 +94,9 @@ class Browser:
         return self.submit("/login", "/login", name=name, password=password)
 
 
-def browsers(store: Store, state_dir: Path) -> Iterator[Browser]:
+def browsers(store: Store, state_dir: Path, numbers: Numbers | None = None) -> Iterator[Browser]:
     """Browsers of one console, each without cookies."""
     config = Config(service=Service(state_dir=str(state_dir)))
-    app = console_app(config, store, Numbers("plain"))
+    app = console_app(config, store, numbers or Numbers("plain"))
     while True:
         yield Browser(TestClient(app, base_url="http://console.test"))
