@@ -44,6 +44,7 @@ from appliance.storage.state_dir import StateDir
 from appliance.storage.store import Store
 from appliance.storage.store_labels import STORE_FILE
 from appliance.tally import Tally
+from capture.memory import keep_resident
 from models.errors import ModelError
 
 T = TypeVar("T")
@@ -84,6 +85,7 @@ class Service:
         if problem is not None:
             log.error("a secret for this run alone", problem=problem)
         self._snapshots = Snapshots(state.path, config.screen.region, secret)
+        keep_resident(True)
         window_ns = capture.duplicate_window_ms * 1_000_000 if capture.remove_duplicates else 0
         pipeline = self._snapshots.restore(lambda: Pipeline(config, secret, scorers, window_ns))
         # the engine's time goes on where it stood, as far from the wall clock as it was, and does not go back
