@@ -151,11 +151,11 @@ class Pipeline:
         """Takes what time alone brings about (see Engine). True when the block is full first."""
         return self.engine.advance(now_ns, offset_ns) == BLOCK
 
-    def refresh(self, outlet: Outlet) -> None:
-        """Reports the findings about which there is news since they were last reported."""
-        for finding in self.findings:
-            if finding.has_news:
-                outlet.findings(encode(finding.line()))
+    def refresh(self, outlet: Outlet, at_most: int) -> None:
+        """Reports the findings about which there is news since they were last reported: `at_most` of `findings.untold`,
+        those first that have waited the longest."""
+        for finding in self.findings.tell(at_most):
+            outlet.findings(encode(finding.line()))
 
     def open_lines(self, serials: np.ndarray, slots: np.ndarray) -> bytes:
         """The JSON lines, as they would be now, of calls that kernels/open_calls.pyx found in the table."""
