@@ -212,12 +212,14 @@ class Pipeline:
     def _judge_sources(self, rows: np.ndarray, scores: Scores, alert: Write | None) -> None:
         self.tally.scored("source", scores.score)
         found = suspects(self.engine, scores.verdict, scores.score, scores.types, of_sources=True)
-        for i, _, source, caller, *row in found:
-            finding, risen = self._add(source, caller, *row)
-            if risen:
-                finding.reasons = explain(self.sources, rows[i : i + 1])[0]
-                if alert is not None:
-                    alert(encode(finding.line()))
+        added = [(i, *self._add(source, caller, *row)) for i, _, source, caller, *row in found]
+        risen = {i: finding for i, finding, has_risen in added if has_risen}
+        if not risen:
+            return
+        for finding, reasons in zip(risen.values(), explain(self.sources, rows[list(risen)]), strict=True):
+            finding.reasons = reasons
+            if alert is not None:
+                alert(encode(finding.line()))
 
     def _add(
         self,

@@ -22,6 +22,7 @@ from appliance.admin.server import AdminServer
 from appliance.config import Config, Flags
 from appliance.errors import ApplianceError, BusyError
 from appliance.installed import InstalledBundles
+from appliance.live import garbage
 from appliance.live.clock import Clock
 from appliance.live.metrics import Metrics
 from appliance.live.metrics_server import Server as MetricsServer
@@ -147,12 +148,14 @@ class Service:
                 self._look_after(),
                 self._feed_the_watchdog(),
                 self._remember(),
+                garbage.collect(),
                 self._reporter.run(),
                 self._self_report.run(),
             )
         ]
         while self._tracker.turns == 0 and self._tracker.is_alive():
             await asyncio.sleep(FIRST_TURN_S)
+        garbage.settle()
         self._notification.ready()
         log.info("started", version=self.version, state_dir=self.config.service.state_dir)
         if not self._tracker.sources:
