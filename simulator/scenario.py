@@ -30,7 +30,7 @@ from simulator.honest.fax import Fax
 from simulator.honest.households import Households
 from simulator.honest.machines import Alarms, Reminders
 from simulator.honest.offices import CallCentre, Office
-from simulator.honest.registrations import Keepalives, PasswordChange, Registrations
+from simulator.honest.registrations import Keepalives, Monitoring, PasswordChange, Registrations
 from simulator.honest.signals import MissedCallFriends
 from simulator.honest.wholesale import Interconnect, Wholesale
 from simulator.keys import Positive, Ratio
@@ -62,6 +62,7 @@ Population = (
     | Registrations
     | PasswordChange
     | Keepalives
+    | Monitoring
     | GoipGateway
     | Wangiri
     | Robocall

@@ -44,6 +44,11 @@ class Answering:
     talk_limit_s: float = 4 * 3600.0
 
 
+def server_of(index: int) -> Endpoint:
+    """The home server of the scenario that is the n-th of a run."""
+    return Endpoint(str(_SERVERS + (index << 16) + 5))
+
+
 class Town:
     """Lines, addresses and styles of one scenario; populations settle in it first, and then call."""
 
@@ -55,7 +60,7 @@ class Town:
         self.end_ns = start_ns + int(duration_s * NS_PER_S)
         self.utc_offset_h = utc_offset_h
         self.regime = regime
-        self.server = Endpoint(str(_SERVERS + (index << 16) + 5))
+        self.server = server_of(index)
         self.media_server = str(_SERVERS + (index << 16) + 6)
         self.subscribers: list[Line] = []  # lines that others may call
         self.trunks: dict[str, Line] = {}  # population name -> the device its calls come through
