@@ -1,7 +1,7 @@
 """Campaigns and their honest look-alikes, written by hand as plain SIP: nothing of the simulator is in them.
 
-They are the outside judge of the call bundle: what a script of a few lines sends, and what an ordinary network does that
-looks like it. No threshold, and nothing that teaches, may be set by them.
+They are the outside judge of the call bundle: what a script of a few lines sends, and what an ordinary network does
+that looks like it. No threshold, and nothing that teaches, may be set by them.
 """
 
 from collections.abc import Callable
@@ -142,7 +142,9 @@ def stolen_account() -> Script:
 def pumped_range() -> Script:
     script = Script()
     for k in range(120):
-        script.call(20.0 * k, f"+4930555{1000 + 7 * (k % 5)}", f"+44871{2345000 + k % 6}", 200, ring_s=1.0, talk_s=300.0)
+        script.call(
+            20.0 * k, f"+4930555{1000 + 7 * (k % 5)}", f"+44871{2345000 + k % 6}", 200, ring_s=1.0, talk_s=300.0
+        )
     return script
 
 
@@ -239,7 +241,9 @@ def conference() -> Script:
     script, rng = Script(), Random(16)
     for k, caller in enumerate(anywhere(17, 14, "+49302", 7)):
         source = f"192.0.2.{20 + k}"
-        script.call(rng.uniform(0, 120), caller, "+493055550000", 200, ring_s=1.0, talk_s=rng.uniform(900, 1800), source=source)
+        script.call(
+            rng.uniform(0, 120), caller, "+493055550000", 200, ring_s=1.0, talk_s=rng.uniform(900, 1800), source=source
+        )
     return script
 
 
@@ -249,7 +253,9 @@ def new_exchange() -> Script:
         caller = f"+4930123456{rng.randrange(10, 25)}"
         callee = f"+49301{rng.randrange(10**7):07d}"
         end = rng.choice((200, 200, 487, 486))
-        script.call(rng.uniform(0, 1800), caller, callee, end, ring_s=rng.uniform(3, 20), talk_s=rng.lognormvariate(4, 1))
+        script.call(
+            rng.uniform(0, 1800), caller, callee, end, ring_s=rng.uniform(3, 20), talk_s=rng.lognormvariate(4, 1)
+        )
     return script
 
 

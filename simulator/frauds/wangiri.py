@@ -29,10 +29,7 @@ class Wangiri(Campaign, tag="wangiri"):
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         devices = self.entrances(town, rng, "carrier")
-        lines = [
-            self.beside(town, devices[k % len(devices)], self._premium(town, rng))
-            for k in range(self.callers)
-        ]
+        lines = [self.beside(town, devices[k % len(devices)], self._premium(town, rng)) for k in range(self.callers)]
         number = town.some_number(rng, known_share=0.0)
         for at_ns in self.moments(town, rng, self.calls_per_hour, self.cadence):
             number = successor(number) if self.sequential else town.some_number(rng, known_share=0.25)
