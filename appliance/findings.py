@@ -23,7 +23,8 @@ def address_text(packed: bytes) -> str:
 def moment(time_ns: int) -> str:
     """RFC 3339 in UTC with microseconds, cut rather than rounded, as call lines are."""
     seconds, ns = divmod(time_ns, 1_000_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ns // 1000:06d}Z"
+    date_time = datetime.fromtimestamp(seconds, UTC).isoformat()[:19]  # strftime takes four times as long
+    return f"{date_time}.{ns // 1000:06d}Z"
 
 
 @dataclass(slots=True)
