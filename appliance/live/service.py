@@ -276,6 +276,7 @@ class Service:
             self._tracker.totals,
             self.tally,
             self._recorder,
+            self._reporter.status,
             self._bundles,
             self._snapshots.status(),
             self._problems(),
