@@ -15,6 +15,7 @@ from collector.store.store import Store
 from tests.consoles import filled
 
 KEY = bytes(range(64))
+PSEUDONYM = Numbers("pseudonym", KEY).stored("+4930123400001")
 
 
 class Api:
@@ -47,9 +48,9 @@ class Api:
 
 @contextmanager
 def opened(folder: Path) -> Iterator[Api]:
-    """An API over the store of the console's tests, with a key for pseudonyms."""
+    """An API over the store of the console's tests: numbers are plain, and there is a key for pseudonyms."""
     store = filled(folder / "store.sqlite")
     try:
-        yield Api(store, Numbers("pseudonym", KEY))
+        yield Api(store, Numbers("plain", KEY))
     finally:
         store.close()

@@ -4,6 +4,7 @@ browser act here."""
 import math
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from litestar import Request, get
@@ -26,12 +27,12 @@ BAD_AT_ONCE, BAD_PER_S = 20, 0.2
 _HEADER = re.compile(rf"bearer +({TOKEN_PATTERN}) *", re.IGNORECASE)
 
 
+@dataclass(frozen=True, slots=True)
 class Throttle:
     """Bounds what one token may ask for, and how often one address may come with a bad one."""
 
-    def __init__(self) -> None:
-        self.requests = Buckets(REQUESTS_PER_S, REQUESTS_AT_ONCE)
-        self.bad = Buckets(BAD_PER_S, BAD_AT_ONCE)
+    requests: Buckets = field(default_factory=lambda: Buckets(REQUESTS_PER_S, REQUESTS_AT_ONCE))
+    bad: Buckets = field(default_factory=lambda: Buckets(BAD_PER_S, BAD_AT_ONCE))
 
 
 class Bearer(AbstractAuthenticationMiddleware):

@@ -161,14 +161,12 @@ def show_party(
 @reads("/trends", "findings:read")
 def show_trends(
     request: Request,
-    span: Annotated[
-        Literal["day", "week", "month"], QueryParameter(name="range", description="A day is in minutes.")
-    ] = "day",
+    range: FromQuery[Literal["day", "week", "month"]] = "day",
     box: Text = None,
 ) -> Trends:
     """Counters over time, of one box or of all: a day by minutes, a week or a month by hours."""
     store = request.app.state.store
-    length_s, span_s = RANGES[span]
+    length_s, span_s = RANGES[range]
     until = (time.time_ns() // (span_s * 10**9) + 1) * span_s * 10**9
     since = until - length_s * 10**9
     name = asked.text(box)

@@ -26,7 +26,6 @@ from collector.api.schemas import (
 )
 from collector.errors import NumberKeyError, RefusedError
 from collector.pseudonyms import clean
-from collector.store.fleet import BoxState
 from collector.store.paging import DEFAULT_LIMIT
 
 HEALTH_SHOWN = 60  # an hour
@@ -35,13 +34,15 @@ HEALTH_SHOWN = 60  # an hour
 @reads("/boxes", "fleet:read")
 def list_boxes(
     request: Request,
-    of_state: Annotated[BoxState | None, QueryParameter(name="state")] = None,  # `state` is a word of litestar's
+    revoked: Annotated[bool | None, QueryParameter(description="Only boxes that are revoked, or that are not.")] = None,
     silent: Annotated[bool | None, QueryParameter(description="Only boxes that are silent, or that are not.")] = None,
 ) -> Boxes:
     """The fleet, by name."""
     now = time.time_ns()
     boxes = [Box.of(box, now) for box in request.app.state.store.fleet.boxes()]
-    return Boxes(items=[box for box in boxes if of_state in (None, box.state) and silent in (None, box.silent)])
+    return Boxes(
+        items=[box for box in boxes if revoked in (None, box.state == "revoked") and silent in (None, box.silent)]
+    )
 
 
 @reads("/boxes/{name:str}", "fleet:read", 404)

@@ -66,6 +66,11 @@ def _detail(error: HTTPException) -> str:
     return "; ".join(found) or error.detail
 
 
+def _on_unreadable(_request: Request, _error: Exception) -> Response:
+    """litestar lets these through from a body that is not UTF-8, or nested too deeply."""
+    return problem(400, "malformed", "the body is not JSON in UTF-8")
+
+
 def _on_refused(_request: Request, error: RefusedError) -> Response:
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
     return problem(error.status, error.reason, error.detail, headers)
@@ -95,6 +100,8 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     NotFoundError: _on_missing,
     ExistsError: _on_taken,
     OperationalError: _on_store_away,
+    UnicodeDecodeError: _on_unreadable,
+    RecursionError: _on_unreadable,
     HTTPException: _on_http_error,
     Exception: _on_failure,
 }
