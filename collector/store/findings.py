@@ -20,6 +20,7 @@ Label = Literal["fraud", "honest"]
 
 # A box whose clock is ahead by more than this is refused, so nothing arrives earlier than this before it happened.
 MAX_AHEAD_NS = 24 * 3600 * 10**9
+MAX_ID = (1 << 63) - 1
 MAX_OF_ONE_CALL = 100  # a Call-ID is the caller's choice: many calls may share one
 
 
@@ -117,7 +118,9 @@ class Findings:
     def get(self, finding_id: int) -> Finding:
         """One finding with its line. Raises NotFoundError."""
         table = tables.findings
-        rows = self._rows(_joined(table, list(table.c)).where(table.c.id == finding_id))
+        rows = []
+        if 0 <= finding_id <= MAX_ID:
+            rows = self._rows(_joined(table, list(table.c)).where(table.c.id == finding_id))
         if not rows:
             raise NotFoundError(f"no finding {finding_id}")
         return _finding(rows[0])

@@ -14,6 +14,7 @@ from collector.store.database import writing
 from collector.store.journal import add_event, audit
 
 BoxState = Literal["active", "revoked"]
+SILENT_NS = 5 * 60 * 10**9  # a box reports each minute
 
 
 class Box(msgspec.Struct, frozen=True):
@@ -31,6 +32,10 @@ class Box(msgspec.Struct, frozen=True):
     lost: int
     health: dict[str, Any] | None  # an appliance.report.Health
     health_ns: int | None
+
+    def silent(self, now_ns: int) -> bool:
+        """Whether it should have been heard of by now."""
+        return self.state == "active" and now_ns - (self.last_report_ns or 0) > SILENT_NS
 
 
 class Certificate(msgspec.Struct, frozen=True):

@@ -12,7 +12,10 @@ from models.fraud_types import FRAUD_TYPES, FraudType
 
 MINUTE_S = 60
 HOUR_S = 3600
+DAY_S = 86_400
 MAX_POINTS = 10_000
+# What is looked at: name -> (length, span of a point)
+RANGES = {"day": (DAY_S, MINUTE_S), "week": (7 * DAY_S, HOUR_S), "month": (30 * DAY_S, HOUR_S)}
 
 
 class Point(msgspec.Struct, frozen=True):
