@@ -42,7 +42,7 @@ def findings(request: Request) -> Template:
     context = {
         "page": page,
         "chosen": {name: asked.text(query, name) or "" for name in asked.FILTERS},
-        "boxes": [box.name for box in state.store.fleet.boxes()],
+        "boxes": state.store.fleet.names(),
         "verdicts": VERDICTS[1:],
         "fraud_types": FRAUD_TYPES,
         "labels": asked.LABELS,
@@ -137,9 +137,6 @@ def trends(request: Request) -> Template:
     until = (time.time_ns() // (span_s * 10**9) + 1) * span_s * 10**9
     since = until - length_s * 10**9
     points = store.trends.points(span_s, since, until, box)
-    by_type = dict.fromkeys(FRAUD_TYPES, 0)
-    for point in store.trends.fraud_points(span_s, since, until, box):
-        by_type[point.fraud_type] += point.flagged
 
     def drawn(*names: str) -> dict[str, list[tuple[int, float]]]:
         return {name: [(point.time_ns, float(getattr(point, name))) for point in points] for name in names}
@@ -149,13 +146,13 @@ def trends(request: Request) -> Template:
         "range": chosen,
         "ranges": RANGES,
         "box": box or "",
-        "boxes": [each.name for each in store.fleet.boxes()],
+        "boxes": store.fleet.names(),
         "charts": {
             "trends.calls": chart(drawn("calls", "answered"), since, until, span_s),
             "trends.verdicts": chart(drawn("flagged", "watched"), since, until, span_s),
             "trends.loss": chart({"capture_loss": loss}, since, until, span_s, share=True),
         },
-        "by_type": sorted(((n, name) for name, n in by_type.items() if n), reverse=True),
+        "by_type": store.trends.fraud_totals(span_s, since, until, box),
         "reported": bool(points),
     }
     return Template("trends.html", context=context)

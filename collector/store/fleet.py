@@ -87,6 +87,11 @@ class Fleet:
             rows = connection.execute(sa.select(tables.boxes).order_by(tables.boxes.c.name))
             return [Box(**row._mapping) for row in rows]
 
+    def names(self) -> list[str]:
+        """The names of all boxes."""
+        with self._engine.connect() as connection:
+            return list(connection.execute(sa.select(tables.boxes.c.name).order_by(tables.boxes.c.name)).scalars())
+
     def box(self, name: str) -> Box:
         """One box by its name. Raises NotFoundError."""
         with self._engine.connect() as connection:
