@@ -21,6 +21,8 @@ from appliance.tally import Tally
 from capture.file import CaptureFile
 from capture.source import RecordSource
 from kernels.engine import BLOCK, Engine
+from kernels.schema_subscriber import subscriber_rows
+from kernels.subscribers import Subscribers
 from models.bundle import CARD_FILE, SHIPPED, Bundle
 from models.errors import BundleError
 from models.reasons import explain
@@ -34,7 +36,7 @@ REPLAY_SECRET = 0x7369_7077_6172_6465
 # Findings about parties held at once: more suspects than any desk reads, in some 30 MiB.
 MAX_FINDINGS = 65536
 
-ROW_KINDS = ("call", "source")
+ROW_KINDS = ("call", "source", "subscriber")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +56,13 @@ def load_bundles(folder: str | None) -> dict[str, Bundle]:
     if folder is not None:
         root = Path(folder)
         if (root / CARD_FILE).is_file():
-            kind = Bundle.load(root).card.rows
-            if kind not in ROW_KINDS:
-                raise BundleError(f"{root}: scores {kind} rows, which no capture is screened by")
-            paths[kind] = root
+            paths[Bundle.load(root).card.rows] = root
         else:
             held = {kind: root / kind for kind in ROW_KINDS if (root / kind).is_dir()}
             if not held:
                 raise BundleError(
                     f"{root}: is neither a bundle, with a {CARD_FILE}, nor a folder of the bundles "
-                    f"{' and '.join(ROW_KINDS)}"
+                    f"{', '.join(ROW_KINDS)}"
                 )
             paths |= held
     return {kind: Bundle.load(path) for kind, path in paths.items()}
@@ -98,6 +97,7 @@ class Pipeline:
             tcp_connections=limits.tcp_connections,
             tcp_bytes=limits.tcp_bytes,
             block_packets=limits.block_packets,
+            subscribers=limits.subscribers,
             secret=secret,
             region=config.screen.region,
             duplicate_window_ns=duplicate_window_ns,
@@ -114,6 +114,7 @@ class Pipeline:
         """Scores by these from the next block on."""
         self.calls = scorers["call"]
         self.sources = scorers["source"]
+        self.subscribers = scorers["subscriber"]
         self._lines = CallLines(self.calls.bundle.label)
 
     def screen_file(self, path: Path, write: Write, advance: Callable[[int], object] | None = None) -> Outcome:
@@ -182,6 +183,8 @@ class Pipeline:
         rows = self.engine.source_block
         if len(rows):
             self._judge_sources(rows, self.sources.score(rows), outlet.alert)
+        if self.engine.subscribers is not None:
+            self._judge_subscribers(self.engine.subscribers, outlet.alert)
         if self.engine.finished_calls:
             outlet.calls(self._lines.write(self.engine, self._reasons))
         for line in self._given_up:
@@ -219,9 +222,35 @@ class Pipeline:
                 if alert is not None:
                     alert(encode(finding.line()))
 
+    def _judge_subscribers(self, found: Subscribers, alert: Write | None) -> None:
+        """Of a subscriber only the number is known, wherever it calls from: the finding has no address."""
+        statistics = found.due_statistics()
+        if not len(statistics):
+            return
+        rows = subscriber_rows(statistics)
+        scores = self.subscribers.score(rows)
+        self.tally.scored("subscriber", scores.score)
+        offset_ns = self.engine.offset_ns
+        for i in scores.verdict.nonzero()[0].tolist():
+            number, first_ns, last_ns, calls = found.note_of(i)
+            finding, risen = self._add(
+                None,
+                f"+{number}",
+                last_ns + offset_ns,
+                first_ns + offset_ns,
+                calls,
+                int(scores.verdict[i]),
+                float(scores.score[i]),
+                int(scores.types[i]),
+            )
+            if risen:
+                finding.reasons = explain(self.subscribers, rows[i : i + 1])[0]
+                if alert is not None:
+                    alert(encode(finding.line()))
+
     def _add(
         self,
-        source: str,
+        source: str | None,
         caller: str | None,
         time_ns: int,
         first_ns: int,

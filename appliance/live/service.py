@@ -309,4 +309,5 @@ class Service:
 
 
 def _labels(pipeline: Pipeline) -> dict[str, str]:
-    return {"call": pipeline.calls.bundle.label, "source": pipeline.sources.bundle.label}
+    scorers = {"call": pipeline.calls, "source": pipeline.sources, "subscriber": pipeline.subscribers}
+    return {kind: scorer.bundle.label for kind, scorer in scorers.items()}
