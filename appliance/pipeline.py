@@ -24,6 +24,7 @@ from kernels.engine import BLOCK, Engine
 from kernels.schema_subscriber import subscriber_rows
 from kernels.subscribers import Subscribers
 from models.bundle import CARD_FILE, SHIPPED, Bundle
+from models.drift import DriftReport, RowDrift
 from models.errors import BundleError
 from models.reasons import explain
 from models.scorer import Scorer, Scores
@@ -106,6 +107,7 @@ class Pipeline:
         self.findings = Findings(MAX_FINDINGS, self._give_up)
         self.flagged_sources = 0
         self.watched_sources = 0
+        self._drift: dict[str, RowDrift] = {}
         self._reasons: dict[int, bytes] = {}  # serial of a live call -> its reasons as JSON
         self._given_up: list[bytes] = []  # lines of findings that made room for others in this block
         self.use(load_scorers(config.screen.bundles) if scorers is None else scorers)
@@ -115,6 +117,10 @@ class Pipeline:
         self.calls = scorers["call"]
         self.sources = scorers["source"]
         self.subscribers = scorers["subscriber"]
+        for kind, scorer in scorers.items():
+            counted = self._drift.get(kind)
+            if counted is None or counted.bundle.card != scorer.bundle.card:
+                self._drift[kind] = RowDrift(scorer.bundle)
         self._lines = CallLines(self.calls.bundle.label)
 
     def screen_file(self, path: Path, write: Write, advance: Callable[[int], object] | None = None) -> Outcome:
@@ -170,6 +176,10 @@ class Pipeline:
         totals["evicted"] += self.findings.evicted
         return totals
 
+    def drift(self) -> list[DriftReport]:
+        """How far the rows of each kind have moved from what their bundle was calibrated on."""
+        return [self._drift[kind].report() for kind in ROW_KINDS]
+
     @property
     def reasons(self) -> dict[int, bytes]:
         """Why live calls are watched or flagged, as JSON by their serial."""
@@ -197,6 +207,7 @@ class Pipeline:
 
     def _judge_calls(self, rows: np.ndarray, scores: Scores, alert: Write | None) -> None:
         self.tally.scored("call", scores.score)
+        self._drift["call"].add(rows, scores)
         raised = self.engine.judge_calls(scores.score, scores.verdict, scores.types)
         reasons = dict(zip(raised.tolist(), explain(self.calls, rows[raised]), strict=True)) if len(raised) else {}
         found = suspects(self.engine, scores.verdict, scores.score, scores.types)
@@ -214,6 +225,7 @@ class Pipeline:
 
     def _judge_sources(self, rows: np.ndarray, scores: Scores, alert: Write | None) -> None:
         self.tally.scored("source", scores.score)
+        self._drift["source"].add(rows, scores)
         found = suspects(self.engine, scores.verdict, scores.score, scores.types, of_sources=True)
         for i, _, source, caller, *row in found:
             finding, risen = self._add(source, caller, *row)
@@ -230,6 +242,7 @@ class Pipeline:
         rows = subscriber_rows(statistics)
         scores = self.subscribers.score(rows)
         self.tally.scored("subscriber", scores.score)
+        self._drift["subscriber"].add(rows, scores)
         offset_ns = self.engine.offset_ns
         for i in scores.verdict.nonzero()[0].tolist():
             number, first_ns, last_ns, calls = found.note_of(i)

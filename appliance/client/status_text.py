@@ -26,6 +26,7 @@ def status_text(status: Row) -> str:
         _line("queue", f"{queue['depth']:,} wait, {queue['dropped']:,} dropped"),
         _line("store", _store(status["store"])),
         _line("spool", _spool(status["spool"])),
+        _line("drift", "; ".join(f"{one['rows']} rows {one['state']}" for one in status["drift"]) or "unknown"),
         _line("bundles", ", ".join(f"{label} ({kind})" for kind, label in sorted(status["bundles"].items()))),
         _line("snapshot", _snapshot(status["snapshot"])),
     ]  # fmt: skip

@@ -10,6 +10,7 @@ from appliance.findings import moment
 from appliance.live.recorder import Recorder
 from appliance.live.status import (
     CaptureStatus,
+    DriftStatus,
     LatencyStatus,
     QueueStatus,
     RateStatus,
@@ -21,6 +22,7 @@ from appliance.live.status import (
 )
 from appliance.live.totals import Totals
 from appliance.tally import Tally
+from models.drift import DriftReport
 
 # Rates are those of the last so many samples, which are a second apart.
 SAMPLES = 10
@@ -100,6 +102,7 @@ class Observer:
             store=_store(recorder),
             spool=_spool(recorder),
             bundles=bundles,
+            drift=[_drift(report) for report in totals.drift],
             snapshot=snapshot,
         )
 
@@ -126,6 +129,17 @@ def _traffic(totals: Totals) -> TrafficStatus:
         rtp_streams=int(summary["rtp_streams"]),
         corrected=totals.corrected,
         time=moment(totals.time_ns) if totals.time_ns else None,
+    )
+
+
+def _drift(report: DriftReport) -> DriftStatus:
+    return DriftStatus(
+        rows=report.rows,
+        state=report.state,
+        counted=report.counted,
+        ratio=report.ratio,
+        feature=report.feature,
+        feature_ratio=report.feature_ratio,
     )
 
 

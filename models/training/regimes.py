@@ -38,6 +38,7 @@ class Regime:
     world: str  # whose file is NAME.toml
     drops: tuple[float, ...] = (0, 0, 0, 0.01, 0.03)  # what a capture may lose, each as likely as the next
     directions: tuple[str, ...] = ("both",)  # of which its mirror may show packets
+    frauds: tuple[str, ...] = ()  # kinds of fraud that there are, each variant once or more; empty: all, now and then
 
     def draw(self) -> list[Scenario]:
         """The scenarios, the same for the same seed."""
@@ -54,7 +55,7 @@ class Regime:
         honest = [honest[0], *(part for part in honest[1:] if rng.random() < 0.5)]
         # Some towns have no fraud at all, to learn peace from; scanners come in numbers.
         peace = rng.random() < PEACEFUL_SHARE
-        frauds = [] if peace else [part for part in frauds for _ in range(rng.choice(campaigns(part)))]
+        frauds = [] if peace else [part for part in frauds for _ in range(rng.choice(self._campaigns(part)))]
         populations = [settled(part, rng, duration_s) for part in (*honest, *frauds)]
         populations = on_trunks([one | {"name": f"{one['name']}-{k}"} for k, one in enumerate(populations)], rng)
         return msgspec.convert(
@@ -75,17 +76,19 @@ class Regime:
         )
 
 
+    def _campaigns(self, part: Part) -> tuple[int, ...]:
+        """How many of a fraud there may be in a town, each count as likely as the next."""
+        if self.frauds:
+            return (0, 1, 2, 3) if part["kind"] in self.frauds else (0,)
+        return (0, 1, 2) if part["kind"] in ONE_ADDRESS_EACH else (0, 0, 0, 1)
+
+
 def media(rng: Random) -> Part:
     """Whether the mirror shows RTP: that of half of the towns, the first seconds of half of the calls. One call in a
     hundred or so is silent on one side, and honest."""
     if rng.random() < 0.5:
         return {}
     return {"share": rng.choice((0.2, 0.5, 0.8)), "limit_s": 1.0, "one_way_ratio": rng.choice((0.003, 0.01, 0.03))}
-
-
-def campaigns(part: Part) -> tuple[int, ...]:
-    """How many of a fraud there may be in a town, each count as likely as the next."""
-    return (0, 1, 2) if part["kind"] in ONE_ADDRESS_EACH else (0, 0, 0, 1)
 
 
 def on_trunks(populations: list[Part], rng: Random) -> list[Part]:
@@ -139,6 +142,12 @@ MIRRORS = ("both",) * 8 + ("to_server", "from_server")
 TRAINING = Regime("training", "train", 1, 48, (1, 7), "training", BAD_CAPTURES, MIRRORS)
 # The same worlds under another seed: calibration and thresholds are set on calls that training has not seen.
 CALIBRATION = Regime("calibration", "train", 2, 40, (1, 7), "training")
+# An address is one case, however much it does: more towns, for `source` rows alone, in which addresses are the fraud.
+OF_ADDRESSES = (*ONE_ADDRESS_EACH, "goip_gateway")
+TRAINING_ADDRESSES = Regime(
+    "training-addresses", "train", 11, 36, (0.3, 1.5), "training", BAD_CAPTURES, MIRRORS, OF_ADDRESSES
+)
+CALIBRATION_ADDRESSES = Regime("calibration-addresses", "train", 12, 24, (0.3, 1.5), "training", frauds=OF_ADDRESSES)
 HELD_OUT = Regime("held-out", "eval", 3, 28, (1, 7), "held_out")
 
 
