@@ -46,8 +46,8 @@ BLUEPRINTS = {
         },
     ),
     # Whoever sends requests from outside to an open SIP port is often a scanner, and no subscriber is blocked with it.
-    # A telephone with a wrong password tries for ever, too, but for one user; a trunk asks its one server whether it
-    # lives, at whatever beat: a scan asks three or more.
+    # A telephone with a wrong password tries for ever, too, but as one registration, whose Call-ID it keeps; a trunk asks
+    # its one server for one user or two whether it lives, at whatever beat: a scan asks for five or more.
     "source": Blueprint(
         rows="source",
         prevalence=0.1,
@@ -57,8 +57,8 @@ BLUEPRINTS = {
         teachers=4,
         evidence={
             "registration_scan": Evidence("source_evidence", 8),
-            "password_guessing": Evidence("source_users_day", 2),
-            "options_scan": Evidence("source_targets_day", 2.5),
+            "password_guessing": Evidence("source_call_ids_day", 8),
+            "options_scan": Evidence("source_probes_day", 5),
             "goip_gateway": Evidence("source_evidence", 8),
         },
     ),

@@ -8,6 +8,7 @@ import numpy as np
 from kernels.feature import MOST_EVENTS, Feature
 from kernels.schema import SOURCE_FEATURES
 from models.bundle import SCHEMAS, Bundle, Card, FraudClass, TrainingCard
+from models.drift import reference_of
 from models.fraud_types import BIT_OF
 from models.interpreter import Interpreter
 from models.scorer import Scorer, encoder
@@ -87,6 +88,7 @@ def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Card:
     )
     write_bundle(path, card, model)
     scorer = Scorer(Bundle.load(path))
+    card = msgspec.structs.replace(card, reference=reference_of(scorer, tuning.features[tuning.types == 0]))
     card = msgspec.structs.replace(card, metrics={name: evaluate(scorer, rows[name]) for name in JUDGES})
     write_bundle(path, card, model)
     return card
