@@ -140,7 +140,9 @@ def _latency(tally: Tally) -> LatencyStatus:
         found = latency_s.quantile(share)
         return None if found is None or found == float("inf") else found * 1e3
 
-    return LatencyStatus(verdicts=latency_s.count, p50_ms=quantile_ms(0.5), p99_ms=quantile_ms(0.99))
+    return LatencyStatus(
+        verdicts=latency_s.count, p50_ms=quantile_ms(0.5), p99_ms=quantile_ms(0.99), p999_ms=quantile_ms(0.999)
+    )
 
 
 def _store(recorder: Recorder) -> StoreStatus:

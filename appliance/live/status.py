@@ -63,6 +63,7 @@ class LatencyStatus(Part, frozen=True, kw_only=True):
     verdicts: Count
     p50_ms: float | None  # upper bounds of their buckets; null before the first verdict
     p99_ms: float | None
+    p999_ms: float | None
 
 
 class QueueStatus(Part, frozen=True, kw_only=True):
