@@ -121,10 +121,10 @@ findings = Table(
     Index(None, "source", "id"),
     Index(None, "caller", "id"),
     Index(None, "callee", "id"),
-    Index(None, "call_id"),
+    Index(None, "call_id", "id"),
     Index(None, "label", "id"),
-    # All that a list can be filtered by, in its order: read without the rows, which are a kilobyte each.
-    Index(LISTING, "id", "time_ns", "verdict", "fraud_types", "box_id", "label"),
+    # All that a list can be filtered by, in the order of time: read without the rows, which are a kilobyte each.
+    Index(LISTING, "time_ns", "id", "verdict", "fraud_types", "box_id", "label"),
     postgresql_partition_by="RANGE (id)",
 )
 
