@@ -45,6 +45,7 @@ class Dialogue:
         self.server = Server(town.server, town.media_server, style, rng.choice(style.agents))
         self._network, self._media, self._mirror, self._rng = network, media, mirror, rng
         self._used: set[str] = set()
+        self._series: dict[tuple[str, str], tuple[str, int]] = {}  # address and series -> Call-ID, latest CSeq
 
     def play(self, intent: Intent) -> Played:
         if isinstance(intent, Datagram):
@@ -56,13 +57,20 @@ class Dialogue:
         if far:
             line = replace(line, style=server.style, agent=server.agent)
             server, target = Server(far.endpoint, far.endpoint.address, far.style, far.agent), far.endpoint
-        leg = Leg(line, server, self._call_id(line), self._rng, target)
-        transport = Transport(self._network, self._mirror, self._rng, line.endpoint, target, outbound=bool(far))
+        outbound = line.endpoint == self.server.endpoint
+        series = (line.endpoint.address, intent.series) if isinstance(intent, Request) and intent.series else None
+        call_id, cseq = self._series.get(series, ("", 0)) if series else ("", 0)
+        leg = Leg(line, server, call_id or self._call_id(line), self._rng, target)
+        if call_id:
+            leg.cseq = cseq
+        transport = Transport(self._network, self._mirror, self._rng, line.endpoint, target, outbound=outbound)
         played = Played(leg.call_id, transport.frames)
         if isinstance(intent, Call):
             played.flows = _CallWalk(intent, leg, transport, self._rng, self._media).walk()
         else:
             _play_request(intent, leg, transport)
+            if series:
+                self._series[series] = leg.call_id, leg.cseq
         return played
 
     def _exchange(self, intent: Datagram) -> Played:
@@ -271,6 +279,8 @@ def _play_request(request: Request, leg: Leg, transport: Transport) -> None:
     leg.own = f"<sip:{request.user}@{leg.target.address}>"
     leg.other = leg.own if register else f"<{leg.uri}>"
     at_ns, more = request.start_ns, {"Expires": str(request.expires_s)} if register else {}
+    if request.authorized:
+        more["Authorization"] = leg.credentials()
     for code in request.status_codes:
         cseq = leg.next_transaction()
         data = leg.request(request.method, cseq, at_ns, more=more)

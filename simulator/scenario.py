@@ -33,7 +33,7 @@ from simulator.honest.load_test import LoadTest
 from simulator.honest.machines import Alarms, Reminders
 from simulator.honest.offices import CallCentre, Office
 from simulator.honest.redial import Redial
-from simulator.honest.registrations import Keepalives, PasswordChange, Registrations
+from simulator.honest.registrations import Keepalives, Monitoring, PasswordChange, Registrations
 from simulator.honest.signals import MissedCallFriends
 from simulator.honest.small_exchange import SmallExchange
 from simulator.honest.wholesale import Interconnect, Wholesale
@@ -69,6 +69,7 @@ Population = (
     | Registrations
     | PasswordChange
     | Keepalives
+    | Monitoring
     | GoipGateway
     | Wangiri
     | Robocall

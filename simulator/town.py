@@ -60,6 +60,11 @@ class Answering:
     even: bool = False  # the same times at every call: a script, or a machine that answers for all numbers
 
 
+def server_of(index: int) -> Endpoint:
+    """The home server of the scenario that is the n-th of a run."""
+    return Endpoint(str(_SERVERS + (index << 16) + 5))
+
+
 class Town:
     """Lines, addresses and styles of one scenario; populations settle in it first, and then call."""
 
@@ -79,7 +84,7 @@ class Town:
         self.utc_offset_h = utc_offset_h
         self.regime = regime
         self.scripted_ratio = scripted_ratio
-        self.server = Endpoint(str(_SERVERS + (index << 16) + 5))
+        self.server = server_of(index)
         self.media_server = str(_SERVERS + (index << 16) + 6)
         self.subscribers: list[Line] = []  # lines that others may call
         self.trunks: dict[str, Line] = {}  # population name -> the device its calls come through
