@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.campaigns import CAMPAIGNS, HONEST
-from tests.tap import calls_of, screen
+from tests.campaigns import CAMPAIGNS, HONEST, screened
 
 # Calls after which a campaign must have been noticed, and the share of the calls after them that must be.
 NOTICED_BY, NOTICED_SHARE = 20, 0.8
@@ -12,14 +11,10 @@ NOTICED_BY, NOTICED_SHARE = 20, 0.8
 PASSED: set[str] = set()
 
 
-def verdicts(play, tmp_path):
-    return list(calls_of(screen(play().write(tmp_path / "calls.pcap"))).values())
-
-
 @pytest.mark.parametrize("name", sorted(set(CAMPAIGNS) - PASSED))
-def test_a_plain_campaign_is_watched_or_flagged_under_its_name(name, tmp_path):
+def test_a_plain_campaign_is_watched_or_flagged_under_its_name(name):
     play, types = CAMPAIGNS[name]
-    calls = verdicts(play, tmp_path)
+    calls = screened(play)
     later = calls[min(NOTICED_BY, len(calls) // 2) :]
     noticed = [call for call in later if call["verdict"] != "pass"]
     assert len(noticed) >= NOTICED_SHARE * len(later)
@@ -29,7 +24,7 @@ def test_a_plain_campaign_is_watched_or_flagged_under_its_name(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", sorted(HONEST))
-def test_what_honest_people_do_alike_is_not_flagged_and_hardly_watched(name, tmp_path):
-    calls = verdicts(HONEST[name], tmp_path)
+def test_what_honest_people_do_alike_is_not_flagged_and_hardly_watched(name):
+    calls = screened(HONEST[name])
     assert [call["verdict"] for call in calls].count("flag") == 0
     assert sum(call["verdict"] == "watch" for call in calls) <= max(1, 0.05 * len(calls))
