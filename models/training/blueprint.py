@@ -14,6 +14,7 @@ class Blueprint:
     prevalence: float  # of each fraud type in the field; training sees far more, calibration shifts back
     false_flag_cost: float  # in missed frauds
     population_rows: int  # the most of one population that teach: more of a kind teach nothing new
+    town_rows: int  # the most of one population in one town: more of them teach nothing but the town
     epochs: int
     teachers: int  # networks from different seeds, whose mean a smaller one learns
     evidence: dict[str, Evidence]  # fraud type -> what a flag needs
@@ -29,7 +30,8 @@ BLUEPRINTS = {
         prevalence=0.01,
         false_flag_cost=10,
         population_rows=10_000,
-        epochs=20,
+        town_rows=300,
+        epochs=16,
         teachers=3,
         evidence={
             "robocall": Evidence("source_seen", 8),
@@ -53,6 +55,7 @@ BLUEPRINTS = {
         prevalence=0.1,
         false_flag_cost=20,
         population_rows=20_000,
+        town_rows=1000,
         epochs=30,
         teachers=4,
         evidence={

@@ -46,9 +46,6 @@ KNOTS = 16
 # Of the honest rows, those above this quantile take part in the calibration, together with frauds as high.
 CALIBRATED_TAIL = 0.99
 
-# Rows of one population in one town that teach: more of them teach nothing but the town.
-MOST_OF_A_TOWN = 1000
-
 # A population weighs as much as the square root of its rows: the many do not drown the few.
 POPULATION_POWER = 0.5
 
@@ -58,7 +55,7 @@ def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Card:
     features, schema_hash = SCHEMAS[blueprint.rows]
     types = list(blueprint.evidence)
     rows = {name: concerned(part, types) for name, part in rows.items()}
-    taught, tuning = evenly_thinned(rows[TRAINING.name], blueprint.population_rows), rows[CALIBRATION.name]
+    taught, tuning = evenly_thinned(rows[TRAINING.name], blueprint), rows[CALIBRATION.name]
     if blueprint.rows == "source":
         taught = answered(taught, [feature.name for feature in features])
     typical = typical_values(taught)
@@ -94,11 +91,11 @@ def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Card:
     return card
 
 
-def evenly_thinned(rows: Rows, most: int) -> Rows:
+def evenly_thinned(rows: Rows, blueprint: Blueprint) -> Rows:
     """At most so many of each population, and of each population of one town few enough that many towns teach."""
-    rows = thinned(rows, campaigns(rows), MOST_OF_A_TOWN, SEED)
+    rows = thinned(rows, campaigns(rows), blueprint.town_rows, SEED)
     _, population = np.unique(rows.population, return_inverse=True)
-    return thinned(rows, population, most, SEED)
+    return thinned(rows, population, blueprint.population_rows, SEED)
 
 
 def forgotten_together(rows: str) -> np.ndarray:
