@@ -26,6 +26,7 @@ Label = Literal["fraud", "honest"]
 # A box whose clock is ahead by more than this is refused, so nothing arrives earlier than this before it happened.
 MAX_AHEAD_NS = 24 * 3600 * 10**9
 MAX_ID = (1 << 63) - 1
+IN_LIMIT = 500  # values of one IN list
 MAX_OF_ONE_CALL = 100  # a Call-ID is the caller's choice: many calls may share one
 
 
@@ -131,6 +132,14 @@ class Findings:
         if not rows:
             raise NotFoundError(f"no finding {finding_id}")
         return _finding(rows[0])
+
+    def some(self, ids: list[int]) -> list[Finding]:
+        """The findings with these ids, as far as they are there, without their lines."""
+        found: list[Finding] = []
+        for start in range(0, len(ids), IN_LIMIT):
+            chosen = tables.findings.c.id.in_(ids[start : start + IN_LIMIT])
+            found += [_finding(row) for row in self._rows(_joined(tables.findings, _LISTED).where(chosen))]
+        return found
 
     def count(self) -> int:
         """How many findings there are. Reads an index whole: seconds on a large store."""
