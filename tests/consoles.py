@@ -4,7 +4,9 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
+from argon2 import PasswordHasher
 from litestar.testing import TestClient
 
 from appliance.findings import moment
@@ -16,6 +18,7 @@ from collector.store.store import Store
 from tests.collectors import Desk, call_line, minute
 
 PASSWORD = "correct horse battery"
+QUICK = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)  # hundreds of logins in the tests
 ROLES = ("reader", "analyst", "administrator")
 # What somebody who calls can put into his messages: markup, ends of lines, marks that turn the writing round, controls.
 HOSTILE = {
@@ -70,8 +73,9 @@ def fill(store: Store) -> Store:
     assert not answer.rejected, answer
     desk.writer.stop()
     store.journal.event("refused", "other_box", box="<i>rogue</i>", address="203.0.113.9", detail="not its certificate")
-    for role in ROLES:
-        store.accounts.add_user(role, role, PASSWORD, "test")  # type: ignore[arg-type]
+    with mock.patch("collector.store.accounts._hasher", QUICK):
+        for role in ROLES:
+            store.accounts.add_user(role, role, PASSWORD, "test")  # type: ignore[arg-type]
     return store
 
 

@@ -114,8 +114,8 @@ def test_every_form_is_taken_from_its_roles_only(store: Store, opened: Iterator[
     for role in ROLES:
         browser = next(opened)
         browser.login(role)
-        for path, lowest in FORMS.items():
-            path = path.replace("{finding_id:int}", "1").replace("{name:str}", "nobody")
+        for form, lowest in FORMS.items():
+            path = form.replace("{finding_id:int}", "1").replace("{name:str}", "nobody")
             allowed = ROLES.index(role) >= ROLES.index(lowest)
             assert (browser.submit("/findings", path).status_code == 403) != allowed, (role, path)
 
