@@ -73,10 +73,15 @@ def fill(store: Store) -> Store:
     assert not answer.rejected, answer
     desk.writer.stop()
     store.journal.event("refused", "other_box", box="<i>rogue</i>", address="203.0.113.9", detail="not its certificate")
+    add_accounts(store)
+    return store
+
+
+def add_accounts(store: Store) -> None:
+    """An account of each role, called by it."""
     with mock.patch("collector.store.accounts._hasher", QUICK):
         for role in ROLES:
             store.accounts.add_user(role, role, PASSWORD, "test")  # type: ignore[arg-type]
-    return store
 
 
 class Browser:
