@@ -79,6 +79,7 @@ def environment() -> jinja2.Environment:
     made.filters.update(
         visible=text.visible,
         moment=text.moment,
+        said=text.said,
         machine_moment=text.machine_moment,
         seconds=text.seconds,
         percent=text.percent,
