@@ -39,7 +39,20 @@ from appliance.live.status import (
 from appliance.tally import Tally
 
 ROOT = Path(__file__).resolve().parent.parent
-LABELS = {"part", "source", "kind", "table", "subject", "verdict", "fraud_type", "rows", "bundle", "state", "version", "python"}
+LABELS = {
+    "part",
+    "source",
+    "kind",
+    "table",
+    "subject",
+    "verdict",
+    "fraud_type",
+    "rows",
+    "bundle",
+    "state",
+    "version",
+    "python",
+}
 UNITS = "seconds|bytes|packets|messages|calls|streams|findings|parties|entries|batches|reports|ratio|files|threads"
 
 
@@ -85,7 +98,11 @@ STATUS = Status(
     bundles={"call": "call@1.2", "source": "source@1.1"},
     drift=[
         DriftStatus(
-            rows="call", state="shifted", counted=5000, ratio={"score": 0.02, "route": 0.2}, feature="route_calls_hour",
+            rows="call",
+            state="shifted",
+            counted=5000,
+            ratio={"score": 0.02, "route": 0.2},
+            feature="route_calls_hour",
             feature_ratio=0.3,
         )
     ],

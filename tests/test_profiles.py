@@ -56,7 +56,9 @@ def value(rows, i, stage, name):
     return rows[i, stage, CALL_COLUMN[name]]
 
 
-def request(at_s, user="alice", method=REGISTER, status=0, address=1, credentials=False, target="registrar", call_id="one"):
+def request(
+    at_s, user="alice", method=REGISTER, status=0, address=1, credentials=False, target="registrar", call_id="one"
+):
     record = np.zeros(1, REQUEST)[0]
     record["credentials"], record["target_key"], record["call_id_key"] = credentials, key(target), key(call_id)
     record["source"], record["method"], record["user_key"] = source(address), method, key(user)

@@ -75,7 +75,6 @@ class Regime:
             Scenario,
         )
 
-
     def _campaigns(self, part: Part) -> tuple[int, ...]:
         """How many of a fraud there may be in a town, each count as likely as the next."""
         if self.frauds:
