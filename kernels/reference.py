@@ -134,10 +134,11 @@ def encode(rows, knots, missing):
         inside = (below >= 0) & (below < last)
         left = line[np.clip(below, 0, last)]
         right = line[np.clip(below + 1, 0, last)]
-        position = np.where(below < 0, 0.0, float(last))
+        step = 255 / last
+        position = np.where(below < 0, 0.0, 255.0) + 0.5
         beyond = np.maximum(x[inside] - left[inside], 0)  # not negative where a knot was reached from below
-        position[inside] = beyond / (right[inside] - left[inside]) + below[inside]
-        code = np.floor(position * 255 / last + 0.5) - 128
+        position[inside] = beyond * (step / (right[inside] - left[inside])) + (below[inside] * step + 0.5)
+        code = np.floor(position) - 128
         codes[:, feature] = np.where(np.isnan(x), missing[feature], np.nan_to_num(code))
     return codes
 

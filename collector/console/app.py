@@ -12,6 +12,7 @@ from litestar import Litestar, Request, Response, get
 from litestar.config.csrf import CSRFConfig
 from litestar.datastructures import MutableScopeHeaders
 from litestar.exceptions import HTTPException, NotAuthorizedException, NotFoundException
+from litestar.params import FromPath
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Redirect, Template
 from litestar.security.session_auth import SessionAuth
@@ -20,8 +21,8 @@ from litestar.template import TemplateConfig
 from litestar.types import Message, Scope
 
 from collector.config import Config
-from collector.console import account, pages, text
-from collector.console.catalogue import LANGUAGES, language_of, translator
+from collector.console import account, boxes, pages, people, reveal, text
+from collector.console.catalogue import LANGUAGES, known, language_of, span, translator
 from collector.console.sessions import (
     COOKIE,
     IDLE_S,
@@ -59,7 +60,7 @@ log = logging.getLogger("collector.console")
 
 
 @get("/static/{name:str}", opt={"open": True}, sync_to_thread=False)
-def static(request: Request, name: str) -> Response[bytes]:
+def static(request: Request, name: FromPath[str]) -> Response[bytes]:
     """The style sheet and the icon."""
     if name not in STATIC:
         raise NotFoundException
@@ -99,7 +100,9 @@ def _view(context: Mapping[str, Any], /) -> dict[str, Any]:
     return {
         "user": user,
         "language": language,
-        "say": translator(language),
+        "say": (say := translator(language)),
+        "known": known,
+        "span": lambda seconds: span(say, seconds),
         "may": lambda role: user is not None and ROLES.index(user.role) >= ROLES.index(role),
         "languages": LANGUAGES,
         "path": request.url.path,
@@ -150,7 +153,7 @@ def console_app(config: Config, store: Store, numbers: Numbers) -> Litestar:
             MutableScopeHeaders.from_message(message).update(headers)
 
     app = Litestar(
-        [static, *account.ROUTES, *pages.ROUTES],
+        [static, *account.ROUTES, *pages.ROUTES, *boxes.ROUTES, *reveal.ROUTES, *people.ROUTES],
         middleware=[auth.middleware],
         guards=[changed_password],
         csrf_config=CSRFConfig(

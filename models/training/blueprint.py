@@ -14,8 +14,9 @@ class Blueprint:
     prevalence: float  # of each fraud type in the field; training sees far more, calibration shifts back
     false_flag_cost: float  # in missed frauds
     population_rows: int  # the most of one population that teach: more of a kind teach nothing new
+    town_rows: int  # the most of one population in one town: more of them teach nothing but the town
     epochs: int
-    tries: int  # networks from different seeds, of which the best on the calibration set is kept
+    teachers: int  # networks from different seeds, whose mean a smaller one learns
     evidence: dict[str, Evidence]  # fraud type -> what a flag needs
 
 
@@ -29,8 +30,9 @@ BLUEPRINTS = {
         prevalence=0.01,
         false_flag_cost=10,
         population_rows=10_000,
-        epochs=20,
-        tries=1,
+        town_rows=300,
+        epochs=16,
+        teachers=3,
         evidence={
             "robocall": Evidence("source_seen", 8),
             "wangiri": Evidence("source_seen", 8),
@@ -53,8 +55,9 @@ BLUEPRINTS = {
         prevalence=0.1,
         false_flag_cost=20,
         population_rows=20_000,
+        town_rows=1000,
         epochs=30,
-        tries=4,
+        teachers=4,
         evidence={
             "registration_scan": Evidence("source_evidence", 8),
             "password_guessing": Evidence("source_call_ids_day", 8),
