@@ -15,11 +15,8 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from capture.index cimport (
-    NO_SLOT, Index, index_find, index_free, index_home, index_init, index_insert, index_key, index_remove,
+    NO_SLOT, Index, index_find, index_free, index_init, index_insert, index_key, index_prefetch, index_remove, prefetch,
 )
-
-cdef extern from *:
-    void prefetch "__builtin_prefetch"(const void* address) noexcept nogil
 
 cdef enum:
     EARNING_EVENTS = 4
@@ -60,7 +57,7 @@ cdef inline void slots_free(SlotTable* table) noexcept nogil:
 
 cdef inline void slots_prefetch(const SlotTable* table, uint64_t key) noexcept nogil:
     """Has memory bring the place of a key while there is other work to do."""
-    prefetch(&table.index.entries[index_home(&table.index, index_key(key))])
+    index_prefetch(&table.index, index_key(key))
 
 
 cdef inline void prefetch_all(const void* data, size_t size) noexcept nogil:
