@@ -151,11 +151,11 @@ class Pipeline:
         """Takes what time alone brings about (see Engine). True when the block is full first."""
         return self.engine.advance(now_ns, offset_ns) == BLOCK
 
-    def refresh(self, outlet: Outlet) -> None:
-        """Reports the findings about which there is news since they were last reported."""
-        for finding in self.findings:
-            if finding.has_news:
-                outlet.findings(encode(finding.line()))
+    def refresh(self, outlet: Outlet, at_most: int) -> None:
+        """Reports the findings about which there is news since they were last reported: `at_most` of `findings.untold`,
+        those first that have waited the longest."""
+        for finding in self.findings.tell(at_most):
+            outlet.findings(encode(finding.line()))
 
     def open_lines(self, serials: np.ndarray, slots: np.ndarray) -> bytes:
         """The JSON lines, as they would be now, of calls that kernels/open_calls.pyx found in the table."""
@@ -212,12 +212,14 @@ class Pipeline:
     def _judge_sources(self, rows: np.ndarray, scores: Scores, alert: Write | None) -> None:
         self.tally.scored("source", scores.score)
         found = suspects(self.engine, scores.verdict, scores.score, scores.types, of_sources=True)
-        for i, _, source, caller, *row in found:
-            finding, risen = self._add(source, caller, *row)
-            if risen:
-                finding.reasons = explain(self.sources, rows[i : i + 1])[0]
-                if alert is not None:
-                    alert(encode(finding.line()))
+        added = [(i, *self._add(source, caller, *row)) for i, _, source, caller, *row in found]
+        risen = {i: finding for i, finding, has_risen in added if has_risen}
+        if not risen:
+            return
+        for finding, reasons in zip(risen.values(), explain(self.sources, rows[list(risen)]), strict=True):
+            finding.reasons = reasons
+            if alert is not None:
+                alert(encode(finding.line()))
 
     def _add(
         self,

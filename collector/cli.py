@@ -1,25 +1,17 @@
 """The command `sipwarden-collector`. A command imports what it needs when it is called."""
 
 import asyncio
-import getpass
-import logging
-import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_args
+from typing import Annotated, get_args
 
 import msgspec
 import typer
 
+from collector.commands_api import api_tokens
 from collector.errors import CollectorError
-
-if TYPE_CHECKING:
-    from collector.config import Config
-    from collector.store.store import Store
-
-USAGE_ERROR = 2
-FAILED = 1
+from collector.shell import USAGE_ERROR, AsJson, Chosen, actor, fail, open_store, print_rows, read_config, when
 
 app = typer.Typer(
     name="sipwarden-collector",
@@ -35,14 +27,7 @@ users = typer.Typer(no_args_is_help=True, help="The accounts of the console.")
 app.add_typer(boxes, name="boxes")
 app.add_typer(token, name="token")
 app.add_typer(users, name="users")
-
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
-
-
-class _Chosen:
-    """What the options before the command say."""
-
-    config: Path | None = None
+app.add_typer(api_tokens, name="api-tokens")
 
 
 @app.callback()
@@ -50,54 +35,7 @@ def common(
     config: Annotated[Path | None, typer.Option(metavar="F", help="Configuration file (TOML).")] = None,
 ) -> None:
     """The central collector of sipwarden: what many boxes report, in one store."""
-    _Chosen.config = config
-
-
-def _config() -> "Config":
-    from collector.config import load  # noqa: PLC0415
-
-    config = load(_Chosen.config)
-    logging.basicConfig(
-        level=config.service.log_level.upper(), format="%(levelname)s %(name)s %(message)s", stream=sys.stderr
-    )
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    return config
-
-
-def _store() -> "Store":
-    from collector.store.store import Store  # noqa: PLC0415
-
-    return Store.open(_config().store_url)
-
-
-def _actor() -> str:
-    """Who is at the shell, for the audit trail."""
-    try:
-        return f"shell:{os.environ.get('SUDO_USER') or getpass.getuser()}"[:63]
-    except (KeyError, OSError):
-        return f"shell:{os.getuid()}"
-
-
-def _when(time_ns: int | None) -> str:
-    return "-" if time_ns is None else f"{datetime.fromtimestamp(time_ns / 1e9, UTC):%Y-%m-%d %H:%M:%SZ}"
-
-
-def _print_rows(rows: list[Any], as_json: bool, columns: dict[str, Any]) -> None:
-    """Rows as JSON lines, or as a table of `columns`: heading -> text of a row."""
-    if as_json:
-        for row in rows:
-            print(msgspec.json.encode(row).decode())
-        return
-    from rich import box  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    table = Table(*columns, box=box.SIMPLE)
-    for row in rows:
-        table.add_row(*(Text(str(text(row))) for text in columns.values()))
-    Console().print(table)
+    Chosen.config = config
 
 
 @app.command()
@@ -105,7 +43,7 @@ def serve() -> None:
     """Run the collector until it is told to stop."""
     from collector.server import Core, serve  # noqa: PLC0415
 
-    asyncio.run(serve(Core.open(_config())))
+    asyncio.run(serve(Core.open(read_config())))
 
 
 @app.command()
@@ -114,7 +52,7 @@ def migrate() -> None:
     from collector.store.database import newest_revision  # noqa: PLC0415
     from collector.store.store import Store  # noqa: PLC0415
 
-    config = _config()
+    config = read_config()
     config.state_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
     Store.open(config.store_url, create=True).close()
     print(f"the store has schema revision {newest_revision()}")
@@ -129,19 +67,19 @@ def list_boxes(as_json: AsJson = False) -> None:
     columns = {
         "box": lambda box: box.name,
         "state": lambda box: box.state,
-        "last report": lambda box: _when(box.last_report_ns),
+        "last report": lambda box: when(box.last_report_ns),
         "version": lambda box: (box.health or {}).get("version", "-"),
         "clock ms": lambda box: "-" if box.clock_offset_ms is None else box.clock_offset_ms,
         "reports": lambda box: box.items,
         "lost": lambda box: box.lost,
     }
-    _print_rows(_store().fleet.boxes(), as_json, columns)
+    print_rows(open_store().fleet.boxes(), as_json, columns)
 
 
 @boxes.command("show")
 def show_box(name: str) -> None:
     """Show one box with its certificates and its last health report, as JSON."""
-    fleet = _store().fleet
+    fleet = open_store().fleet
     box = fleet.box(name)
     shown = {"box": box, "certificates": fleet.certificates(box.id)}
     print(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode())
@@ -150,7 +88,7 @@ def show_box(name: str) -> None:
 @boxes.command("revoke")
 def revoke_box(name: str, reason: Annotated[str, typer.Option(help="For the record.")] = "revoked") -> None:
     """Void the certificates of a box: it is refused from its next report on."""
-    _store().fleet.revoke(name, _actor(), reason[:32])
+    open_store().fleet.revoke(name, actor(), reason[:32])
     print(f"{name} is revoked")
 
 
@@ -167,15 +105,15 @@ def create_token(
     from collector.config import split_listen  # noqa: PLC0415
     from collector.enrolment import make_token  # noqa: PLC0415
 
-    config = _config()
-    store = _store()
+    config = read_config()
+    store = open_store()
     text, secret = make_token(Authority.open(config.authority_dir, config.tls.names))
     lifetime_s = (hours or config.enrolment.token_hours) * 3600
-    made = store.fleet.create_token(secret, _actor(), lifetime_s, box or None)
+    made = store.fleet.create_token(secret, actor(), lifetime_s, box or None)
     print(text)
     if config.enrolment.listen:
         url = f"https://{config.tls.names[0]}:{split_listen(config.enrolment.listen)[1]}"
-        print(f"good until {_when(made.expires_ns)}; on the box: sipwarden enroll {url} --token -", file=sys.stderr)
+        print(f"good until {when(made.expires_ns)}; on the box: sipwarden enroll {url} --token -", file=sys.stderr)
 
 
 @token.command("list")
@@ -185,10 +123,10 @@ def list_tokens(as_json: AsJson = False) -> None:
         "id": lambda token: token.id,
         "for": lambda token: token.box or "any",
         "by": lambda token: token.created_by,
-        "expires": lambda token: _when(token.expires_ns),
-        "used": lambda token: _when(token.used_ns),
+        "expires": lambda token: when(token.expires_ns),
+        "used": lambda token: when(token.used_ns),
     }
-    _print_rows(_store().fleet.tokens(), as_json, columns)
+    print_rows(open_store().fleet.tokens(), as_json, columns)
 
 
 # --- users
@@ -203,15 +141,15 @@ def add_user(
     from collector.store.accounts import MIN_PASSWORD, Role  # noqa: PLC0415
 
     if role not in get_args(Role):
-        _fail(f"no such role: {role} (there are {', '.join(get_args(Role))})", USAGE_ERROR)
+        fail(f"no such role: {role} (there are {', '.join(get_args(Role))})", USAGE_ERROR)
     interactive = sys.stdin.isatty()
     password = (
         typer.prompt("Password", hide_input=True, confirmation_prompt=True) if interactive else sys.stdin.readline()
     )
     password = password.rstrip("\n")
     if len(password) < MIN_PASSWORD:
-        _fail(f"a password has {MIN_PASSWORD} characters or more", USAGE_ERROR)
-    _store().accounts.add_user(name, role, password, _actor())  # type: ignore[arg-type]
+        fail(f"a password has {MIN_PASSWORD} characters or more", USAGE_ERROR)
+    open_store().accounts.add_user(name, role, password, actor())  # type: ignore[arg-type]
     print(f"{name} may log in as {role}")
 
 
@@ -221,10 +159,10 @@ def list_users(as_json: AsJson = False) -> None:
     columns = {
         "user": lambda user: user.name,
         "role": lambda user: user.role,
-        "since": lambda user: _when(user.created_ns),
-        "disabled": lambda user: _when(user.disabled_ns),
+        "since": lambda user: when(user.created_ns),
+        "disabled": lambda user: when(user.disabled_ns),
     }
-    _print_rows(_store().accounts.users(), as_json, columns)
+    print_rows(open_store().accounts.users(), as_json, columns)
 
 
 # --- data
@@ -239,10 +177,10 @@ def export(
     """Write findings, calls, labels and hourly counters as Parquet files. Numbers are as they are stored."""
     from collector.export import export as write  # noqa: PLC0415
 
-    store = _store()
+    store = open_store()
     for file, rows in write(store, out, _ns(since), _ns(until)).items():
         print(f"{file}: {rows} rows")
-    store.journal.audit(_actor(), "export", str(out)[:256])
+    store.journal.audit(actor(), "export", str(out)[:256])
 
 
 @app.command()
@@ -250,10 +188,10 @@ def backup(file: Annotated[Path, typer.Argument(metavar="FILE", help="The backup
     """Write the store, the authority and the keys into one file. The collector goes on meanwhile."""
     from collector.backup import backup as write  # noqa: PLC0415
 
-    config = _config()
-    store = _store()
+    config = read_config()
+    store = open_store()
     write(config, store, file)
-    store.journal.audit(_actor(), "backup", str(file)[:256])
+    store.journal.audit(actor(), "backup", str(file)[:256])
     print(f"{file}: {file.stat().st_size} bytes; it holds the keys: keep it as safe as them")
 
 
@@ -262,7 +200,7 @@ def restore(file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.
     """Put a backup back, into an empty place. The collector must not run."""
     from collector.backup import restore as read  # noqa: PLC0415
 
-    for what in read(_config(), file):
+    for what in read(read_config(), file):
         print(f"restored {what}")
 
 
@@ -271,11 +209,11 @@ def reveal(tokens: Annotated[list[str], typer.Argument(metavar="PSEUDONYM...")])
     """Show the numbers behind pseudonyms. Goes into the audit trail."""
     from collector.server import open_numbers  # noqa: PLC0415
 
-    numbers = open_numbers(_config())
-    store = _store()
+    numbers = open_numbers(read_config())
+    store = open_store()
     for each in tokens:
         number = numbers.reveal(each)
-        store.journal.audit(_actor(), "number.reveal", each[:256])
+        store.journal.audit(actor(), "number.reveal", each[:256])
         print(number)
 
 
@@ -283,23 +221,18 @@ def _ns(moment: datetime | None) -> int | None:
     return None if moment is None else int(moment.replace(tzinfo=UTC).timestamp()) * 10**9
 
 
-def _fail(message: str, status: int = FAILED) -> NoReturn:
-    print(f"error: {message}", file=sys.stderr)
-    raise SystemExit(status)
-
-
 def main() -> None:
     """The entry point of the command."""
     try:
         from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
     except ModuleNotFoundError:
-        _fail("the collector needs more than a box: pip install 'sipwarden[collector]'", USAGE_ERROR)
+        fail("the collector needs more than a box: pip install 'sipwarden[collector]'", USAGE_ERROR)
     try:
         app(prog_name="sipwarden-collector")
     except CollectorError as error:
-        _fail(str(error))
+        fail(str(error))
     except SQLAlchemyError as error:
-        _fail(f"the store failed: {str(error).partition(chr(10))[0]}")
+        fail(f"the store failed: {str(error).partition(chr(10))[0]}")
 
 
 if __name__ == "__main__":

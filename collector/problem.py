@@ -27,6 +27,13 @@ REASONS = {
     "token_expired": "The enrolment token has expired",
     "token_other_box": "The enrolment token is for another box",
     "box_exists": "There is a box of this name",
+    "token": "There is no good token",
+    "scope": "The token does not open this",
+    "not_found": "There is no such thing",
+    "method": "The method is not one of this address",
+    "exists": "There is one of this name",
+    "number_key": "The number cannot be revealed",
+    "failed": "The collector failed",
     "limited": "Too much at once",
     "busy": "The collector is busy",
 }

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import sdnotify
 import uvicorn
-from litestar import Litestar
+from litestar.types import ASGIApp
 from sqlalchemy.exc import SQLAlchemyError
 
+from collector.api.app import api_app, beside
 from collector.authority import Authority, server_context
 from collector.config import Config, split_listen
 from collector.console.app import console_app
@@ -95,7 +96,7 @@ def numbers_key_file(config: Config) -> Path:
 class Listener(uvicorn.Server):
     """One listener; the process's signals are not its business."""
 
-    def __init__(self, name: str, app: Litestar, listen: str, tls: ssl.SSLContext | None, limit: int) -> None:
+    def __init__(self, name: str, app: ASGIApp, listen: str, tls: ssl.SSLContext | None, limit: int) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -146,9 +147,10 @@ def listeners(core: Core) -> tuple[list[Listener], ssl.SSLContext, ssl.SSLContex
         app = enrolment_app(config, core.store, core.authority, core.refusals)
         found.append(Listener("enrolment", app, config.enrolment.listen, outside, MAX_ENROLMENTS))
     if config.console.listen:
-        app = console_app(config, core.store, core.numbers)
+        console = console_app(config, core.store, core.numbers)
+        api = api_app(core.store, core.numbers, core.refusals, config.console.tls)
         tls = outside if config.console.tls else None
-        found.append(Listener("console", app, config.console.listen, tls, MAX_PAGES))
+        found.append(Listener("console", beside(console, api), config.console.listen, tls, MAX_PAGES))
     return found, inside, outside
 
 

@@ -83,6 +83,7 @@ cdef class Engine:
     cdef bint _expire(self) noexcept nogil
     cdef void _packet(self) noexcept nogil
     cdef void _beside_sip(self) noexcept nogil
+    cdef void _gateway_sign(self, uint8_t sign) noexcept nogil
     cdef void _segment(self) noexcept nogil
     cdef void _flush(self, int64_t now_ns) noexcept nogil
     cdef void _message(self, int status, uint8_t transport) noexcept nogil

@@ -210,9 +210,13 @@ cdef class Engine:
         cdef int traffic = goip_read(
             self.packet.payload, self.packet.payload_bytes, self.packet.source.port, self.packet.destination.port)
         if traffic != GOIP_NONE:
-            self.profiles.on_gateway_sign(
-                &self.packet.source.address, SIGN_KEEPALIVE if traffic == GOIP_KEEPALIVE else SIGN_SIM_BANK,
-                self.packet.time_ns)
+            self._gateway_sign(SIGN_KEEPALIVE if traffic == GOIP_KEEPALIVE else SIGN_SIM_BANK)
+
+    cdef void _gateway_sign(self, uint8_t sign) noexcept nogil:
+        """The sender of the packet at hand has shown one. A gateway may do nothing else, and is scored for it, too."""
+        cdef int32_t slot = self.profiles.on_gateway_sign(&self.packet.source.address, sign, self.packet.time_ns)
+        if self.profiles.source_is_due(slot):
+            self._source_row(slot, self.packet.time_ns)
 
     cdef void _segment(self) noexcept nogil:
         """Takes one message of the TCP direction at hand."""
@@ -242,7 +246,7 @@ cdef class Engine:
         if status != SIP_MESSAGE:
             return
         if is_remote_busy(&self.message):
-            self.profiles.on_gateway_sign(&self.packet.source.address, SIGN_REMOTE_BUSY, self.packet.time_ns)
+            self._gateway_sign(SIGN_REMOTE_BUSY)
         slot = self.calls.message(&self.packet, &self.message, transport, self.clock_ns)
         if slot == NO_SLOT:
             self._outside_calls()
@@ -269,7 +273,9 @@ cdef class Engine:
         if self.message.kind == SIP_REQUEST:
             slot = self.profiles.on_request(
                 &self.packet.source.address, endpoint_hash(&self.packet.destination, self.secret), self.message.method,
-                user, brings_credentials(&self.message), self.packet.time_ns)
+                user,
+                hash_bytes(self.message.data + self.message.call_id.start, self.message.call_id.length, self.secret),
+                brings_credentials(&self.message), self.packet.time_ns)
             if slot != NO_SLOT and self.profiles.source_is_due(slot):
                 self._source_row(slot, self.packet.time_ns)
         else:

@@ -17,6 +17,7 @@ from kernels.reference_behaviour import (
     callee_end,
     callee_row,
     habit_row,
+    hash_mix,
 )
 from kernels.schema import CALL_FEATURES, SOURCE_FEATURES
 
@@ -379,10 +380,13 @@ def source_rows(requests):
             source.note(now, requests=1, registers=method == REGISTER, options=method == OPTIONS)
             if method == REGISTER:
                 source.keys.append((now, "users", user))
+                source.keys.append((now, "call_ids", int(request["call_id_key"])))
                 source.note(now, credentials=request["credentials"])
                 asked.ask(user, request["credentials"])
+            elif method == OPTIONS:
+                source.keys.append((now, "probes", hash_mix(user, int(request["target_key"]))))
         elif status >= 200 and method != INVITE:
-            source.note(now, responses=1, challenged=status in (401, 407), forbidden=status == 403)
+            source.note(now, responses=1, replies=1, challenged=status in (401, 407), forbidden=status == 403)
             source.note(now, not_found=status in NOT_FOUND)
             if method == REGISTER:
                 source.note(now, register_responses=1, registered=status < 300)

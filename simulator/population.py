@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import msgspec
 
@@ -44,9 +45,9 @@ class PopulationBase(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, t
         """What this population does during the scenario, in any order."""
         raise NotImplementedError
 
-    def answering(self, **changes: float) -> Answering:
+    def answering(self, **changes: Any) -> Answering:
         """How its calls are answered, as the keys say."""
-        values = {
+        values: dict[str, Any] = {
             "answer_ratio": self.answer_ratio,
             "ring_median_s": self.ring_median_s,
             "talk_median_s": self.talk_median_s,

@@ -72,7 +72,7 @@ class Box:
             traffic=status.TrafficStatus(**(taken | {"time": None})),
             calls=totals["calls"], open_calls=self.open_calls, flagged=7, watched=2, findings=1,
             evicted=0, rates=status.RateStatus(packets=1234.5, calls=6.7, verdicts=8.9),
-            latency=status.LatencyStatus(verdicts=12, p50_ms=1.0, p99_ms=5.0),
+            latency=status.LatencyStatus(verdicts=12, p50_ms=1.0, p99_ms=5.0, p999_ms=7.5),
             queue=status.QueueStatus(depth=0, dropped=0),
             store=status.StoreStatus(
                 state=health.state, problem=health.problem, bytes=health.bytes, findings=health.findings, waiting=0,

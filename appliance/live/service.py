@@ -22,6 +22,7 @@ from appliance.admin.server import AdminServer
 from appliance.config import Config, Flags
 from appliance.errors import ApplianceError, BusyError
 from appliance.installed import InstalledBundles
+from appliance.live import garbage
 from appliance.live.clock import Clock
 from appliance.live.metrics import Metrics
 from appliance.live.metrics_server import Server as MetricsServer
@@ -44,6 +45,7 @@ from appliance.storage.state_dir import StateDir
 from appliance.storage.store import Store
 from appliance.storage.store_labels import STORE_FILE
 from appliance.tally import Tally
+from capture.memory import keep_resident
 from models.errors import ModelError
 
 T = TypeVar("T")
@@ -84,6 +86,7 @@ class Service:
         if problem is not None:
             log.error("a secret for this run alone", problem=problem)
         self._snapshots = Snapshots(state.path, config.screen.region, secret)
+        keep_resident(True)
         window_ns = capture.duplicate_window_ms * 1_000_000 if capture.remove_duplicates else 0
         pipeline = self._snapshots.restore(lambda: Pipeline(config, secret, scorers, window_ns))
         # the engine's time goes on where it stood, as far from the wall clock as it was, and does not go back
@@ -145,12 +148,14 @@ class Service:
                 self._look_after(),
                 self._feed_the_watchdog(),
                 self._remember(),
+                garbage.collect(),
                 self._reporter.run(),
                 self._self_report.run(),
             )
         ]
         while self._tracker.turns == 0 and self._tracker.is_alive():
             await asyncio.sleep(FIRST_TURN_S)
+        garbage.settle()
         self._notification.ready()
         log.info("started", version=self.version, state_dir=self.config.service.state_dir)
         if not self._tracker.sources:
@@ -271,6 +276,7 @@ class Service:
             self._tracker.totals,
             self.tally,
             self._recorder,
+            self._reporter.status,
             self._bundles,
             self._snapshots.status(),
             self._problems(),

@@ -63,6 +63,7 @@ class LatencyStatus(Part, frozen=True, kw_only=True):
     verdicts: Count
     p50_ms: float | None  # upper bounds of their buckets; null before the first verdict
     p99_ms: float | None
+    p999_ms: float | None
 
 
 class QueueStatus(Part, frozen=True, kw_only=True):
@@ -95,6 +96,16 @@ class SpoolStatus(Part, frozen=True, kw_only=True):
     lost: Count  # could not be written
 
 
+class ReportingStatus(Part, frozen=True, kw_only=True):
+    """What became of the reports. Counts are since the start of the service."""
+
+    state: Literal["off", "ready", "up", "waiting", "refused"]  # off: the box is not enrolled
+    acknowledged: Count  # by the collector, which has them on its disk
+    given_up: Count  # the collector refused them one by one
+    last: Moment | None  # acknowledgement
+    clock_offset_ms: int | None  # our clock less the collector's
+
+
 class SnapshotStatus(Part, frozen=True, kw_only=True):
     """What a restart would remember."""
 
@@ -125,5 +136,6 @@ class Status(Part, frozen=True, kw_only=True):
     queue: QueueStatus
     store: StoreStatus
     spool: SpoolStatus
+    reporting: ReportingStatus
     bundles: dict[str, str]  # kind of row -> name@version
     snapshot: SnapshotStatus

@@ -12,6 +12,7 @@ from litestar import Litestar, Request, Response, get
 from litestar.config.csrf import CSRFConfig
 from litestar.datastructures import MutableScopeHeaders
 from litestar.exceptions import HTTPException, NotAuthorizedException, NotFoundException
+from litestar.params import FromPath
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Redirect, Template
 from litestar.security.session_auth import SessionAuth
@@ -59,7 +60,7 @@ log = logging.getLogger("collector.console")
 
 
 @get("/static/{name:str}", opt={"open": True}, sync_to_thread=False)
-def static(request: Request, name: str) -> Response[bytes]:
+def static(request: Request, name: FromPath[str]) -> Response[bytes]:
     """The style sheet and the icon."""
     if name not in STATIC:
         raise NotFoundException

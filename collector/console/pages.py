@@ -7,7 +7,7 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.enums import RequestEncodingType
 from litestar.exceptions import ValidationException
-from litestar.params import Body
+from litestar.params import Body, FromPath
 from litestar.response import Redirect, Template
 
 from collector.console import query as asked
@@ -17,17 +17,14 @@ from collector.console.ladder import ladder
 from collector.console.sessions import needs
 from collector.errors import NotFoundError
 from collector.store.findings import Filter, Finding
-from collector.store.trends import HOUR_S, MINUTE_S
+from collector.store.fleet import SILENT_NS
+from collector.store.trends import RANGES
 from models.fraud_types import FRAUD_TYPES
 from models.verdict import VERDICTS
 
 ROWS = 50  # of a page
-SILENT_NS = 5 * 60 * 10**9  # a box reports each minute
 MAX_COMMENT = 500
 PARTIES = ("caller", "callee", "source")
-DAY_S = 86_400
-# name -> (length, span of a point)
-RANGES = {"day": (DAY_S, MINUTE_S), "week": (7 * DAY_S, HOUR_S), "month": (30 * DAY_S, HOUR_S)}
 
 
 @get("/", sync_to_thread=False)
@@ -45,7 +42,7 @@ def findings(request: Request) -> Template:
     context = {
         "page": page,
         "chosen": {name: asked.text(query, name) or "" for name in asked.FILTERS},
-        "boxes": [box.name for box in state.store.fleet.boxes()],
+        "boxes": state.store.fleet.names(),
         "verdicts": VERDICTS[1:],
         "fraud_types": FRAUD_TYPES,
         "labels": asked.LABELS,
@@ -58,7 +55,7 @@ def findings(request: Request) -> Template:
 
 
 @get("/findings/{finding_id:int}", sync_to_thread=True)
-def finding(request: Request, finding_id: int) -> Template:
+def finding(request: Request, finding_id: FromPath[int]) -> Template:
     """One finding: why, what was seen, and how far it is to be trusted."""
     store = request.app.state.store
     found = _found(store, finding_id)
@@ -87,7 +84,7 @@ LabelData = Annotated[LabelForm, Body(media_type=RequestEncodingType.URL_ENCODED
 
 
 @post("/findings/{finding_id:int}/label", guards=[needs("analyst")], status_code=200, sync_to_thread=True)
-def set_label(request: Request, finding_id: int, data: LabelData) -> Response:
+def set_label(request: Request, finding_id: FromPath[int], data: LabelData) -> Response:
     """An analyst's judgement; it goes into the audit trail too."""
     if data.label not in ("fraud", "honest"):
         raise ValidationException("label has no such value")
@@ -126,7 +123,7 @@ def fleet(request: Request) -> Template:
     """The boxes, the silent ones first."""
     now = time.time_ns()
     boxes = request.app.state.store.fleet.boxes()
-    silent = {b.name for b in boxes if b.state == "active" and now - (b.last_report_ns or 0) > SILENT_NS}
+    silent = {box.name for box in boxes if box.silent(now)}
     boxes.sort(key=lambda box: (box.state != "active", box.name not in silent, box.name))
     return Template("fleet.html", context={"boxes": boxes, "silent": silent, "minutes": SILENT_NS // (60 * 10**9)})
 
@@ -140,9 +137,6 @@ def trends(request: Request) -> Template:
     until = (time.time_ns() // (span_s * 10**9) + 1) * span_s * 10**9
     since = until - length_s * 10**9
     points = store.trends.points(span_s, since, until, box)
-    by_type = dict.fromkeys(FRAUD_TYPES, 0)
-    for point in store.trends.fraud_points(span_s, since, until, box):
-        by_type[point.fraud_type] += point.flagged
 
     def drawn(*names: str) -> dict[str, list[tuple[int, float]]]:
         return {name: [(point.time_ns, float(getattr(point, name))) for point in points] for name in names}
@@ -152,13 +146,13 @@ def trends(request: Request) -> Template:
         "range": chosen,
         "ranges": RANGES,
         "box": box or "",
-        "boxes": [each.name for each in store.fleet.boxes()],
+        "boxes": store.fleet.names(),
         "charts": {
             "trends.calls": chart(drawn("calls", "answered"), since, until, span_s),
             "trends.verdicts": chart(drawn("flagged", "watched"), since, until, span_s),
             "trends.loss": chart({"capture_loss": loss}, since, until, span_s, share=True),
         },
-        "by_type": sorted(((n, name) for name, n in by_type.items() if n), reverse=True),
+        "by_type": store.trends.fraud_totals(span_s, since, until, box),
         "reported": bool(points),
     }
     return Template("trends.html", context=context)

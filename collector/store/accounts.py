@@ -1,5 +1,6 @@
 """People (users of the console) and programs (API tokens)."""
 
+import re
 import secrets
 import time
 from typing import Literal
@@ -19,6 +20,9 @@ from collector.store.journal import audit
 
 Role = Literal["reader", "analyst", "administrator"]
 MIN_PASSWORD = 12  # characters
+TOKEN_PREFIX = "swc_"  # by which scanners for leaked secrets know one
+TOKEN_PATTERN = TOKEN_PREFIX + r"[A-Za-z0-9_-]{43}"
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,55}\Z"  # of a token: `token:NAME` is an actor of the audit trail
 
 _hasher = PasswordHasher()
 # Verified when there is no such user, so that an answer takes as long as for one who is there.
@@ -151,8 +155,11 @@ class Accounts:
     def create_api_token(
         self, name: str, scopes: list[str], by: str, lifetime_s: int | None = None
     ) -> tuple[ApiToken, str]:
-        """A new token and its secret, which is shown this once. Raises ExistsError."""
-        secret = "swc_" + secrets.token_urlsafe(32)
+        """A new token and its secret, which is shown this once. Raises ExistsError, or CollectorError for a name that
+        is none."""
+        if not re.match(NAME_PATTERN, name):
+            raise CollectorError("a name has letters, digits, dots, dashes and underscores, 56 at most")
+        secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
         now = time.time_ns()
         values = {
             "name": name,

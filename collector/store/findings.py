@@ -1,4 +1,9 @@
-"""Findings and call summaries, as they are read: by filters, newest first."""
+"""Findings and call summaries, as they are read: by filters, newest first.
+
+Every page is read by an index that has its order, so that it costs as much at the end of a long history as at its
+beginning. One filter has an index of its own; several are read from the one index that has all that can be filtered
+by; a number is looked for as caller and as callee apart, for no index has both.
+"""
 
 import time
 from collections.abc import Iterable
@@ -13,13 +18,14 @@ from collector.store import tables
 from collector.store.database import writing
 from collector.store.ids import lowest_id
 from collector.store.paging import DEFAULT_LIMIT, Page, bounded
-from models.fraud_types import FRAUD_TYPES, FraudType, names_of
+from models.fraud_types import BIT_OF, FRAUD_TYPES, FraudType, names_of
 from models.verdict import VERDICTS, Verdict
 
 Label = Literal["fraud", "honest"]
 
 # A box whose clock is ahead by more than this is refused, so nothing arrives earlier than this before it happened.
 MAX_AHEAD_NS = 24 * 3600 * 10**9
+MAX_ID = (1 << 63) - 1
 MAX_OF_ONE_CALL = 100  # a Call-ID is the caller's choice: many calls may share one
 
 
@@ -102,10 +108,7 @@ class Findings:
     def find(self, wanted: Filter = Filter(), before: int | None = None, limit: int = DEFAULT_LIMIT) -> Page[Finding]:  # noqa: B008 - frozen
         """Findings with an id below `before`, newest arrival first."""
         limit = bounded(limit)
-        query, key = _listed(wanted)
-        rows = self._rows(
-            query.where(*_conditions(tables.findings, wanted, before)).order_by(key.desc()).limit(limit + 1)
-        )
+        rows = self._rows(_newest_findings(wanted, before, limit + 1))
         return _page([_finding(row) for row in rows], limit)
 
     def newer(self, after: int, wanted: Filter = Filter(), limit: int = DEFAULT_LIMIT) -> list[Finding]:  # noqa: B008 - frozen
@@ -117,7 +120,9 @@ class Findings:
     def get(self, finding_id: int) -> Finding:
         """One finding with its line. Raises NotFoundError."""
         table = tables.findings
-        rows = self._rows(_joined(table, list(table.c)).where(table.c.id == finding_id))
+        rows = []
+        if 0 <= finding_id <= MAX_ID:
+            rows = self._rows(_joined(table, list(table.c)).where(table.c.id == finding_id))
         if not rows:
             raise NotFoundError(f"no finding {finding_id}")
         return _finding(rows[0])
@@ -136,10 +141,8 @@ class Findings:
     def calls(self, wanted: Filter = Filter(), before: int | None = None, limit: int = DEFAULT_LIMIT) -> Page[Call]:  # noqa: B008 - frozen
         """Call summaries, newest first. `kind`, `fraud_type` and `label` of the filter do not apply."""
         limit = bounded(limit)
-        table = tables.calls
-        query = _joined(table, list(table.c)).order_by(table.c.id.desc()).limit(limit + 1)
         wanted = msgspec.structs.replace(wanted, kind=None, fraud_type=None, label=None)
-        rows = self._rows(query.where(*_conditions(table, wanted, before)))
+        rows = self._rows(_newest_calls(wanted, before, limit + 1))
         return _page([_call(row) for row in rows], limit)
 
     def label(self, finding_id: int, label: Label, by: str, comment: str | None = None) -> None:
@@ -175,10 +178,66 @@ def _joined(table: sa.Table, columns: Iterable[ColumnElement]) -> sa.Select:
     return sa.select(*columns, boxes.c.name.label("box")).join_from(table, boxes, boxes.c.id == table.c.box_id)
 
 
+def _newest_findings(wanted: Filter, before: int | None, limit: int) -> sa.Select:
+    """A query for the findings of one page."""
+    table = tables.findings
+    if wanted.number is not None:
+        return _of_number(table, _LISTED, wanted, before, limit)
+    if not _is_broad(wanted):
+        query, key = _listed(wanted)
+        return query.where(*_conditions(table, wanted, before)).order_by(key.desc()).limit(limit)
+    narrow = sa.select(table.c.id).where(*_conditions(table, wanted, before)).order_by(table.c.id.desc()).limit(limit)
+    # what SQLite takes by itself is the index of one filter, and each row of it for the others
+    narrow = narrow.with_hint(table, f"INDEXED BY {tables.LISTING}", "sqlite")
+    return _joined(table, _LISTED).where(table.c.id.in_(narrow)).order_by(table.c.id.desc())
+
+
+def _newest_calls(wanted: Filter, before: int | None, limit: int) -> sa.Select:
+    """A query for the calls of one page."""
+    table = tables.calls
+    if wanted.number is not None:
+        return _of_number(table, list(table.c), wanted, before, limit)
+    query = _joined(table, list(table.c)).where(*_conditions(table, wanted, before))
+    return query.order_by(table.c.id.desc()).limit(limit)
+
+
+def _is_broad(wanted: Filter) -> bool:
+    """Whether no index of one filter is enough: there are several, or a time, and none that finds few rows."""
+    filters = (wanted.verdict, wanted.fraud_type, wanted.box, wanted.label)
+    timed = wanted.since_ns is not None or wanted.until_ns is not None
+    return not _is_of_party(wanted) and (timed or sum(value is not None for value in filters) > 1)
+
+
+def _is_by_type(wanted: Filter) -> bool:
+    """Whether a fraud type is what leads to the rows: then its own table has them in order."""
+    return wanted.fraud_type is not None and not _is_broad(wanted) and not _is_of_party(wanted)
+
+
+def _is_of_party(wanted: Filter) -> bool:
+    leading = (wanted.source, wanted.caller, wanted.callee, wanted.number, wanted.call_id)
+    return any(value is not None for value in leading)
+
+
+def _of_number(
+    table: sa.Table, columns: list[ColumnElement], wanted: Filter, before: int | None, limit: int
+) -> sa.Select:
+    """A query for one page of what a number called or was called by: the newest of both, by an index for each."""
+    parties = [
+        sa.select(table.c.id)
+        .where(column == wanted.number, *_conditions(table, wanted, before))
+        .order_by(table.c.id.desc())
+        .limit(limit)
+        .subquery()
+        for column in (table.c.caller, table.c.callee)
+    ]
+    ids = sa.union(*(sa.select(party.c.id) for party in parties))
+    return _joined(table, columns).where(table.c.id.in_(ids)).order_by(table.c.id.desc()).limit(limit)
+
+
 def _listed(wanted: Filter) -> tuple[sa.Select, ColumnElement[int]]:
     """A query for findings without their lines, and the id to order it by: that of the index which has the order."""
     query = _joined(tables.findings, _LISTED)
-    if wanted.fraud_type is None:
+    if not _is_by_type(wanted):
         return query, tables.findings.c.id
     types = tables.finding_types
     of_type = sa.and_(
@@ -196,12 +255,12 @@ def _conditions(table: sa.Table, wanted: Filter, before: int | None) -> list[Col
             found.append(c[name] == value)
     if before is not None:
         found.append(c.id < before)
-        if wanted.fraud_type is not None:
+        if _is_by_type(wanted):
             found.append(tables.finding_types.c.finding_id < before)  # no planner carries it over the join
     if wanted.verdict is not None:
         found.append(c.verdict == VERDICTS.index(wanted.verdict))
-    if wanted.number is not None:
-        found.append(sa.or_(c.caller == wanted.number, c.callee == wanted.number))
+    if wanted.fraud_type is not None and not _is_by_type(wanted):
+        found.append(c.fraud_types.op("&")(BIT_OF[wanted.fraud_type]) != 0)
     if wanted.box is not None:
         found.append(
             c.box_id == sa.select(tables.boxes.c.id).where(tables.boxes.c.name == wanted.box).scalar_subquery()

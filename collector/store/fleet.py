@@ -14,6 +14,7 @@ from collector.store.database import writing
 from collector.store.journal import add_event, audit
 
 BoxState = Literal["active", "revoked"]
+SILENT_NS = 5 * 60 * 10**9  # a box reports each minute
 
 
 class Box(msgspec.Struct, frozen=True):
@@ -31,6 +32,10 @@ class Box(msgspec.Struct, frozen=True):
     lost: int
     health: dict[str, Any] | None  # an appliance.report.Health
     health_ns: int | None
+
+    def silent(self, now_ns: int) -> bool:
+        """Whether it should have been heard of by now."""
+        return self.state == "active" and now_ns - (self.last_report_ns or 0) > SILENT_NS
 
 
 class Certificate(msgspec.Struct, frozen=True):
@@ -81,6 +86,11 @@ class Fleet:
         with self._engine.connect() as connection:
             rows = connection.execute(sa.select(tables.boxes).order_by(tables.boxes.c.name))
             return [Box(**row._mapping) for row in rows]
+
+    def names(self) -> list[str]:
+        """The names of all boxes."""
+        with self._engine.connect() as connection:
+            return list(connection.execute(sa.select(tables.boxes.c.name).order_by(tables.boxes.c.name)).scalars())
 
     def box(self, name: str) -> Box:
         """One box by its name. Raises NotFoundError."""

@@ -15,7 +15,7 @@ class Blueprint:
     false_flag_cost: float  # in missed frauds
     population_rows: int  # the most of one population that teach: more of a kind teach nothing new
     epochs: int
-    tries: int  # networks from different seeds, of which the best on the calibration set is kept
+    teachers: int  # networks from different seeds, whose mean a smaller one learns
     evidence: dict[str, Evidence]  # fraud type -> what a flag needs
 
 
@@ -30,7 +30,7 @@ BLUEPRINTS = {
         false_flag_cost=10,
         population_rows=10_000,
         epochs=20,
-        tries=1,
+        teachers=3,
         evidence={
             "robocall": Evidence("source_seen", 8),
             "wangiri": Evidence("source_seen", 8),
@@ -54,7 +54,7 @@ BLUEPRINTS = {
         false_flag_cost=20,
         population_rows=20_000,
         epochs=30,
-        tries=4,
+        teachers=4,
         evidence={
             "registration_scan": Evidence("source_evidence", 8),
             "password_guessing": Evidence("source_users_day", 2),

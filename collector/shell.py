@@ -1,0 +1,83 @@
+"""What the commands of `sipwarden-collector` share: the configuration that was chosen, who is at the shell, tables."""
+
+import getpass
+import logging
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import msgspec
+import typer
+
+if TYPE_CHECKING:
+    from collector.config import Config
+    from collector.store.store import Store
+
+USAGE_ERROR = 2
+FAILED = 1
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+
+
+class Chosen:
+    """What the options before the command say."""
+
+    config: Path | None = None
+
+
+def read_config() -> "Config":
+    """The configuration, and logging as it says."""
+    from collector.config import load  # noqa: PLC0415
+
+    config = load(Chosen.config)
+    logging.basicConfig(
+        level=config.service.log_level.upper(), format="%(levelname)s %(name)s %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    return config
+
+
+def open_store() -> "Store":
+    """The store of the configuration."""
+    from collector.store.store import Store  # noqa: PLC0415
+
+    return Store.open(read_config().store_url)
+
+
+def actor() -> str:
+    """Who is at the shell, for the audit trail."""
+    try:
+        return f"shell:{os.environ.get('SUDO_USER') or getpass.getuser()}"[:63]
+    except (KeyError, OSError):
+        return f"shell:{os.getuid()}"
+
+
+def when(time_ns: int | None) -> str:
+    """A moment for people."""
+    return "-" if time_ns is None else f"{datetime.fromtimestamp(time_ns / 1e9, UTC):%Y-%m-%d %H:%M:%SZ}"
+
+
+def print_rows(rows: list[Any], as_json: bool, columns: dict[str, Any]) -> None:
+    """Rows as JSON lines, or as a table of `columns`: heading -> text of a row."""
+    if as_json:
+        for row in rows:
+            print(msgspec.json.encode(row).decode())
+        return
+    from rich import box  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(*columns, box=box.SIMPLE)
+    for row in rows:
+        table.add_row(*(Text(str(text(row))) for text in columns.values()))
+    Console().print(table)
+
+
+def fail(message: str, status: int = FAILED) -> NoReturn:
+    """Ends the command with one line on stderr."""
+    print(f"error: {message}", file=sys.stderr)
+    raise SystemExit(status)
