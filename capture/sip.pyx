@@ -559,7 +559,7 @@ def read_header(bytes data not None, uint32_t at) -> dict:
     cdef SipMessage message
     if not at <= len(data) <= 0x7fffffff:
         raise ValueError("the header begins outside the message")
-    begin(&message, data)
+    begin(&message, data, NULL)
     read_datagram_rest(&message, at, <uint32_t>len(data))
     return message_of(&message)
 
