@@ -21,6 +21,7 @@ from collector.api.app import api_app, beside
 from collector.authority import Authority, server_context
 from collector.config import Config, split_listen
 from collector.console.app import console_app
+from collector.door import Door, Strangers
 from collector.enrolment import enrolment_app
 from collector.errors import CollectorError, StoreError
 from collector.ingest import ingest_app
@@ -30,6 +31,7 @@ from collector.pseudonyms import Numbers
 from collector.refusals import Refusals
 from collector.store.database import first_line, revision_of
 from collector.store.store import Store
+from collector.webhooks.dispatcher import Dispatcher
 from collector.writer import Writer
 
 MAINTENANCE_S = 3600
@@ -94,9 +96,17 @@ def numbers_key_file(config: Config) -> Path:
 
 
 class Listener(uvicorn.Server):
-    """One listener; the process's signals are not its business."""
+    """One listener; the process's signals are not its business. `strangers` are told of handshakes that failed."""
 
-    def __init__(self, name: str, app: ASGIApp, listen: str, tls: ssl.SSLContext | None, limit: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        app: ASGIApp,
+        listen: str,
+        tls: ssl.SSLContext | None,
+        limit: int,
+        strangers: Strangers | None = None,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -115,6 +125,7 @@ class Listener(uvicorn.Server):
             )
         )
         self.name = name
+        self._door = None if strangers is None or tls is None else (tls, strangers)
         host, port = split_listen(listen)
         try:
             self.socket = socket.create_server(
@@ -127,6 +138,17 @@ class Listener(uvicorn.Server):
     def address(self) -> str:
         host, port = self.socket.getsockname()[:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn does it, but that the door is ours where there is one."""
+        if self._door is None:
+            return await super().startup(sockets)
+        await super().startup([])
+        self.servers.append(Door(self.socket, *self._door, self._protocol))  # type: ignore[arg-type]
+        return None
+
+    def _protocol(self) -> PeerProtocol:
+        return PeerProtocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -142,13 +164,13 @@ def listeners(core: Core) -> tuple[list[Listener], ssl.SSLContext, ssl.SSLContex
     found = []
     if config.ingest.listen:
         app = ingest_app(config, core.store, core.writer, core.numbers, core.authority, core.refusals)
-        found.append(Listener("ingest", app, config.ingest.listen, inside, MAX_REQUESTS))
+        found.append(Listener("ingest", app, config.ingest.listen, inside, MAX_REQUESTS, Strangers(core.refusals)))
     if config.enrolment.listen:
         app = enrolment_app(config, core.store, core.authority, core.refusals)
         found.append(Listener("enrolment", app, config.enrolment.listen, outside, MAX_ENROLMENTS))
     if config.console.listen:
         console = console_app(config, core.store, core.numbers)
-        api = api_app(core.store, core.numbers, core.refusals, config.console.tls)
+        api = api_app(config, core.store, core.numbers, core.refusals)
         tls = outside if config.console.tls else None
         found.append(Listener("console", beside(console, api), config.console.listen, tls, MAX_PAGES))
     return found, inside, outside
@@ -165,6 +187,7 @@ def server_files(core: Core) -> tuple[Path, Path]:
 async def serve(core: Core) -> None:
     """Runs until SIGTERM or SIGINT; then what waits is written and acknowledged."""
     sys.setswitchinterval(SWITCH_S)
+    dispatcher = Dispatcher(core.store, core.config.webhooks)
     running, *contexts = listeners(core)
     core.writer.start()
     stop = asyncio.Event()
@@ -176,6 +199,7 @@ async def serve(core: Core) -> None:
         asyncio.create_task(_write_refusals(core)),
         asyncio.create_task(_maintain(core, contexts)),
         asyncio.create_task(_ping_watchdog(core)),
+        asyncio.create_task(dispatcher.run()),
     ]
     for listener in running:
         log.info("listening name=%s address=%s", listener.name, listener.address)
@@ -189,6 +213,7 @@ async def serve(core: Core) -> None:
     await asyncio.gather(*tasks)
     for chore in (*chores, stopped):
         chore.cancel()
+    await asyncio.gather(*chores, stopped, return_exceptions=True)
     await asyncio.to_thread(core.writer.stop)
     core.refusals.write()
     core.store.close()
