@@ -29,9 +29,9 @@ def moment(time_ns: int) -> str:
 
 @dataclass(slots=True)
 class Finding:
-    """Of a source address, or of one caller at it. Times are ns since the epoch."""
+    """Of a source address, of one caller at it, or of a number wherever it calls from. Times are ns since the epoch."""
 
-    source: str
+    source: str | None
     caller: str | None
     first_ns: int
     last_ns: int
@@ -82,7 +82,7 @@ class Findings:
         self.limit = limit
         self.evicted = 0
         self._report = report
-        self._by_party: OrderedDict[tuple[str, str | None], Finding] = OrderedDict()
+        self._by_party: OrderedDict[tuple[str | None, str | None], Finding] = OrderedDict()
         # Those with news, the oldest news first. One whose line was asked for meanwhile is passed over when its turn
         # comes: since a verdict rises twice at most, it is in here three times at most.
         self._untold: deque[Finding] = deque()
@@ -117,7 +117,7 @@ class Findings:
         """All of them, those longest without news first."""
         return list(self._by_party.values())
 
-    def of(self, source: str, caller: str | None, *, first_ns: int, time_ns: int) -> Finding:
+    def of(self, source: str | None, caller: str | None, *, first_ns: int, time_ns: int) -> Finding:
         """The finding about a party, to which a row is added now; a new one when there is none."""
         party = (source, caller)
         finding = self._by_party.get(party)

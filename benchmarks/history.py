@@ -60,7 +60,7 @@ class Known:
     until_ns: int
 
 
-def fill(store: Store, size: Size = Size(), seed: int = 1) -> Known:  # noqa: B008 - frozen
+def fill(store: Store, size: Size = Size(), seed: int = 1) -> Known:
     """Fills an empty store, up to the present moment."""
     draw = random.Random(seed)
     now = time.time_ns()

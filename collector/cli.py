@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from collector.commands_api import api_tokens
+from collector.commands_webhooks import webhooks
 from collector.errors import CollectorError
 from collector.shell import USAGE_ERROR, AsJson, Chosen, actor, fail, open_store, print_rows, read_config, when
 
@@ -28,6 +29,7 @@ app.add_typer(boxes, name="boxes")
 app.add_typer(token, name="token")
 app.add_typer(users, name="users")
 app.add_typer(api_tokens, name="api-tokens")
+app.add_typer(webhooks, name="webhooks")
 
 
 @app.callback()

@@ -5,6 +5,7 @@ there is one. A key is overridden by the environment: SIPWARDEN_COLLECTOR_<SECTI
 every key.
 """
 
+import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
@@ -99,6 +100,18 @@ class Console(Section, frozen=True):
     tls: bool = False
 
 
+class WebhooksSection(Section, frozen=True):
+    """How findings are told to others."""
+
+    networks: tuple[str, ...] = ()
+    ca: str = ""
+    timeout_s: Positive = 10
+    first_retry_s: Positive = 5
+    longest_retry_s: Positive = 3600
+    give_up_s: Positive = 86400
+    queue: Positive = 10000
+
+
 class Config(Section, frozen=True):
     """The whole file."""
 
@@ -110,6 +123,7 @@ class Config(Section, frozen=True):
     retention: Retention = Retention()
     numbers: NumbersSection = NumbersSection()
     console: Console = Console()
+    webhooks: WebhooksSection = WebhooksSection()
 
     @property
     def state_dir(self) -> Path:
@@ -147,6 +161,11 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
         raise ConfigError(where, "must not be above ingest.clock_refuse_s", "ingest.clock_flag_s")
     if bool(config.tls.certificate) != bool(config.tls.key):
         raise ConfigError(where, "tls.certificate and tls.key are given both or not at all", "tls.certificate")
+    for network in config.webhooks.networks:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            raise ConfigError(where, str(error), "webhooks.networks") from error
     return config
 
 

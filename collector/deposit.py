@@ -27,6 +27,7 @@ from collector.store.bulk import insert_rows
 from collector.store.ids import Ids, lowest_id
 from collector.store.trends import HOUR_S, MINUTE_S
 from models.fraud_types import FRAUD_TYPES
+from models.verdict import WATCH
 
 MAX_INCARNATIONS = 100  # of one box that are remembered: each is a start of its service
 SUBJECT_DAYS = 7  # a finding that is said again after so long is a new one
@@ -50,6 +51,13 @@ _UPDATE_HEALTH = (
     sa.update(tables.boxes)
     .where(tables.boxes.c.id == sa.bindparam("box"))
     .values(health=sa.bindparam("health"), health_ns=sa.bindparam("health_ns"))
+)
+# One row for all findings of a transaction, and none without somebody to be told.
+_ANNOUNCE = sa.insert(tables.announcements).from_select(
+    ["findings"],
+    sa.select(sa.bindparam("announced", type_=sa.JSON)).where(
+        sa.exists(sa.select(1).where(tables.webhooks.c.disabled_ns.is_(None)))
+    ),
 )
 _UPSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -209,6 +217,7 @@ class Deposit:
             if stored is not None and _is_newer(row, stored.incarnation, stored.sequence):
                 again.append({"finding": stored.id, **row})
         insert_rows(self._connection, tables.findings, new)
+        self._announce(new, again, known)
         if again:
             replaced = [name for name in again[0] if name not in ("finding", "subject", "box_id")]
             update = sa.update(tables.findings).where(tables.findings.c.id == sa.bindparam("finding"))
@@ -223,6 +232,15 @@ class Deposit:
         ]
         insert_rows(self._connection, tables.finding_types, types)
 
+    def _announce(self, new: list[Row], again: list[Row], known: dict[int, sa.Row]) -> None:
+        """Findings that are new, and those whose verdict rose, for webhooks."""
+        announced = [(row["id"], row["verdict"]) for row in new if row["verdict"] >= WATCH]
+        announced += [
+            (row["finding"], row["verdict"]) for row in again if row["verdict"] > known[row["subject"]].verdict
+        ]
+        if announced:
+            self._connection.execute(_ANNOUNCE, {"announced": announced})
+
     def _stored_subjects(self, findings: list[Row]) -> dict[int, sa.Row]:
         """The findings of the last days that are about the same."""
         if not findings:
@@ -233,7 +251,7 @@ class Deposit:
         found = {}
         for start in range(0, len(subjects), IN_LIMIT):
             some = c.subject.in_(subjects[start : start + IN_LIMIT])
-            query = sa.select(c.subject, c.id, c.incarnation, c.sequence).where(some, c.id >= since)
+            query = sa.select(c.subject, c.id, c.incarnation, c.sequence, c.verdict).where(some, c.id >= since)
             found.update({row.subject: row for row in self._connection.execute(query)})
         return found
 

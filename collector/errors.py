@@ -25,6 +25,10 @@ class NotFoundError(CollectorError):
     """Something was asked for by a name or an id that is not there: the fault of who asked."""
 
 
+class ConflictError(CollectorError):
+    """Something cannot be done as things are: the fault of who asked."""
+
+
 class AuthorityError(CollectorError):
     """The certificate authority's files cannot be used: the fault of their operator."""
 

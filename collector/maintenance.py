@@ -53,6 +53,12 @@ def _old(retention: Retention, now: int) -> Iterator[tuple[sa.Table, list[sa.Col
             yield counted, list(counted.primary_key), sa.and_(c.span_s == span_s, c.time_ns < now - days * DAY_NS)
     yield tables.events, [tables.events.c.id], tables.events.c.last_ns < now - retention.events_days * DAY_NS
     yield tables.audit, [tables.audit.c.id], tables.audit.c.time_ns < now - retention.audit_days * DAY_NS
+    c = tables.deliveries.c
+    yield (
+        tables.deliveries,
+        [c.id],
+        sa.and_(c.state == "dead", c.queued_ns < now - retention.events_days * DAY_NS),
+    )
     # A spool that has said nothing for as long as findings are kept will not send its old reports again.
     receipts = tables.receipts.c.last_ns
     yield tables.receipts, list(tables.receipts.primary_key), receipts < now - retention.findings_days * DAY_NS

@@ -31,7 +31,7 @@ REASONS = {
     "scope": "The token does not open this",
     "not_found": "There is no such thing",
     "method": "The method is not one of this address",
-    "exists": "There is one of this name",
+    "conflict": "It cannot be done as things are",
     "number_key": "The number cannot be revealed",
     "failed": "The collector failed",
     "limited": "Too much at once",

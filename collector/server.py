@@ -31,6 +31,7 @@ from collector.pseudonyms import Numbers
 from collector.refusals import Refusals
 from collector.store.database import first_line, revision_of
 from collector.store.store import Store
+from collector.webhooks.dispatcher import Dispatcher
 from collector.writer import Writer
 
 MAINTENANCE_S = 3600
@@ -169,7 +170,7 @@ def listeners(core: Core) -> tuple[list[Listener], ssl.SSLContext, ssl.SSLContex
         found.append(Listener("enrolment", app, config.enrolment.listen, outside, MAX_ENROLMENTS))
     if config.console.listen:
         console = console_app(config, core.store, core.numbers)
-        api = api_app(core.store, core.numbers, core.refusals, config.console.tls)
+        api = api_app(config, core.store, core.numbers, core.refusals)
         tls = outside if config.console.tls else None
         found.append(Listener("console", beside(console, api), config.console.listen, tls, MAX_PAGES))
     return found, inside, outside
@@ -186,6 +187,7 @@ def server_files(core: Core) -> tuple[Path, Path]:
 async def serve(core: Core) -> None:
     """Runs until SIGTERM or SIGINT; then what waits is written and acknowledged."""
     sys.setswitchinterval(SWITCH_S)
+    dispatcher = Dispatcher(core.store, core.config.webhooks)
     running, *contexts = listeners(core)
     core.writer.start()
     stop = asyncio.Event()
@@ -197,6 +199,7 @@ async def serve(core: Core) -> None:
         asyncio.create_task(_write_refusals(core)),
         asyncio.create_task(_maintain(core, contexts)),
         asyncio.create_task(_ping_watchdog(core)),
+        asyncio.create_task(dispatcher.run()),
     ]
     for listener in running:
         log.info("listening name=%s address=%s", listener.name, listener.address)
@@ -210,6 +213,7 @@ async def serve(core: Core) -> None:
     await asyncio.gather(*tasks)
     for chore in (*chores, stopped):
         chore.cancel()
+    await asyncio.gather(*chores, stopped, return_exceptions=True)
     await asyncio.to_thread(core.writer.stop)
     core.refusals.write()
     core.store.close()

@@ -97,7 +97,7 @@ cdef struct CalleeProfile:      # 296 bytes
     Distinct callers_hour
     Distinct callers_day
 
-cdef struct SourceProfile:      # 1176 bytes
+cdef struct SourceProfile:      # 1184 bytes
     int64_t updated_ns
     int64_t first_ns            # of the requests
     int64_t last_ns

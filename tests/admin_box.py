@@ -80,6 +80,12 @@ class Box:
             ),
             spool=status.SpoolStatus(state="ok", problem=None, bytes=0, depth=4, dropped=0, lost=0),
             bundles={"call": "call@1", "source": "source@1"},
+            drift=[
+                status.DriftStatus(
+                    rows="call", state="stable", counted=5000, ratio={"score": 0.01, "caller": 0.04},
+                    feature="caller_calls_hour", feature_ratio=0.06,
+                )
+            ],
             snapshot=status.SnapshotStatus(taken=None, bytes=0, restored=False, problem=None),
         )  # fmt: skip
 

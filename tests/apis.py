@@ -5,15 +5,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from litestar.testing import TestClient
 
+from collector.api.access import Throttle
 from collector.api.app import PREFIX, api_app
+from collector.config import Config
+from collector.limits import Buckets
 from collector.pseudonyms import Numbers
 from collector.refusals import Refusals
 from collector.scopes import SCOPES, Scope
+from collector.store import tables
 from collector.store.store import Store
+from collector.store.webhooks import Message, Outcome
 from tests.consoles import filled
 
+PLENTY = 10**9
 KEY = bytes(range(64))
 PSEUDONYM = Numbers("pseudonym", KEY).stored("+4930123400001")
 
@@ -25,9 +32,14 @@ class Api:
         self.store = store
         self.numbers = numbers
         self.refusals = Refusals(store)
-        self.app = api_app(store, numbers, self.refusals, tls=False)
+        self.app = api_app(Config(), store, numbers, self.refusals)
         self.client = TestClient(self.app, raise_server_exceptions=False)
         self.token = self.make_token("all", *SCOPES)
+
+    def unthrottled(self) -> "Api":
+        """With room for as many requests as tests make."""
+        self.app.state.throttle = Throttle(Buckets(PLENTY, PLENTY), Buckets(PLENTY, PLENTY))
+        return self
 
     def make_token(self, name: str, *scopes: Scope) -> str:
         return self.store.accounts.create_api_token(name, list(scopes), "test", lifetime_s=3600)[1]
@@ -46,10 +58,25 @@ class Api:
         return self.ask("POST", path, token, json=body, **options)
 
 
+def dead_delivery(store: Store) -> int:
+    """A delivery to the webhook `siem` that was given up; its id."""
+    hook = store.webhooks.webhook("siem")
+    with store.engine.begin() as connection:
+        connection.execute(sa.insert(tables.announcements).values(findings=[[1, 2]]))
+    announced = store.webhooks.announcement()
+    assert announced is not None
+    store.webhooks.queue(announced.id, [Message(hook.id, 1, "finding.flagged", b"{}")], room=1000)
+    (leased,) = store.webhooks.lease(hook.id, 1, 0)
+    store.webhooks.record(hook.id, [Outcome(leased.id, 500, "the answer was 500")])
+    return leased.id
+
+
 @contextmanager
 def opened(folder: Path) -> Iterator[Api]:
     """An API over the store of the console's tests: numbers are plain, and there is a key for pseudonyms."""
     store = filled(folder / "store.sqlite")
+    store.webhooks.add("siem", "https://siem.example/in", "test", "watch")
+    dead_delivery(store)
     try:
         yield Api(store, Numbers("plain", KEY))
     finally:

@@ -2,13 +2,17 @@
 
 They are the outside judge of the call bundle: what a script of a few lines sends, and what an ordinary network does
 that looks like it. No threshold, and nothing that teaches, may be set by them.
+
+`python -m tests.campaigns` prints what the shipped bundles say of each, for docs/DETECTION.md.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
-from tests.tap import Tap, request, response, udp_frame
+from tests.tap import Tap, calls_of, request, response, screen, udp_frame
 
 SERVER = ("198.51.100.20", 5060)
 Ends = tuple[str, int]
@@ -314,3 +318,27 @@ HONEST: dict[str, Callable[[], Script]] = {
     "an alarm panel": alarm_panel,
     "a hotline": hotline,
 }
+
+
+def screened(play: Callable[[], Script]) -> list[dict]:
+    """The calls as the screening report has them, in order."""
+    with TemporaryDirectory() as folder:
+        return list(calls_of(screen(play().write(Path(folder) / "calls.pcap"))).values())
+
+
+def table() -> str:
+    lines = ["| campaign | calls | watched | flagged | first noticed | named |", "|---|--:|--:|--:|--:|---|"]
+    for name, play in [*((name, play) for name, (play, _) in CAMPAIGNS.items()), *HONEST.items()]:
+        calls = screened(play)
+        counts = Counter(call["verdict"] for call in calls)
+        noticed = next((str(k) for k, call in enumerate(calls, 1) if call["verdict"] != "pass"), "never")
+        types = Counter(kind for call in calls for kind in call["fraud_types"])
+        named = ", ".join(kind for kind, count in types.most_common() if count >= 0.1 * len(calls))
+        if name == next(iter(HONEST)):
+            lines.append("| **honest** | | | | | |")
+        lines.append(f"| {name} | {len(calls)} | {counts['watch']} | {counts['flag']} | {noticed} | {named} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(table())

@@ -6,6 +6,7 @@ a route that needs a token refuses those without.
 """
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -14,12 +15,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 
-from collector.api.access import Throttle
-from collector.limits import Buckets
 from tests.apis import Api, opened
 
-EXAMPLES = 12  # of each route and mode
-PLENTY = 10**9
+EXAMPLES = 8  # of each route and mode
 EVERYTHING = settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -33,8 +31,7 @@ EVERYTHING = settings(
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     with opened(tmp_path_factory.mktemp("api")) as made:
-        made.app.state.throttle = Throttle(Buckets(PLENTY, PLENTY), Buckets(PLENTY, PLENTY))
-        yield made
+        yield made.unthrottled()
 
 
 def described(api: Api, document: bytes | None = None):
@@ -75,12 +72,15 @@ def test_every_answer_is_one_that_the_document_declares(api: Api, mode: Generati
 def test_what_is_there_is_answered_as_the_document_says(api: Api) -> None:
     operations = described(api)
     finding = api.get("/findings?limit=1").json()["items"][0]["id"]
-    parameters = {"finding_id": finding, "name": "edge-1"}
     api.post(f"/findings/{finding}/labels", {"label": "fraud"})
     for label, operation in operations.items():
         if label.startswith("GET"):
             query = {"kind": "caller", "value": "+4930123400001"} if label.endswith("/parties") else {}
-            case = operation.Case(path_parameters=parameters if "{" in label else {}, query=query)
+            named = {"name": "siem" if "webhooks" in label else "edge-1"}
+            parameters = {
+                key: value for key, value in {"finding_id": finding, **named}.items() if f"{{{key}}}" in label
+            }
+            case = operation.Case(path_parameters=parameters, query=query)
             answer = case.call(headers={"Authorization": f"Bearer {api.token}"})
             assert answer.status_code == 200, label
             operation.validate_response(answer)
@@ -97,5 +97,4 @@ def test_an_answer_that_is_not_declared_is_seen(api: Api) -> None:
 def test_the_document_needs_nothing_from_elsewhere(api: Api) -> None:
     text = api.get("/openapi.json", None).text
     assert json.loads(text)["openapi"].startswith("3.1")
-    assert "http://" not in text
-    assert "https://" not in text
+    assert set(re.findall(r'"\$ref":"([^#"]*)', text)) == {""}

@@ -27,6 +27,7 @@ def status_text(status: Row) -> str:
         _line("store", _store(status["store"])),
         _line("spool", _spool(status["spool"])),
         *([_line("reports", _reports(status["reporting"]))] if "reporting" in status else []),
+        _line("drift", "; ".join(f"{one['rows']} rows {one['state']}" for one in status["drift"]) or "unknown"),
         _line("bundles", ", ".join(f"{label} ({kind})" for kind, label in sorted(status["bundles"].items()))),
         _line("snapshot", _snapshot(status["snapshot"])),
     ]  # fmt: skip

@@ -10,6 +10,7 @@ from appliance.findings import moment
 from appliance.live.recorder import Recorder
 from appliance.live.status import (
     CaptureStatus,
+    DriftStatus,
     LatencyStatus,
     QueueStatus,
     RateStatus,
@@ -23,6 +24,7 @@ from appliance.live.status import (
 from appliance.live.totals import Totals
 from appliance.reporting.reporter import ReporterStatus
 from appliance.tally import Tally
+from models.drift import DriftReport
 
 # Rates are those of the last so many samples, which are a second apart.
 SAMPLES = 10
@@ -104,6 +106,7 @@ class Observer:
             spool=_spool(recorder),
             reporting=_reporting(reporter),
             bundles=bundles,
+            drift=[_drift(report) for report in totals.drift],
             snapshot=snapshot,
         )
 
@@ -130,6 +133,17 @@ def _traffic(totals: Totals) -> TrafficStatus:
         rtp_streams=int(summary["rtp_streams"]),
         corrected=totals.corrected,
         time=moment(totals.time_ns) if totals.time_ns else None,
+    )
+
+
+def _drift(report: DriftReport) -> DriftStatus:
+    return DriftStatus(
+        rows=report.rows,
+        state=report.state,
+        counted=report.counted,
+        ratio=report.ratio,
+        feature=report.feature,
+        feature_ratio=report.feature_ratio,
     )
 
 

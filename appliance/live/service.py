@@ -31,7 +31,8 @@ from appliance.live.observer import Observer
 from appliance.live.recorder import Recorder
 from appliance.live.reload import Reload, changes, scorers_of
 from appliance.live.show import Show
-from appliance.live.status import Status
+from appliance.live.status import Status, shown_drift
+from appliance.live.totals import Totals
 from appliance.live.tracker import Tracker
 from appliance.pipeline import Pipeline
 from appliance.reporting.call_summaries import CallSummaries
@@ -72,6 +73,7 @@ class Service:
         self._observer = Observer()
         self._notification = Notification()
         self._problem: str | None = None  # of the latest reload
+        self._drift: dict[str, str] = {}  # kind of row -> its state when it was looked at last
         self._reloading = asyncio.Lock()
         with contextlib.ExitStack() as stack:
             self._take(stack, show)
@@ -192,8 +194,18 @@ class Service:
             totals = self._tracker.totals
             self._recorder.count(time.time_ns(), self._observer.sample(totals, self.tally))
             self._notification.status(self._sentence())
+            self._tell_drift(totals)
             if not self._tracker.is_alive():
                 self._ended.set()
+
+    def _tell_drift(self, totals: Totals) -> None:
+        """A line when the rows of a bundle begin to be unlike those it was calibrated on, or are like them again."""
+        for one in totals.drift:
+            before, self._drift[one.rows] = self._drift.get(one.rows, "settling"), one.state
+            if one.state != before and "drifted" in (one.state, before):
+                say = log.warning if one.state == "drifted" else log.info
+                say("rows have drifted" if one.state == "drifted" else "rows drift no longer",
+                    rows=one.rows, bundle=one.bundle, ratio=shown_drift(one.ratio), feature=one.feature)  # fmt: skip
 
     async def _feed_the_watchdog(self) -> None:
         if self._watchdog.pause_s is None:
@@ -319,4 +331,5 @@ class Service:
 
 
 def _labels(pipeline: Pipeline) -> dict[str, str]:
-    return {"call": pipeline.calls.bundle.label, "source": pipeline.sources.bundle.label}
+    scorers = {"call": pipeline.calls, "source": pipeline.sources, "subscriber": pipeline.subscribers}
+    return {kind: scorer.bundle.label for kind, scorer in scorers.items()}

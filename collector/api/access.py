@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from litestar import Request, get
 from litestar.concurrency import sync_to_thread
@@ -78,14 +78,14 @@ def needs(scope: Scope) -> Guard:
 
 
 def known_parameters(request: Request) -> None:
-    """Refuses what the route does not take: a filter with a typing error in its name must not find everything."""
-    taken = {
-        getattr(field.kwarg_definition, "name", None) or name
-        for name, field in request.route_handler.parsed_fn_signature.parameters.items()
-    }
-    unknown = request.query_params.keys() - taken
-    if unknown:
-        raise ValidationException(f"this takes no parameter {min(unknown)!r}")
+    """Refuses what the route does not take: a filter with a typing error in its name must not find everything. Nor
+    must one that is `null`, which litestar takes for one that is missing."""
+    taken = request.route_handler.parsed_fn_signature.parameters
+    for name, value in request.query_params.items():
+        if name not in taken:
+            raise ValidationException(f"this takes no parameter {name!r}")
+        if value.lower() == "null" and str not in (kind := taken[name].annotation, *get_args(kind)):
+            raise ValidationException(f"{name}: null is no value")
 
 
 def actor_of(request: Request) -> str:

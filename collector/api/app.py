@@ -8,16 +8,18 @@ from litestar.datastructures import MutableScopeHeaders
 from litestar.middleware import DefineMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from collector.api import findings, fleet
+from collector.api import findings, fleet, webhooks
 from collector.api.access import Bearer, Throttle, known_parameters, reads
 from collector.api.openapi import document
 from collector.api.problems import EXCEPTION_HANDLERS, responses
 from collector.api.schemas import Status, Token, Version
+from collector.config import Config
 from collector.console.app import HSTS
 from collector.pseudonyms import Numbers
 from collector.refusals import Refusals
 from collector.store.database import revision_of
 from collector.store.store import Store
+from collector.webhooks.target import Targets
 
 PREFIX = "/api/v1"
 MAX_BODY = 16 << 10
@@ -56,12 +58,12 @@ def show_token(request: Request) -> Token:
 
 
 ABOUT = [show_health, show_document, show_version, show_token]
-ROUTER = Router(PREFIX, route_handlers=[*ABOUT, *findings.ROUTES, *fleet.ROUTES])
+ROUTER = Router(PREFIX, route_handlers=[*ABOUT, *findings.ROUTES, *fleet.ROUTES, *webhooks.ROUTES])
 
 
-def api_app(store: Store, numbers: Numbers, refusals: Refusals, tls: bool) -> Litestar:
+def api_app(config: Config, store: Store, numbers: Numbers, refusals: Refusals) -> Litestar:
     """The API of one store."""
-    headers = {**HEADERS, "Strict-Transport-Security": HSTS} if tls else HEADERS
+    headers = {**HEADERS, "Strict-Transport-Security": HSTS} if config.console.tls else HEADERS
 
     async def harden(message: Message, scope: Scope) -> None:
         if message["type"] == "http.response.start":
@@ -82,6 +84,7 @@ def api_app(store: Store, numbers: Numbers, refusals: Refusals, tls: bool) -> Li
         numbers=numbers,
         refusals=refusals,
         throttle=Throttle(),
+        targets=Targets(config.webhooks.networks),
         document=document(ROUTER),
     )
     return app

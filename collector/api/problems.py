@@ -10,9 +10,8 @@ from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 from sqlalchemy.exc import OperationalError
 
-from collector.errors import BusyError, NotFoundError, RefusedError
+from collector.errors import BusyError, ConflictError, NotFoundError, RefusedError
 from collector.problem import PROBLEM_JSON, on_busy, problem
-from collector.store.accounts import ExistsError
 from collector.store.database import first_line
 from collector.writer import RETRY_AFTER_DOWN_S
 
@@ -23,7 +22,7 @@ WHEN = {
     401: "There is no good token.",
     403: "The token has not the scope.",
     404: "There is nothing of this name or id.",
-    409: "It cannot be done in the state that things are in.",
+    409: "It cannot be done as things are.",
     413: "The body is too large.",
     429: "Too much at once: `Retry-After` says when to come back.",
     500: "The collector failed; its log says why.",
@@ -80,8 +79,8 @@ def _on_missing(_request: Request, error: NotFoundError) -> Response:
     return problem(404, "not_found", str(error))
 
 
-def _on_taken(_request: Request, error: ExistsError) -> Response:
-    return problem(409, "exists", str(error))
+def _on_conflict(_request: Request, error: ConflictError) -> Response:
+    return problem(409, "conflict", str(error))
 
 
 def _on_store_away(request: Request, error: OperationalError) -> Response:
@@ -98,7 +97,7 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     BusyError: on_busy,
     RefusedError: _on_refused,
     NotFoundError: _on_missing,
-    ExistsError: _on_taken,
+    ConflictError: _on_conflict,
     OperationalError: _on_store_away,
     UnicodeDecodeError: _on_unreadable,
     RecursionError: _on_unreadable,

@@ -12,7 +12,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
-from collector.errors import CollectorError, NotFoundError
+from collector.errors import CollectorError, ConflictError, NotFoundError
 from collector.store import tables
 from collector.store.database import writing
 from collector.store.fleet import digest
@@ -59,7 +59,7 @@ class ApiToken(msgspec.Struct, frozen=True):
     revoked_ns: int | None
 
 
-class ExistsError(CollectorError):
+class ExistsError(ConflictError):
     """The name is taken: the fault of who asked."""
 
 
@@ -107,9 +107,11 @@ class Accounts:
             raise ExistsError(f"there is a user {name!r} already") from error
         return self.user(name)
 
-    def set_password(self, name: str, password: str, by: str) -> None:
-        """A new password. Raises NotFoundError."""
-        self._change(name, {"password": _hasher.hash(password), "changed_ns": time.time_ns()}, by, "user.password")
+    def set_password(self, name: str, password: str, by: str, one_time: bool = False) -> None:
+        """A new password; one that is good for one login has to be changed then. Raises NotFoundError."""
+        changed_ns = 0 if one_time else time.time_ns()
+        detail = {"one_time": True} if one_time else None
+        self._change(name, {"password": _hasher.hash(password), "changed_ns": changed_ns}, by, "user.password", detail)
 
     def set_role(self, name: str, role: Role, by: str) -> None:
         """Another role. Raises NotFoundError."""
@@ -157,7 +159,7 @@ class Accounts:
     ) -> tuple[ApiToken, str]:
         """A new token and its secret, which is shown this once. Raises ExistsError, or CollectorError for a name that
         is none."""
-        if not re.match(NAME_PATTERN, name):
+        if not is_name(name):
             raise CollectorError("a name has letters, digits, dots, dashes and underscores, 56 at most")
         secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
         now = time.time_ns()
@@ -203,6 +205,11 @@ class Accounts:
             if not connection.execute(update.values(revoked_ns=time.time_ns())).rowcount:
                 raise NotFoundError(f"no API token in use is called {name!r}")
             audit(connection, by, "api_token.revoke", name)
+
+
+def is_name(name: str) -> bool:
+    """Whether an API token or a webhook may be called so."""
+    return re.match(NAME_PATTERN, name) is not None
 
 
 def _token(row: sa.Row) -> ApiToken:

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Engine, Row
 from collector.errors import NotFoundError
 from collector.store import tables
 from collector.store.database import writing
-from collector.store.ids import lowest_id
+from collector.store.ids import arrival_ns, lowest_id
 from collector.store.paging import DEFAULT_LIMIT, Page, bounded
 from models.fraud_types import BIT_OF, FRAUD_TYPES, FraudType, names_of
 from models.verdict import VERDICTS, Verdict
@@ -26,6 +26,7 @@ Label = Literal["fraud", "honest"]
 # A box whose clock is ahead by more than this is refused, so nothing arrives earlier than this before it happened.
 MAX_AHEAD_NS = 24 * 3600 * 10**9
 MAX_ID = (1 << 63) - 1
+IN_LIMIT = 500  # values of one IN list
 MAX_OF_ONE_CALL = 100  # a Call-ID is the caller's choice: many calls may share one
 
 
@@ -96,6 +97,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     until_ns: int | None = None
 
 
+Place = tuple[int, int]  # (time_ns, id)
 _LISTED = [column for column in tables.findings.c if column.name != "line"]
 
 
@@ -106,9 +108,13 @@ class Findings:
         self._engine = engine
 
     def find(self, wanted: Filter = Filter(), before: int | None = None, limit: int = DEFAULT_LIMIT) -> Page[Finding]:  # noqa: B008 - frozen
-        """Findings with an id below `before`, newest arrival first."""
+        """The findings behind the one with the id `before`, newest arrival first; with several filters or a time, in
+        the order of their own time."""
         limit = bounded(limit)
-        rows = self._rows(_newest_findings(wanted, before, limit + 1))
+        if _is_broad(wanted):
+            rows = self._rows(_newest_of_many(wanted, self._place(before), limit + 1))
+        else:
+            rows = self._rows(_newest_findings(wanted, before, limit + 1))
         return _page([_finding(row) for row in rows], limit)
 
     def newer(self, after: int, wanted: Filter = Filter(), limit: int = DEFAULT_LIMIT) -> list[Finding]:  # noqa: B008 - frozen
@@ -126,6 +132,14 @@ class Findings:
         if not rows:
             raise NotFoundError(f"no finding {finding_id}")
         return _finding(rows[0])
+
+    def some(self, ids: list[int]) -> list[Finding]:
+        """The findings with these ids, as far as they are there, without their lines."""
+        found: list[Finding] = []
+        for start in range(0, len(ids), IN_LIMIT):
+            chosen = tables.findings.c.id.in_(ids[start : start + IN_LIMIT])
+            found += [_finding(row) for row in self._rows(_joined(tables.findings, _LISTED).where(chosen))]
+        return found
 
     def count(self) -> int:
         """How many findings there are. Reads an index whole: seconds on a large store."""
@@ -168,6 +182,15 @@ class Findings:
             query = query.where(table.c.id < before)
         return _page([LabelEntry(**row._mapping) for row in self._rows(query)], limit)
 
+    def _place(self, before: int | None) -> Place | None:
+        """Where a page ended, in the order of time; by its arrival, when the retention took the finding meanwhile."""
+        if before is None:
+            return None
+        c = tables.findings.c
+        with self._engine.connect() as connection:
+            time_ns = connection.scalar(sa.select(c.time_ns).where(c.id == before))
+        return (arrival_ns(before) if time_ns is None else time_ns, before)
+
     def _rows(self, query: sa.Select) -> list[Row]:
         with self._engine.connect() as connection:
             return list(connection.execute(query))
@@ -179,17 +202,22 @@ def _joined(table: sa.Table, columns: Iterable[ColumnElement]) -> sa.Select:
 
 
 def _newest_findings(wanted: Filter, before: int | None, limit: int) -> sa.Select:
-    """A query for the findings of one page."""
+    """A query for the findings of one page, in the order of their arrival."""
     table = tables.findings
     if wanted.number is not None:
         return _of_number(table, _LISTED, wanted, before, limit)
-    if not _is_broad(wanted):
-        query, key = _listed(wanted)
-        return query.where(*_conditions(table, wanted, before)).order_by(key.desc()).limit(limit)
-    narrow = sa.select(table.c.id).where(*_conditions(table, wanted, before)).order_by(table.c.id.desc()).limit(limit)
-    # what SQLite takes by itself is the index of one filter, and each row of it for the others
-    narrow = narrow.with_hint(table, f"INDEXED BY {tables.LISTING}", "sqlite")
-    return _joined(table, _LISTED).where(table.c.id.in_(narrow)).order_by(table.c.id.desc())
+    query, key = _listed(wanted)
+    return query.where(*_conditions(table, wanted, before)).order_by(key.desc()).limit(limit)
+
+
+def _newest_of_many(wanted: Filter, before: Place | None, limit: int) -> sa.Select:
+    """A query for the findings of one page, in the order of their own time: read from the index that has all filters."""
+    c = tables.findings.c
+    narrow = sa.select(c.id).where(*_conditions(tables.findings, wanted, None))
+    if before is not None:
+        narrow = narrow.where(sa.tuple_(c.time_ns, c.id) < sa.tuple_(*before))
+    narrow = narrow.order_by(c.time_ns.desc(), c.id.desc()).limit(limit)
+    return _joined(tables.findings, _LISTED).where(c.id.in_(narrow)).order_by(c.time_ns.desc(), c.id.desc())
 
 
 def _newest_calls(wanted: Filter, before: int | None, limit: int) -> sa.Select:
@@ -257,16 +285,17 @@ def _conditions(table: sa.Table, wanted: Filter, before: int | None) -> list[Col
         found.append(c.id < before)
         if _is_by_type(wanted):
             found.append(tables.finding_types.c.finding_id < before)  # no planner carries it over the join
+    leads = not (_is_broad(wanted) or _is_of_party(wanted))
     if wanted.verdict is not None:
-        found.append(c.verdict == VERDICTS.index(wanted.verdict))
+        found.append(_by(c.verdict, leads) == VERDICTS.index(wanted.verdict))
     if wanted.fraud_type is not None and not _is_by_type(wanted):
         found.append(c.fraud_types.op("&")(BIT_OF[wanted.fraud_type]) != 0)
     if wanted.box is not None:
-        found.append(
-            c.box_id == sa.select(tables.boxes.c.id).where(tables.boxes.c.name == wanted.box).scalar_subquery()
-        )
-    if wanted.label is not None:
+        found.append(_by(c.box_id, leads) == tables.box_id(wanted.box))
+    if wanted.label is not None and leads:
         found.append(c.label.is_(None) if wanted.label == "none" else c.label == wanted.label)
+    elif wanted.label is not None:
+        found.append(sa.func.coalesce(c.label, "none") == wanted.label)
     if wanted.min_score is not None:
         found.append(c.score >= wanted.min_score)
     if wanted.since_ns is not None:
@@ -275,6 +304,12 @@ def _conditions(table: sa.Table, wanted: Filter, before: int | None) -> list[Col
     if wanted.until_ns is not None:
         found.append(c.time_ns < wanted.until_ns)
     return found
+
+
+def _by(column: sa.Column, leads: bool) -> ColumnElement:
+    """A column that leads to the rows by its index, or is only looked at: planners take an index of the column itself,
+    SQLite's even one that finds half of all rows."""
+    return column if leads else column + 0
 
 
 def _page(items: list, limit: int) -> Page:

@@ -11,6 +11,7 @@ from collector.store.fleet import Fleet
 from collector.store.journal import Journal
 from collector.store.tables import NUMBERED
 from collector.store.trends import Trends
+from collector.store.webhooks import Webhooks
 
 
 class Store:
@@ -24,6 +25,7 @@ class Store:
         self.journal = Journal(self.engine)
         self.trends = Trends(self.engine)
         self.accounts = Accounts(self.engine)
+        self.webhooks = Webhooks(self.engine)
 
     @classmethod
     def open(cls, url: str, create: bool = False) -> "Store":

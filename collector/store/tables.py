@@ -121,10 +121,10 @@ findings = Table(
     Index(None, "source", "id"),
     Index(None, "caller", "id"),
     Index(None, "callee", "id"),
-    Index(None, "call_id"),
+    Index(None, "call_id", "id"),
     Index(None, "label", "id"),
-    # All that a list can be filtered by, in its order: read without the rows, which are a kilobyte each.
-    Index(LISTING, "id", "time_ns", "verdict", "fraud_types", "box_id", "label"),
+    # All that a list can be filtered by, in the order of time: read without the rows, which are a kilobyte each.
+    Index(LISTING, "time_ns", "id", "verdict", "fraud_types", "box_id", "label"),
     postgresql_partition_by="RANGE (id)",
 )
 
@@ -269,6 +269,52 @@ api_tokens = Table(
     Column("expires_ns", BigInteger),
     Column("used_ns", BigInteger),
     Column("revoked_ns", BigInteger),
+)
+
+# --- webhooks
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("name", String(63), nullable=False, unique=True),
+    Column("url", String(2048), nullable=False),
+    Column("secret", String(64), nullable=False),  # base64; messages are signed with it, so it has to be kept
+    Column("verdict", SmallInteger, nullable=False),  # the lowest that it is told of
+    Column("fraud_types", Integer, nullable=False),  # mask of those that it is told of, 0: all
+    Column("box", String(63)),  # the only one that it is told of
+    Column("created_by", String(63), nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("disabled_ns", BigInteger),
+    Column("delivered", BigInteger, nullable=False),
+    Column("delivered_ns", BigInteger),  # the last one
+    Column("dropped", BigInteger, nullable=False),  # for want of room in its queue
+)
+
+# Written with the findings, in their transaction: what webhooks are to be told.
+announcements = Table(
+    "announcements",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("findings", JSON, nullable=False),  # [[id, verdict], ...] of new ones and of those that rose
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("webhook_id", RowId, ForeignKey("webhooks.id"), nullable=False),
+    Column("finding_id", BigInteger, nullable=False),
+    Column("event", String(32), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("state", String(7), nullable=False),  # waiting | dead
+    Column("created_ns", BigInteger, nullable=False),
+    Column("queued_ns", BigInteger, nullable=False),  # when it was last put into the queue: its time runs from then
+    Column("next_ns", BigInteger, nullable=False),  # when it is due
+    Column("attempts", Integer, nullable=False),  # since it was queued
+    Column("status", SmallInteger),  # of the last answer
+    Column("error", String(200)),  # why the last attempt failed
+    Index(None, "webhook_id", "state", "next_ns"),
 )
 
 PARTITIONED = (findings, calls)

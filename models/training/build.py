@@ -8,6 +8,7 @@ import numpy as np
 from kernels.feature import MOST_EVENTS, Feature
 from kernels.schema import SOURCE_FEATURES
 from models.bundle import SCHEMAS, Bundle, Card, FraudClass, TrainingCard
+from models.drift import reference_of
 from models.fraud_types import BIT_OF
 from models.interpreter import Interpreter
 from models.scorer import Scorer, encoder
@@ -45,9 +46,6 @@ KNOTS = 16
 # Of the honest rows, those above this quantile take part in the calibration, together with frauds as high.
 CALIBRATED_TAIL = 0.99
 
-# Rows of one population in one town that teach: more of them teach nothing but the town.
-MOST_OF_A_TOWN = 1000
-
 # A population weighs as much as the square root of its rows: the many do not drown the few.
 POPULATION_POWER = 0.5
 
@@ -57,7 +55,7 @@ def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Card:
     features, schema_hash = SCHEMAS[blueprint.rows]
     types = list(blueprint.evidence)
     rows = {name: concerned(part, types) for name, part in rows.items()}
-    taught, tuning = evenly_thinned(rows[TRAINING.name], blueprint.population_rows), rows[CALIBRATION.name]
+    taught, tuning = evenly_thinned(rows[TRAINING.name], blueprint), rows[CALIBRATION.name]
     if blueprint.rows == "source":
         taught = answered(taught, [feature.name for feature in features])
     typical = typical_values(taught)
@@ -87,16 +85,17 @@ def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Card:
     )
     write_bundle(path, card, model)
     scorer = Scorer(Bundle.load(path))
+    card = msgspec.structs.replace(card, reference=reference_of(scorer, tuning.features[tuning.types == 0]))
     card = msgspec.structs.replace(card, metrics={name: evaluate(scorer, rows[name]) for name in JUDGES})
     write_bundle(path, card, model)
     return card
 
 
-def evenly_thinned(rows: Rows, most: int) -> Rows:
+def evenly_thinned(rows: Rows, blueprint: Blueprint) -> Rows:
     """At most so many of each population, and of each population of one town few enough that many towns teach."""
-    rows = thinned(rows, campaigns(rows), MOST_OF_A_TOWN, SEED)
+    rows = thinned(rows, campaigns(rows), blueprint.town_rows, SEED)
     _, population = np.unique(rows.population, return_inverse=True)
-    return thinned(rows, population, most, SEED)
+    return thinned(rows, population, blueprint.population_rows, SEED)
 
 
 def forgotten_together(rows: str) -> np.ndarray:

@@ -56,7 +56,7 @@ class Collector:
         # Numbers that honest people and a fraud call from: an exchange that was broken into, say.
         self.shared = {label["caller_e164"] for label in self.calls.values() if by_its_caller(label)}
         self.sources: dict[bytes, list[Label]] = {}
-        for label in (*callers_addresses(labels), *(label for label in labels if label["type"] == "source")):
+        for label in (*(label for label in labels if label["type"] == "source"), *callers_addresses(labels)):
             self.sources.setdefault(packed(label["source"]), []).append(label)
         self.case: dict[bytes, int] = {}
         self.actor: dict[str, int] = {}  # a caller, a campaign or a source, by name

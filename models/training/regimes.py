@@ -51,6 +51,7 @@ class Regime:
     directions: tuple[str, ...] = ("both",)  # of which its mirror may show packets
     short: int = 0  # towns of minutes, after the long ones
     scripted: tuple[float, ...] = (0,)  # devices whose style is no product's, in a long town
+    frauds: tuple[str, ...] = ()  # kinds of fraud that there are, each variant once or more; empty: all, now and then
 
     def draw(self) -> list[Scenario]:
         """The scenarios, the same for the same seed."""
@@ -65,8 +66,8 @@ class Regime:
         honest = [honest[0], *(part for part in honest[1:] if rng.random() < 0.5)]
         # Some towns have no fraud at all, to learn peace from; scanners come in numbers.
         peace = rng.random() < PEACEFUL_SHARE
-        frauds = [part for part in frauds for _ in range(rng.choice(campaigns(part)))]
-        frauds += [part for part in plain if rng.randrange(PLAIN_TOWNS) == 0]
+        frauds = [part for part in frauds for _ in range(rng.choice(self._campaigns(part)))]
+        frauds += [part for part in plain if not self.frauds and rng.randrange(PLAIN_TOWNS) == 0]
         populations = [settled(part, rng, duration_s) for part in (*honest, *([] if peace else frauds))]
         return self._town(rng, index, duration_s, populations, self.scripted)
 
@@ -107,17 +108,19 @@ class Regime:
         )
 
 
+    def _campaigns(self, part: Part) -> tuple[int, ...]:
+        """How many of a fraud there may be in a town, each count as likely as the next."""
+        if self.frauds:
+            return (0, 1, 2, 3) if part["kind"] in self.frauds else (0,)
+        return (0, 1, 2) if part["kind"] in ONE_ADDRESS_EACH else (0, 0, 0, 1)
+
+
 def media(rng: Random) -> Part:
     """Whether the mirror shows RTP: that of half of the towns, the first seconds of half of the calls. One call in a
     hundred or so is silent on one side, and honest."""
     if rng.random() < 0.5:
         return {}
     return {"share": rng.choice((0.2, 0.5, 0.8)), "limit_s": 1.0, "one_way_ratio": rng.choice((0.003, 0.01, 0.03))}
-
-
-def campaigns(part: Part) -> tuple[int, ...]:
-    """How many of a fraud there may be in a town, each count as likely as the next."""
-    return (0, 1, 2) if part["kind"] in ONE_ADDRESS_EACH else (0, 0, 0, 1)
 
 
 def on_trunks(populations: list[Part], rng: Random) -> list[Part]:
@@ -174,6 +177,12 @@ TRAINING = Regime("training", "train", 1, 44, (1, 5), "training", BAD_CAPTURES, 
 # The same worlds under another seed: calibration and thresholds are set on calls that training has not seen.
 CALIBRATION = Regime("calibration", "train", 2, 36, (1, 5), "training", short=400, scripted=(0, 0, 0.1))
 HELD_OUT = Regime("held-out", "eval", 3, 24, (1, 6), "held_out", short=250, scripted=(0, 0, 0.1))
+# An address is one case, however much it does: more towns, for `source` rows alone, in which addresses are the fraud.
+OF_ADDRESSES = (*ONE_ADDRESS_EACH, "goip_gateway")
+TRAINING_ADDRESSES = Regime(
+    "training-addresses", "train", 11, 36, (0.3, 1.5), "training", BAD_CAPTURES, MIRRORS, OF_ADDRESSES
+)
+CALIBRATION_ADDRESSES = Regime("calibration-addresses", "train", 12, 24, (0.3, 1.5), "training", frauds=OF_ADDRESSES)
 
 
 def shipped_judgement() -> list[Scenario]:

@@ -63,7 +63,7 @@ class RegistrationScan(Campaign, tag="registration_scan"):
 
     def _call(self, at_ns: int, device: Line, user: str, rng: Random) -> Call:
         """An extension calls itself: it rings where it exists, until the scanner gives up."""
-        line = replace(device, user=user, number=user)
+        line = replace(device, user=user)
         made = Call(at_ns, line, user, user, Outcome.REJECTED, self.name, post_dial_delay_s=0.02, status_code=404,
                     label="registration_scan", variant=self.variant)  # fmt: skip
         if rng.random() < self.silent_ratio:

@@ -61,9 +61,7 @@ class Registrations(PopulationBase, tag="registrations"):
             if patient:
                 period_ns = min(2 * period_ns, MOST_PATIENCE_S * NS_PER_S)
 
-    def _reply(
-        self, town: Town, rng: Random, at_ns: int, wrong: bool, period_ns: int
-    ) -> tuple[tuple[int, ...], int]:
+    def _reply(self, town: Town, rng: Random, at_ns: int, wrong: bool, period_ns: int) -> tuple[tuple[int, ...], int]:
         """What the server says, and how long the telephone waits then."""
         out_ns = town.start_ns + int(self.outage_after_s * NS_PER_S)
         back_ns = out_ns + int(self.outage_s * NS_PER_S)

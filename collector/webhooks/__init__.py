@@ -1,0 +1,1 @@
+"""Webhooks: findings, told to others as they are stored."""
