@@ -23,8 +23,8 @@ SAMPLE := simulator/samples/sample.pcap.gz
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: build ## start the service on simulated live traffic (INTERFACE=eth0 for a real one, SECONDS=60 to stop by itself)
-	@tools/run $(BIN)/sipwarden "$(INTERFACE)" "$(SECONDS)"
+run: build $(VENV)/.with-collector ## start box, collector and console on simulated traffic (INTERFACE=eth0, SECONDS=60)
+	@exec $(BIN)/python -m tools.run "$(INTERFACE)" "$(SECONDS)"
 
 test: build $(VENV)/.with-test ## run the whole test suite (ARGS="-k sip" for a part of it)
 	@tools/system-packages test

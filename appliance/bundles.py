@@ -11,9 +11,12 @@ import msgspec
 
 from appliance import config as configuration
 from appliance import subscriber_table
+from appliance.admin.client import Client
+from appliance.admin.errors import AdminError
 from appliance.errors import ApplianceError, InstallError
 from appliance.exit import Exit, complain
 from appliance.installed import InstalledBundles
+from appliance.live.status import shown_drift
 from appliance.precision import precisions
 from appliance.storage.store_labels import STORE_FILE, read_labels
 from models.bundle import CARD_FILE, SHIPPED, Bundle, read_file
@@ -140,7 +143,7 @@ def run_show(name: str, as_json: bool) -> None:
     if as_json:
         print(json.dumps(card))
         return
-    for key in ("typical", "knots"):  # a page of numbers each
+    for key in ("typical", "knots", "reference"):  # a page of numbers each
         card.pop(key)
     for key, value in card.items():
         show_entry(key, value, "")
@@ -220,13 +223,34 @@ def run_rollback(rows: str, config_path: Path | None, state_dir: Path | None) ->
 def run_report(config_path: Path | None, state_dir: Path | None, as_json: bool) -> None:
     config = configuration.load(config_path)
     found = precisions(read_labels((state_dir or Path(config.service.state_dir)) / STORE_FILE))
+    drift = running_drift(Path(config.admin.socket))
     if as_json:
         for line in found:
             print(msgspec.json.encode(line).decode())
+        for one in drift or []:
+            print(json.dumps({"drift": one}))
         return
+    show_drift(drift)
     if not found:
         print("no finding was labelled yet: sipwarden label ID fraud|honest")
     for line in found:
         share = f"{line.fraud:>6} of {line.labelled:>6} were fraud: {line.precision:6.1%}"
         interval = f"(95 %: {line.low:.1%} to {line.high:.1%})"
         print(f"{line.bundle:<20} {line.verdict:<5} {line.fraud_type or 'all':<18} {share}  {interval}")
+
+
+def running_drift(socket: Path) -> list[dict] | None:
+    """What the running service says of the rows that its bundles score; None when it does not answer."""
+    try:
+        with Client(socket) as client:
+            return client.ask("status").get("drift")
+    except (AdminError, OSError):
+        return None
+
+
+def show_drift(drift: list[dict] | None) -> None:
+    if drift is None:
+        print("drift: the service does not answer, and it alone knows")
+    for one in drift or []:
+        moved = f"; {one['feature']} moved most ({one['feature_ratio']:.2f})" if one["feature"] else ""
+        print(f"drift of {one['rows']} rows: {one['state']}, {one['counted']:,} counted: {shown_drift(one['ratio'])}{moved}")

@@ -63,10 +63,9 @@ def screen(
     ] = None,
 ) -> None:
     """Screen capture files: which calls and sources are fraud, and why."""
-    gc.disable()  # importing makes many objects and no garbage
+    gc.disable()  # importing makes many objects and no garbage; `run` turns it on again when all is there
     from appliance.screen import run  # noqa: PLC0415
 
-    gc.enable()
     raise typer.Exit(run(files, as_json=as_json, config_path=config, bundle=bundle, region=region))
 
 

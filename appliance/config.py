@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 SYSTEM_CONFIG = Path("/etc/sipwarden/sipwarden.toml")
+PREFIX = "SIPWARDEN_"  # of environment variables
 ENVIRONMENT = "SIPWARDEN_CONFIG"
 FOLDER = "conf.d"
 
@@ -56,6 +57,7 @@ class Limits(Section, frozen=True):
     callers: Entries = 131072
     callees: Entries = 131072
     sources: Entries = 16384
+    subscribers: Annotated[int, Meta(ge=0, le=1 << 22)] = 0
     streams: Entries = 16384
     tcp_connections: Entries = 8192
     tcp_bytes: Bytes = 64 << 20
@@ -67,7 +69,7 @@ class Service(Section, frozen=True):
 
     state_dir: Annotated[str, Meta(min_length=1)] = "/var/lib/sipwarden"
     snapshot_interval_s: Annotated[int, Meta(ge=1, le=86400)] = 60
-    verdict_delay_ms: Annotated[int, Meta(ge=0, le=1000)] = 2
+    verdict_delay_ms: Annotated[int, Meta(ge=0, le=1000)] = 1
 
 
 class Capture(Section, frozen=True):
@@ -166,11 +168,14 @@ def load(path: Path | None = None, flags: Flags = ()) -> Config:
 
     Raises ConfigError, which names the file, the variable or the flag, the key and what was expected.
     """
-    # its parts are not needed by most runs, which have neither a file nor a variable
+    named = files(path)
+    if not (named or flags or any(variable.startswith(PREFIX) for variable in os.environ)):
+        return Config()  # as most captures are screened: reading nothing would take as long as a small one
+
     from appliance.config_file import Tables, read_environment, read_file, read_flags  # noqa: PLC0415
 
     tables = Tables()
-    for file in files(path):
+    for file in named:
         tables.put(read_file(file))
     tables.put(read_environment(os.environ))
     tables.put(read_flags(flags))

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import msgspec
 
-from appliance.config import ENVIRONMENT, Config, Flags, Section, disagreements, problems
+from appliance.config import ENVIRONMENT, PREFIX, Config, Flags, Section, disagreements, problems
 from appliance.errors import ConfigError
 
 Settings = dict[str, dict[str, object]]  # by section and key
 
 SECTIONS: dict[str, type[Section]] = typing.get_type_hints(Config)
-PREFIX = "SIPWARDEN_"
 # The unit of a setting is the end of its name.
 UNITS = {
     "_s": "seconds",

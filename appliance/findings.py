@@ -1,7 +1,7 @@
 """Findings about callers and sources: what the flagged calls and requests of one party add up to."""
 
 import ipaddress
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,14 +23,15 @@ def address_text(packed: bytes) -> str:
 def moment(time_ns: int) -> str:
     """RFC 3339 in UTC with microseconds, cut rather than rounded, as call lines are."""
     seconds, ns = divmod(time_ns, 1_000_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ns // 1000:06d}Z"
+    date_time = datetime.fromtimestamp(seconds, UTC).isoformat()[:19]  # strftime takes four times as long
+    return f"{date_time}.{ns // 1000:06d}Z"
 
 
 @dataclass(slots=True)
 class Finding:
-    """Of a source address, or of one caller at it. Times are ns since the epoch."""
+    """Of a source address, of one caller at it, or of a number wherever it calls from. Times are ns since the epoch."""
 
-    source: str
+    source: str | None
     caller: str | None
     first_ns: int
     last_ns: int
@@ -81,7 +82,10 @@ class Findings:
         self.limit = limit
         self.evicted = 0
         self._report = report
-        self._by_party: OrderedDict[tuple[str, str | None], Finding] = OrderedDict()
+        self._by_party: OrderedDict[tuple[str | None, str | None], Finding] = OrderedDict()
+        # Those with news, the oldest news first. One whose line was asked for meanwhile is passed over when its turn
+        # comes: since a verdict rises twice at most, it is in here three times at most.
+        self._untold: deque[Finding] = deque()
 
     def __iter__(self) -> Iterator[Finding]:
         """In the order in which they were first watched or flagged."""
@@ -94,13 +98,27 @@ class Findings:
         """Puts findings back into an empty list, those longest without news first (as `kept` gave them)."""
         for finding in findings:
             self._by_party[finding.source, finding.caller] = finding
+            if finding.has_news:
+                self._untold.append(finding)
+
+    @property
+    def untold(self) -> int:
+        """How many `tell` has to go through."""
+        return len(self._untold)
+
+    def tell(self, at_most: int) -> Iterator[Finding]:
+        """Goes through the `at_most` that have had news the longest: those about which there is news still."""
+        for _ in range(min(at_most, len(self._untold))):
+            finding = self._untold.popleft()
+            if finding.has_news:
+                yield finding
 
     def kept(self) -> list[Finding]:
         """All of them, those longest without news first."""
         return list(self._by_party.values())
 
-    def of(self, source: str, caller: str | None, *, first_ns: int, time_ns: int) -> Finding:
-        """The finding about a party; a new one when there is none."""
+    def of(self, source: str | None, caller: str | None, *, first_ns: int, time_ns: int) -> Finding:
+        """The finding about a party, to which a row is added now; a new one when there is none."""
         party = (source, caller)
         finding = self._by_party.get(party)
         if finding is None:
@@ -111,4 +129,6 @@ class Findings:
             self._by_party[party] = finding
         else:
             self._by_party.move_to_end(party)
+        if not finding.has_news:
+            self._untold.append(finding)
         return finding

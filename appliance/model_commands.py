@@ -20,6 +20,7 @@ class Rows(StrEnum):
 
     CALL = "call"
     SOURCE = "source"
+    SUBSCRIBER = "subscriber"
 
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, an object a line.")]

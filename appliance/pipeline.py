@@ -21,7 +21,10 @@ from appliance.tally import Tally
 from capture.file import CaptureFile
 from capture.source import RecordSource
 from kernels.engine import BLOCK, Engine
+from kernels.schema_subscriber import subscriber_rows
+from kernels.subscribers import Subscribers
 from models.bundle import CARD_FILE, SHIPPED, Bundle
+from models.drift import DriftReport, RowDrift
 from models.errors import BundleError
 from models.reasons import explain
 from models.scorer import Scorer, Scores
@@ -34,7 +37,7 @@ REPLAY_SECRET = 0x7369_7077_6172_6465
 # Findings about parties held at once: more suspects than any desk reads, in some 30 MiB.
 MAX_FINDINGS = 65536
 
-ROW_KINDS = ("call", "source")
+ROW_KINDS = ("call", "source", "subscriber")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +57,13 @@ def load_bundles(folder: str | None) -> dict[str, Bundle]:
     if folder is not None:
         root = Path(folder)
         if (root / CARD_FILE).is_file():
-            kind = Bundle.load(root).card.rows
-            if kind not in ROW_KINDS:
-                raise BundleError(f"{root}: scores {kind} rows, which no capture is screened by")
-            paths[kind] = root
+            paths[Bundle.load(root).card.rows] = root
         else:
             held = {kind: root / kind for kind in ROW_KINDS if (root / kind).is_dir()}
             if not held:
                 raise BundleError(
                     f"{root}: is neither a bundle, with a {CARD_FILE}, nor a folder of the bundles "
-                    f"{' and '.join(ROW_KINDS)}"
+                    f"{', '.join(ROW_KINDS)}"
                 )
             paths |= held
     return {kind: Bundle.load(path) for kind, path in paths.items()}
@@ -98,6 +98,7 @@ class Pipeline:
             tcp_connections=limits.tcp_connections,
             tcp_bytes=limits.tcp_bytes,
             block_packets=limits.block_packets,
+            subscribers=limits.subscribers,
             secret=secret,
             region=config.screen.region,
             duplicate_window_ns=duplicate_window_ns,
@@ -106,6 +107,7 @@ class Pipeline:
         self.findings = Findings(MAX_FINDINGS, self._give_up)
         self.flagged_sources = 0
         self.watched_sources = 0
+        self._drift: dict[str, RowDrift] = {}
         self._reasons: dict[int, bytes] = {}  # serial of a live call -> its reasons as JSON
         self._given_up: list[bytes] = []  # lines of findings that made room for others in this block
         self.use(load_scorers(config.screen.bundles) if scorers is None else scorers)
@@ -114,6 +116,11 @@ class Pipeline:
         """Scores by these from the next block on."""
         self.calls = scorers["call"]
         self.sources = scorers["source"]
+        self.subscribers = scorers["subscriber"]
+        for kind, scorer in scorers.items():
+            counted = self._drift.get(kind)
+            if counted is None or counted.bundle.card != scorer.bundle.card:
+                self._drift[kind] = RowDrift(scorer.bundle)
         self._lines = CallLines(self.calls.bundle.label)
 
     def screen_file(self, path: Path, write: Write, advance: Callable[[int], object] | None = None) -> Outcome:
@@ -151,11 +158,11 @@ class Pipeline:
         """Takes what time alone brings about (see Engine). True when the block is full first."""
         return self.engine.advance(now_ns, offset_ns) == BLOCK
 
-    def refresh(self, outlet: Outlet) -> None:
-        """Reports the findings about which there is news since they were last reported."""
-        for finding in self.findings:
-            if finding.has_news:
-                outlet.findings(encode(finding.line()))
+    def refresh(self, outlet: Outlet, at_most: int) -> None:
+        """Reports the findings about which there is news since they were last reported: `at_most` of `findings.untold`,
+        those first that have waited the longest."""
+        for finding in self.findings.tell(at_most):
+            outlet.findings(encode(finding.line()))
 
     def open_lines(self, serials: np.ndarray, slots: np.ndarray) -> bytes:
         """The JSON lines, as they would be now, of calls that kernels/open_calls.pyx found in the table."""
@@ -168,6 +175,10 @@ class Pipeline:
         totals["watched"] += self.watched_sources
         totals["evicted"] += self.findings.evicted
         return totals
+
+    def drift(self) -> list[DriftReport]:
+        """How far the rows of each kind have moved from what their bundle was calibrated on."""
+        return [self._drift[kind].report() for kind in ROW_KINDS]
 
     @property
     def reasons(self) -> dict[int, bytes]:
@@ -182,6 +193,8 @@ class Pipeline:
         rows = self.engine.source_block
         if len(rows):
             self._judge_sources(rows, self.sources.score(rows), outlet.alert)
+        if self.engine.subscribers is not None:
+            self._judge_subscribers(self.engine.subscribers, outlet.alert)
         if self.engine.finished_calls:
             outlet.calls(self._lines.write(self.engine, self._reasons))
         for line in self._given_up:
@@ -194,6 +207,7 @@ class Pipeline:
 
     def _judge_calls(self, rows: np.ndarray, scores: Scores, alert: Write | None) -> None:
         self.tally.scored("call", scores.score)
+        self._drift["call"].add(rows, scores)
         raised = self.engine.judge_calls(scores.score, scores.verdict, scores.types)
         reasons = dict(zip(raised.tolist(), explain(self.calls, rows[raised]), strict=True)) if len(raised) else {}
         found = suspects(self.engine, scores.verdict, scores.score, scores.types)
@@ -211,17 +225,47 @@ class Pipeline:
 
     def _judge_sources(self, rows: np.ndarray, scores: Scores, alert: Write | None) -> None:
         self.tally.scored("source", scores.score)
+        self._drift["source"].add(rows, scores)
         found = suspects(self.engine, scores.verdict, scores.score, scores.types, of_sources=True)
-        for i, _, source, caller, *row in found:
-            finding, risen = self._add(source, caller, *row)
+        added = [(i, *self._add(source, caller, *row)) for i, _, source, caller, *row in found]
+        risen = {i: finding for i, finding, has_risen in added if has_risen}
+        if not risen:
+            return
+        for finding, reasons in zip(risen.values(), explain(self.sources, rows[list(risen)]), strict=True):
+            finding.reasons = reasons
+            if alert is not None:
+                alert(encode(finding.line()))
+
+    def _judge_subscribers(self, found: Subscribers, alert: Write | None) -> None:
+        """Of a subscriber only the number is known, wherever it calls from: the finding has no address."""
+        statistics = found.due_statistics()
+        if not len(statistics):
+            return
+        rows = subscriber_rows(statistics)
+        scores = self.subscribers.score(rows)
+        self.tally.scored("subscriber", scores.score)
+        self._drift["subscriber"].add(rows, scores)
+        offset_ns = self.engine.offset_ns
+        for i in scores.verdict.nonzero()[0].tolist():
+            number, first_ns, last_ns, calls = found.note_of(i)
+            finding, risen = self._add(
+                None,
+                f"+{number}",
+                last_ns + offset_ns,
+                first_ns + offset_ns,
+                calls,
+                int(scores.verdict[i]),
+                float(scores.score[i]),
+                int(scores.types[i]),
+            )
             if risen:
-                finding.reasons = explain(self.sources, rows[i : i + 1])[0]
+                finding.reasons = explain(self.subscribers, rows[i : i + 1])[0]
                 if alert is not None:
                     alert(encode(finding.line()))
 
     def _add(
         self,
-        source: str,
+        source: str | None,
         caller: str | None,
         time_ns: int,
         first_ns: int,

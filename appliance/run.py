@@ -14,9 +14,9 @@ from appliance.live.service import Service
 from appliance.sources.errors import SourceError
 from models.errors import ModelError
 
-# A thread that wants the interpreter back after a pass without it waits so long for another one that computes:
-# Python's 5 ms would be the whole of the time that a verdict may take.
-SWITCH_S = 0.0005
+# A thread that wants the interpreter back after a pass without it waits so long for another one that computes. The
+# tracker gives it away some times in a block, and a verdict may take 5 ms in all, which is what Python waits each time.
+SWITCH_S = 0.0001
 
 
 def run(config_path: Path | None, flags: Flags, *, show: bool = False) -> Exit:

@@ -37,6 +37,7 @@ def run(
         # What is there now stays to the end. Looking through it for garbage, at exit above all, takes as long as
         # screening a small capture.
         gc.freeze()
+        gc.enable()
         if as_json:
             screening.as_json(files)
         else:

@@ -11,7 +11,7 @@ from models.verdict import FLAG, VERDICTS, WATCH
 # What a finding is about: one call, or a party (a source address, or one caller at it).
 SUBJECTS = ("call", "party")
 # What is scored, by the bundle that scores it.
-ROWS = ("call", "source")
+ROWS = ("call", "source", "subscriber")
 
 
 class Tally:

@@ -1,5 +1,6 @@
 """One transaction of reports: what of some batches is new, and the rows that it becomes."""
 
+from itertools import product
 from typing import Any
 
 import msgspec
@@ -325,8 +326,8 @@ def _health_row(box_id: int, arrival: Arrival, report: Any) -> Row:
 
 def _count(counters: dict[tuple, Row], frauds: dict[tuple, Row], box_id: int, minute: Any) -> None:
     time_ns = moment_ns(minute.start)
-    for span_s, span_ns in SPANS:
-        key = {"span_s": span_s, "time_ns": time_ns - time_ns % span_ns, "box_id": box_id}
+    for (span_s, span_ns), counted in product(SPANS, (box_id, tables.ALL_BOXES)):
+        key = {"span_s": span_s, "time_ns": time_ns - time_ns % span_ns, "box_id": counted}
         row = counters.setdefault(tuple(key.values()), {**key, **dict.fromkeys(COUNTED, 0)})
         for name in COUNTED:
             row[name] += getattr(minute, name)

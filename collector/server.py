@@ -21,6 +21,7 @@ from collector.api.app import api_app, beside
 from collector.authority import Authority, server_context
 from collector.config import Config, split_listen
 from collector.console.app import console_app
+from collector.door import Door, Strangers
 from collector.enrolment import enrolment_app
 from collector.errors import CollectorError, StoreError
 from collector.ingest import ingest_app
@@ -95,9 +96,17 @@ def numbers_key_file(config: Config) -> Path:
 
 
 class Listener(uvicorn.Server):
-    """One listener; the process's signals are not its business."""
+    """One listener; the process's signals are not its business. `strangers` are told of handshakes that failed."""
 
-    def __init__(self, name: str, app: ASGIApp, listen: str, tls: ssl.SSLContext | None, limit: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        app: ASGIApp,
+        listen: str,
+        tls: ssl.SSLContext | None,
+        limit: int,
+        strangers: Strangers | None = None,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -116,6 +125,7 @@ class Listener(uvicorn.Server):
             )
         )
         self.name = name
+        self._door = None if strangers is None or tls is None else (tls, strangers)
         host, port = split_listen(listen)
         try:
             self.socket = socket.create_server(
@@ -128,6 +138,17 @@ class Listener(uvicorn.Server):
     def address(self) -> str:
         host, port = self.socket.getsockname()[:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn does it, but that the door is ours where there is one."""
+        if self._door is None:
+            return await super().startup(sockets)
+        await super().startup([])
+        self.servers.append(Door(self.socket, *self._door, self._protocol))  # type: ignore[arg-type]
+        return None
+
+    def _protocol(self) -> PeerProtocol:
+        return PeerProtocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -143,7 +164,7 @@ def listeners(core: Core) -> tuple[list[Listener], ssl.SSLContext, ssl.SSLContex
     found = []
     if config.ingest.listen:
         app = ingest_app(config, core.store, core.writer, core.numbers, core.authority, core.refusals)
-        found.append(Listener("ingest", app, config.ingest.listen, inside, MAX_REQUESTS))
+        found.append(Listener("ingest", app, config.ingest.listen, inside, MAX_REQUESTS, Strangers(core.refusals)))
     if config.enrolment.listen:
         app = enrolment_app(config, core.store, core.authority, core.refusals)
         found.append(Listener("enrolment", app, config.enrolment.listen, outside, MAX_ENROLMENTS))

@@ -66,7 +66,8 @@ cdef enum:                      # counters of a source
     SOURCE_SUM_GUESSED = 14         # registrations that succeeded after GUESSES wrong passwords
     SOURCE_SUM_FAILED_BOUND = 15    # wrong passwords for users who are registered from another address
     SOURCE_SUM_FAILED_SHARED = 16   # wrong passwords for users for whom other addresses fail, too
-    SOURCE_COUNTERS = 17
+    SOURCE_SUM_REPLIES = 17         # final responses to requests outside calls
+    SOURCE_COUNTERS = 18
 
 cdef enum:
     PENDING_USERS = 8               # registrations with credentials whose answer is awaited
@@ -96,14 +97,15 @@ cdef struct CalleeProfile:      # 296 bytes
     Distinct callers_hour
     Distinct callers_day
 
-cdef struct SourceProfile:      # 992 bytes
+cdef struct SourceProfile:      # 1184 bytes
     int64_t updated_ns
     int64_t first_ns            # of the requests
     int64_t last_ns
     int64_t row_ns              # `last_ns` at the latest row
     Address address
     uint32_t requests           # since the slot was taken; stops at its largest value
-    uint32_t row_requests       # `requests` at the latest row
+    uint32_t signs              # of a GSM gateway, likewise
+    uint32_t row_evidence       # of both at the latest row
     uint32_t open_calls
     uint32_t pending[PENDING_USERS]     # a ring of low halves of user keys, 0 for none
     uint32_t pending_next
@@ -114,6 +116,8 @@ cdef struct SourceProfile:      # 992 bytes
     Distinct callers_day
     Distinct callees_day
     Distinct targets_day        # where its requests outside calls went
+    Distinct call_ids_day       # Call-IDs of its REGISTER requests
+    Distinct probes_day         # users at servers that its OPTIONS requests were for
     Heavy ranges                # called ranges, half-life 1 hour
     Heavy failures              # wrong passwords by user, half-life 1 day
 
@@ -152,6 +156,10 @@ cdef inline uint32_t one_more(uint32_t count) noexcept nogil:
 
 cdef inline uint32_t one_less(uint32_t count) noexcept nogil:
     return count - 1 if count else 0
+
+
+cdef inline uint32_t evidence_of(const SourceProfile* profile) noexcept nogil:
+    return profile.requests + min(profile.signs, UINT32_MAX - profile.requests)
 
 
 cdef inline bint is_not_found(uint16_t status_code) noexcept nogil:

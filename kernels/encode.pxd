@@ -17,7 +17,8 @@ cdef struct Tables:             # of one encoder, for `padded` features: those o
     int count                   # knots of a feature
     const float* across         # [count, padded]: where the first knot of every feature is reached, the second, ...
     const float* knots          # [padded, count]
-    const double* widths        # [padded, count]: from a knot to the next; never 0
+    const double* slopes        # [padded, count]: codes a unit from a knot to the next; finite
+    double step                 # codes from a knot to the next
     const int8_t* missing       # [padded]
 
 # Rows are one after the other; so are the codes.

@@ -48,13 +48,13 @@ cdef void encode_part(const Tables* tables, int first, int features, const float
     cdef float[BATCH_FEATURES] values
     cdef int32_t[BATCH_FEATURES] found
     cdef float[BATCH_FEATURES] knots
-    cdef double[BATCH_FEATURES] widths
+    cdef double[BATCH_FEATURES] slopes
     cdef int8_t[BATCH_FEATURES] coded
     cdef const float* across = tables.across + first
     cdef const float* last = across + <Py_ssize_t>(tables.count - 1) * tables.padded
     cdef const int8_t* missing = tables.missing + first
     cdef Py_ssize_t entry = <Py_ssize_t>first * tables.count
-    cdef double gaps = tables.count - 1
+    cdef double step = tables.step
     cdef int groups = (features + LANES - 1) // LANES
     cdef int i
     cdef int8_t known, below
@@ -67,11 +67,11 @@ cdef void encode_part(const Tables* tables, int first, int features, const float
         count_knots(values + LANES * i, across + LANES * i, tables.count, tables.padded, found + LANES * i)
     for i in range(LANES * groups):
         knots[i] = tables.knots[entry + found[i]]
-        widths[i] = tables.widths[entry + found[i]]
+        slopes[i] = tables.slopes[entry + found[i]]
         entry += tables.count
     for i in range(LANES * groups):         # not negative: rounds to nearest
         coded[i] = <int8_t>(<int32_t>(
-            (max(<double>values[i] - knots[i], 0.0) / widths[i] + found[i]) * CODE_SPAN / gaps + 0.5) + CODE_LOW)
+            max(<double>values[i] - knots[i], 0.0) * slopes[i] + (found[i] * step + 0.5)) + CODE_LOW)
     for i in range(features):
         known = -<int8_t>(row[i] == row[i])         # all bits or none: a branch would be mispredicted
         below = -<int8_t>(row[i] < across[i])
@@ -116,23 +116,24 @@ cdef class Encoder:
     def _lay_out(self, knots, missing):
         """The tables as the kernel reads them."""
         cdef float[:, ::1] across, lows
-        cdef double[:, ::1] widths
+        cdef double[:, ::1] slopes
         cdef int8_t[::1] absent
         features, count = knots.shape
         padded = (features + LANES - 1) // LANES * LANES
         full = np.zeros((padded, count), np.float32)
         full[:features] = knots
-        steps = np.ones((padded, count))
-        steps[:, :-1] = np.diff(full.astype(float), axis=1)
-        steps[steps == 0] = 1       # between equal knots, where no value lies
+        self.tables.step = CODE_SPAN / <double>(count - 1)
+        widths = np.ones((padded, count))
+        widths[:, :-1] = np.diff(full.astype(float), axis=1)
+        widths[widths == 0] = 1     # between equal knots, where no value lies
         codes = np.zeros(padded, np.int8)
         codes[:features] = missing
         reached = np.ascontiguousarray(self._reached(full).T)
-        self.held = (reached, full, steps, codes)
-        across, lows, widths, absent = self.held
+        self.held = (reached, full, self.tables.step / widths, codes)
+        across, lows, slopes, absent = self.held
         self.tables.features, self.tables.padded, self.tables.count = features, padded, count
         self.tables.across, self.tables.knots = &across[0, 0], &lows[0, 0]
-        self.tables.widths, self.tables.missing = &widths[0, 0], &absent[0]
+        self.tables.slopes, self.tables.missing = &slopes[0, 0], &absent[0]
 
     @staticmethod
     def _reached(knots):

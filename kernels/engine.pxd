@@ -14,6 +14,7 @@ from kernels.calls cimport CallTable
 from kernels.media cimport MediaTable
 from kernels.numbers cimport Plan
 from kernels.profiles cimport Profiles
+from kernels.subscribers cimport Subscribers
 
 cdef enum RunStatus:
     RUN_NEED_MORE = 0       # the reader's buffer is used up
@@ -37,6 +38,7 @@ cdef class Engine:
     cdef readonly CallTable calls
     cdef readonly MediaTable media
     cdef readonly Profiles profiles
+    cdef readonly Subscribers subscribers   # None: none are kept
     cdef Plan plan
 
     cdef uint64_t secret             # keys every hash
@@ -82,6 +84,7 @@ cdef class Engine:
     cdef bint _expire(self) noexcept nogil
     cdef void _packet(self) noexcept nogil
     cdef void _beside_sip(self) noexcept nogil
+    cdef void _gateway_sign(self, uint8_t sign) noexcept nogil
     cdef void _segment(self) noexcept nogil
     cdef void _flush(self, int64_t now_ns) noexcept nogil
     cdef void _message(self, int status, uint8_t transport) noexcept nogil

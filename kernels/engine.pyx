@@ -36,6 +36,7 @@ from kernels.numbers cimport Plan
 from kernels.profiles cimport CallerProfile, Profiles, SourceProfile
 from kernels.signalling cimport SIGN_KEEPALIVE, SIGN_REMOTE_BUSY, SIGN_SIM_BANK
 from kernels.slots cimport prefetch
+from kernels.subscribers cimport Subscribers
 from kernels.voice cimport voice_read
 
 from kernels.schema import CALL_FEATURES, SOURCE_FEATURES
@@ -79,7 +80,7 @@ cdef class Engine:
     """All tables of the appliance and the pass over them.
 
     Sizes are counts of entries, `block_packets` the most that a block takes; `region` is the home country (ISO 3166)
-    or None; `secret` keys every hash. With `duplicate_window_ns` a packet that comes again within that time is passed
+    or None; `secret` keys every hash. `subscribers`: how many of them statistics are kept of, 0 for none. With `duplicate_window_ns` a packet that comes again within that time is passed
     over: live sources see some twice (capture/duplicates.pyx).
 
     Time. In a replay it comes with the packets alone. A live box calls `advance` with the time of a clock that never
@@ -90,7 +91,7 @@ cdef class Engine:
 
     def __cinit__(self, *, uint32_t calls, uint32_t callers, uint32_t callees, uint32_t sources, uint32_t streams,
                   uint32_t tcp_connections, uint64_t tcp_bytes, uint32_t block_packets, uint64_t secret, region=None,
-                  int64_t duplicate_window_ns=0):
+                  int64_t duplicate_window_ns=0, uint32_t subscribers=0):
         self.secret = self.descriptions.secret = secret
         self.plan = Plan(region)
         self.decoder = Decoder(secret)
@@ -100,6 +101,8 @@ cdef class Engine:
         self.calls = CallTable(calls, BLOCK_CALLS, secret, self.plan)
         self.media = MediaTable(streams, calls + 1 + BLOCK_CALLS, secret)
         self.profiles = Profiles(callers, sources, callees, secret)
+        if subscribers:
+            self.subscribers = Subscribers(subscribers)
         self.nothing = RecordSource()
         self.stream_slot = NO_SLOT
         self.rows_capacity = BLOCK_ROWS
@@ -209,9 +212,13 @@ cdef class Engine:
         cdef int traffic = goip_read(
             self.packet.payload, self.packet.payload_bytes, self.packet.source.port, self.packet.destination.port)
         if traffic != GOIP_NONE:
-            self.profiles.on_gateway_sign(
-                &self.packet.source.address, SIGN_KEEPALIVE if traffic == GOIP_KEEPALIVE else SIGN_SIM_BANK,
-                self.packet.time_ns)
+            self._gateway_sign(SIGN_KEEPALIVE if traffic == GOIP_KEEPALIVE else SIGN_SIM_BANK)
+
+    cdef void _gateway_sign(self, uint8_t sign) noexcept nogil:
+        """The sender of the packet at hand has shown one. A gateway may do nothing else, and is scored for it, too."""
+        cdef int32_t slot = self.profiles.on_gateway_sign(&self.packet.source.address, sign, self.packet.time_ns)
+        if self.profiles.source_is_due(slot):
+            self._source_row(slot, self.packet.time_ns)
 
     cdef void _segment(self) noexcept nogil:
         """Takes one message of the TCP direction at hand."""
@@ -239,7 +246,7 @@ cdef class Engine:
         if status != SIP_MESSAGE:
             return
         if is_remote_busy(&self.message):
-            self.profiles.on_gateway_sign(&self.packet.source.address, SIGN_REMOTE_BUSY, self.packet.time_ns)
+            self._gateway_sign(SIGN_REMOTE_BUSY)
         slot = self.calls.message(&self.packet, &self.message, transport, self.clock_ns)
         if slot == NO_SLOT:
             self._outside_calls()
@@ -265,7 +272,9 @@ cdef class Engine:
         if self.message.kind == SIP_REQUEST:
             slot = self.profiles.on_request(
                 &self.packet.source.address, endpoint_hash(&self.packet.destination, self.secret), self.message.method,
-                user, brings_credentials(&self.message), self.packet.time_ns)
+                user,
+                hash_bytes(self.message.data + self.message.call_id.start, self.message.call_id.length, self.secret),
+                brings_credentials(&self.message), self.packet.time_ns)
             if slot != NO_SLOT and self.profiles.source_is_due(slot):
                 self._source_row(slot, self.packet.time_ns)
         else:
@@ -309,6 +318,8 @@ cdef class Engine:
         if events & EVENT_END:
             self._hear(slot)
             self.profiles.on_end(call, now_ns)
+            if self.subscribers is not None:
+                self.subscribers.on_end(call, now_ns, self.offset_ns)
             self._call_row(slot, STAGE_END, now_ns)
 
     cdef void _hear(self, int32_t slot) noexcept nogil:
@@ -432,6 +443,8 @@ cdef class Engine:
         for i in range(self.calls.released_count):
             self.media.release_call(self.calls.released[i])
         self.calls.free_released()
+        if self.subscribers is not None:
+            self.subscribers.next_block()
         self.call_rows_count = 0
         self.source_rows_count = 0
         self.block_end = self.packets + self.block_packets
@@ -519,6 +532,7 @@ cdef class Engine:
             "callees": self.profiles.callees.evicted,
             "sources": self.profiles.sources.evicted,
             "routes": self.profiles.relations.routes.evicted,
+            "subscribers": 0 if self.subscribers is None else self.subscribers.table.evicted,
             "streams": self.media.evicted,
             "tcp_connections": self.streams.totals.evicted,
             "fragments": self.decoder.fragments.counters.evicted,

@@ -48,15 +48,15 @@ cdef class Profiles:
     # The call reached its end state (call.state, times and status_code are set).
     cdef void on_end(self, Call* call, int64_t now_ns) noexcept nogil
     # A request outside calls (REGISTER, OPTIONS, ...): the slot of the source's profile. `target_key`: hash of where it
-    # went; `credentials`: it brought some (RFC 3261 22).
+    # went; `call_id_key`: of its Call-ID; `credentials`: it brought some (RFC 3261 22).
     cdef int32_t on_request(self, const Address* source, uint64_t target_key, uint8_t method, uint64_t user_key,
-                            bint credentials, int64_t now_ns) noexcept nogil
+                            uint64_t call_id_key, bint credentials, int64_t now_ns) noexcept nogil
     # The response to it; `source` is who had asked, `registrar` a hash of who answers. Responses to INVITE are left to
     # on_end.
     cdef void on_response(self, const Address* source, uint64_t registrar, uint8_t method, uint64_t user_key,
                           uint16_t status_code, int64_t now_ns) noexcept nogil
-    # An address has shown a GatewaySign of kernels/signalling.pxd.
-    cdef void on_gateway_sign(self, const Address* source, uint8_t sign, int64_t now_ns) noexcept nogil
+    # An address has shown a GatewaySign of kernels/signalling.pxd: the slot of its profile.
+    cdef int32_t on_gateway_sign(self, const Address* source, uint8_t sign, int64_t now_ns) noexcept nogil
     # Rows are read after the event that they are about. They change nothing that a later row says.
     cdef void call_row(self, const Call* call, int stage, int64_t now_ns, float* row) noexcept nogil
     cdef void source_row(self, int32_t slot, int64_t now_ns, float* row) noexcept nogil

@@ -67,7 +67,7 @@ cdef extern from *:
 cdef enum:
     MAX_PROFILES = 1 << 24      # of each kind: 10 GiB of sources, more than a box has
     PAIRS_PER_CALLER = 4        # those called within a day, on average over all callers
-    FIRST_ROW_REQUESTS = 4      # a source is first looked at then,
+    FIRST_ROW_REQUESTS = 4      # a source is first looked at then, signs of a gateway count as requests,
     MAX_ROW_REQUESTS = 64       # again after a quarter more, and at the latest after so many
     SOURCE_BUSY_BYTES = 384     # the begin of a SourceProfile, up to its sketches: what every event reads
 
@@ -200,7 +200,7 @@ cdef object address_text(const Address* address):
 cdef class Profiles:
     """Profiles(callers=131072, sources=16384, callees=131072, secret=0): everything that is remembered of behaviour.
 
-    callers, sources, callees: how many of each are kept at most, 1..2^24; with the index, memory is about 590, 1470 and
+    callers, sources, callees: how many of each are kept at most, 1..2^24; with the index, memory is about 590, 1660 and
     370 bytes for each that was ever in use, and 32 to 64 bytes for each caller for the pairs of who called whom.
     secret: keys the hash of addresses.
     Raises ValueError on an impossible size, MemoryError when memory is refused.
@@ -362,7 +362,7 @@ cdef class Profiles:
             count_source(source, SOURCE_SUM_SETTLED)
 
     cdef int32_t on_request(self, const Address* source, uint64_t target_key, uint8_t method, uint64_t user_key,
-                            bint credentials, int64_t now_ns) noexcept nogil:
+                            uint64_t call_id_key, bint credentials, int64_t now_ns) noexcept nogil:
         cdef int32_t slot
         cdef SourceProfile* profile = self._take_source(source, now_ns, &slot)
         source_request(profile, now_ns)
@@ -370,9 +370,11 @@ cdef class Profiles:
         distinct_advance(&profile.targets_day, now_ns, WINDOW_DAY_NS)
         distinct_add(&profile.targets_day, target_key)
         if method == METHOD_REGISTER:
-            registration_asked(profile, user_key, credentials, now_ns)
+            registration_asked(profile, user_key, call_id_key, credentials, now_ns)
         elif method == METHOD_OPTIONS:
             count_source(profile, SOURCE_SUM_OPTIONS)
+            distinct_advance(&profile.probes_day, now_ns, WINDOW_DAY_NS)
+            distinct_add(&profile.probes_day, hash_mix(user_key, target_key))
         return slot
 
     cdef void on_response(self, const Address* source, uint64_t registrar, uint8_t method, uint64_t user_key,
@@ -387,6 +389,7 @@ cdef class Profiles:
         profile = &self.source_profiles[slot]
         note_source(profile, now_ns)
         source_response(profile, status_code)
+        count_source(profile, SOURCE_SUM_REPLIES)
         if method != METHOD_REGISTER:
             return
         found = registration_answered(profile, user_key, status_code, now_ns)
@@ -399,11 +402,13 @@ cdef class Profiles:
             if found & FAILURE_SHARED:
                 count_source(profile, SOURCE_SUM_FAILED_SHARED)
 
-    cdef void on_gateway_sign(self, const Address* source, uint8_t sign, int64_t now_ns) noexcept nogil:
+    cdef int32_t on_gateway_sign(self, const Address* source, uint8_t sign, int64_t now_ns) noexcept nogil:
         cdef int32_t slot
-        self._take_source(source, now_ns, &slot)
+        cdef SourceProfile* profile = self._take_source(source, now_ns, &slot)
+        profile.signs = one_more(profile.signs)
         style_sign(&self.styles[slot], sign, now_ns)
         self.gateway_signs += 1
+        return slot
 
     # -- rows -------------------------------------------------------------------------------------------------
 
@@ -440,15 +445,16 @@ cdef class Profiles:
         source_features(profile, now_ns, row)
         registration_features(profile, now_ns, row)
         style_source_features(&self.styles[slot], now_ns, row)
-        profile.row_requests = profile.requests
+        profile.row_evidence = evidence_of(profile)
         profile.row_ns = profile.last_ns
 
     cdef bint source_is_due(self, int32_t slot) noexcept nogil:
         cdef const SourceProfile* profile = &self.source_profiles[slot]
-        cdef uint32_t grown = profile.requests - profile.row_requests
-        if profile.requests < FIRST_ROW_REQUESTS or grown == 0:
+        cdef uint32_t evidence = evidence_of(profile)
+        cdef uint32_t grown = evidence - profile.row_evidence
+        if evidence < FIRST_ROW_REQUESTS or grown == 0:
             return False
-        if profile.row_requests == 0 or grown >= MAX_ROW_REQUESTS or 4 * <uint64_t>grown >= profile.row_requests:
+        if profile.row_evidence == 0 or grown >= MAX_ROW_REQUESTS or 4 * <uint64_t>grown >= profile.row_evidence:
             return True
         return seconds_between(profile.row_ns, profile.last_ns) >= ROW_INTERVAL_S
 

@@ -17,6 +17,7 @@ from kernels.reference_behaviour import (
     callee_end,
     callee_row,
     habit_row,
+    hash_mix,
 )
 from kernels.schema import CALL_FEATURES, SOURCE_FEATURES
 
@@ -133,10 +134,11 @@ def encode(rows, knots, missing):
         inside = (below >= 0) & (below < last)
         left = line[np.clip(below, 0, last)]
         right = line[np.clip(below + 1, 0, last)]
-        position = np.where(below < 0, 0.0, float(last))
+        step = 255 / last
+        position = np.where(below < 0, 0.0, 255.0) + 0.5
         beyond = np.maximum(x[inside] - left[inside], 0)  # not negative where a knot was reached from below
-        position[inside] = beyond / (right[inside] - left[inside]) + below[inside]
-        code = np.floor(position * 255 / last + 0.5) - 128
+        position[inside] = beyond * (step / (right[inside] - left[inside])) + (below[inside] * step + 0.5)
+        code = np.floor(position) - 128
         codes[:, feature] = np.where(np.isnan(x), missing[feature], np.nan_to_num(code))
     return codes
 
@@ -378,10 +380,13 @@ def source_rows(requests):
             source.note(now, requests=1, registers=method == REGISTER, options=method == OPTIONS)
             if method == REGISTER:
                 source.keys.append((now, "users", user))
+                source.keys.append((now, "call_ids", int(request["call_id_key"])))
                 source.note(now, credentials=request["credentials"])
                 asked.ask(user, request["credentials"])
+            elif method == OPTIONS:
+                source.keys.append((now, "probes", hash_mix(user, int(request["target_key"]))))
         elif status >= 200 and method != INVITE:
-            source.note(now, responses=1, challenged=status in (401, 407), forbidden=status == 403)
+            source.note(now, responses=1, replies=1, challenged=status in (401, 407), forbidden=status == 403)
             source.note(now, not_found=status in NOT_FOUND)
             if method == REGISTER:
                 source.note(now, register_responses=1, registered=status < 300)

@@ -221,4 +221,9 @@ class Passwords:
             "source_open_calls": 0.0,
             "source_failed_bound_day": history.sum("failed_bound", now, DAY_S),
             "source_failed_shared_day": history.sum("failed_shared", now, DAY_S),
+            "source_call_ids_day": history.distinct("call_ids", 12 * HOUR_NS, now),
+            "source_call_id_ratio": history.distinct_ratio("call_ids", now),
+            "source_probes_day": history.distinct("probes", 12 * HOUR_NS, now),
+            "source_probe_ratio": history.distinct_ratio("probes", now),
+            "source_replied_ratio": min(1.0, history.share("replies", "requests", now, HOUR_S, 0.9)),
         }

@@ -13,6 +13,8 @@ from kernels.pairs cimport PAIR_ENTRIES, PairEntry
 from kernels.profiles cimport RANGE_TABLES, Profiles
 from kernels.relations cimport Relations
 from kernels.signalling cimport Style
+from kernels.subscriber cimport Subscriber
+from kernels.subscribers cimport SubscriberNote
 
 from kernels.schema import CALL_SCHEMA_HASH, SOURCE_SCHEMA_HASH
 
@@ -70,6 +72,11 @@ cdef int describe(Engine engine, Region* regions) noexcept:
     add_array(regions, &count, b"pairs", profiles.pairs.entries, sizeof(PairEntry),
               <uint32_t>((profiles.pairs.mask + 1) * PAIR_ENTRIES))
     add_array(regions, &count, b"ranges", profiles.ranges, sizeof(Heavy), RANGE_TABLES)
+    cdef Region* subscribers
+    if engine.subscribers is not None:
+        subscribers = add_table(regions, &count, b"subscribers", &engine.subscribers.table)
+        add_column(subscribers, engine.subscribers.subscribers, sizeof(Subscriber))
+        add_column(subscribers, engine.subscribers.notes, sizeof(SubscriberNote))
     return count
 
 

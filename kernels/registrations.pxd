@@ -15,7 +15,7 @@ cdef enum Registration:         # what a final response says of the user
     REGISTRATION_WRONG_PASSWORD = 2
 
 # A REGISTER request, and the final response to one: a Registration. The profile is up to date.
-cdef void registration_asked(SourceProfile* profile, uint64_t user_key, bint credentials,
+cdef void registration_asked(SourceProfile* profile, uint64_t user_key, uint64_t call_id_key, bint credentials,
                              int64_t now_ns) noexcept nogil
 cdef int registration_answered(SourceProfile* profile, uint64_t user_key, uint16_t status_code,
                                int64_t now_ns) noexcept nogil

@@ -3,11 +3,11 @@
 from libc.stdint cimport uint32_t
 
 from kernels.behaviour cimport *
-from kernels.decay cimport DAY, HALF_LIFE_DAY_S, HALF_LIVES, decay_factors
-from kernels.distinct cimport distinct_add, distinct_advance, distinct_count
+from kernels.decay cimport DAY, HALF_LIFE_DAY_S, HALF_LIVES, HOUR, decay_factors
+from kernels.distinct cimport distinct_add, distinct_advance, distinct_count, distinct_seen
 from kernels.features cimport *
 from kernels.heavy cimport heavy_add, heavy_count, heavy_forget, heavy_key, heavy_left, heavy_most
-from kernels.rows cimport MOST_EVENTS, clipped, share, shrunk
+from kernels.rows cimport MOST_EVENTS, clipped, distinct_ratio, share, shrunk
 
 cdef extern from *:
     """
@@ -17,11 +17,13 @@ cdef extern from *:
     #define SW_DAY_REGISTERED_RATIO 0.5f
     #define SW_DAY_REFUSED_RATIO 0.02f
     #define SW_DAY_CREDENTIALS_RATIO 0.5f
+    #define SW_REPLIED_RATIO 0.9f
     """
     const float GUESSES "SW_GUESSES"
     const float REGISTERED_RATIO "SW_DAY_REGISTERED_RATIO"
     const float REFUSED_RATIO "SW_DAY_REFUSED_RATIO"
     const float CREDENTIALS_RATIO "SW_DAY_CREDENTIALS_RATIO"
+    const float REPLIED_RATIO "SW_REPLIED_RATIO"
 
 
 cdef bint take_pending(SourceProfile* profile, uint32_t user) noexcept nogil:
@@ -34,7 +36,7 @@ cdef bint take_pending(SourceProfile* profile, uint32_t user) noexcept nogil:
     return False
 
 
-cdef void registration_asked(SourceProfile* profile, uint64_t user_key, bint credentials,
+cdef void registration_asked(SourceProfile* profile, uint64_t user_key, uint64_t call_id_key, bint credentials,
                              int64_t now_ns) noexcept nogil:
     cdef uint32_t user = heavy_key(user_key)
     count_source(profile, SOURCE_SUM_REGISTERS)
@@ -42,6 +44,8 @@ cdef void registration_asked(SourceProfile* profile, uint64_t user_key, bint cre
     distinct_add(&profile.users_hour, user_key)
     distinct_advance(&profile.users_day, now_ns, WINDOW_DAY_NS)
     distinct_add(&profile.users_day, user_key)
+    distinct_advance(&profile.call_ids_day, now_ns, WINDOW_DAY_NS)
+    distinct_add(&profile.call_ids_day, call_id_key)
     take_pending(profile, user)
     if credentials:
         count_source(profile, SOURCE_SUM_CREDENTIALS)
@@ -69,9 +73,12 @@ cdef int registration_answered(SourceProfile* profile, uint64_t user_key, uint16
 cdef void registration_features(const SourceProfile* profile, int64_t now_ns, float* row) noexcept nogil:
     cdef float[HALF_LIVES] left
     cdef const float* days = &profile.counts[DAY][0]
+    cdef const float* hours = &profile.counts[HOUR][0]
     cdef float day
+    cdef float hour
     decay_factors(profile.updated_ns, now_ns, left)
     day = left[DAY]
+    hour = left[HOUR]
     row[SOURCE_REGISTERED_RATIO_DAY] = share(
         days, SOURCE_SUM_REGISTERED, SOURCE_SUM_REGISTER_RESPONSES, day, REGISTERED_RATIO)
     row[SOURCE_REFUSED_RATIO_DAY] = shrunk(
@@ -87,3 +94,12 @@ cdef void registration_features(const SourceProfile* profile, int64_t now_ns, fl
     row[SOURCE_FAILED_SHARED_DAY] = clipped(days[SOURCE_SUM_FAILED_SHARED] * day, MOST_EVENTS)
     row[SOURCE_TARGETS_DAY] = clipped(distinct_count(&profile.targets_day, now_ns, WINDOW_DAY_NS), MOST_EVENTS)
     row[SOURCE_OPEN_CALLS] = clipped(profile.open_calls, MOST_EVENTS)
+    row[SOURCE_CALL_IDS_DAY] = clipped(distinct_count(&profile.call_ids_day, now_ns, WINDOW_DAY_NS), MOST_EVENTS)
+    row[SOURCE_CALL_ID_RATIO] = distinct_ratio(
+        row[SOURCE_CALL_IDS_DAY], distinct_seen(&profile.call_ids_day, now_ns, WINDOW_DAY_NS))
+    row[SOURCE_PROBES_DAY] = clipped(distinct_count(&profile.probes_day, now_ns, WINDOW_DAY_NS), MOST_EVENTS)
+    row[SOURCE_PROBE_RATIO] = distinct_ratio(
+        row[SOURCE_PROBES_DAY], distinct_seen(&profile.probes_day, now_ns, WINDOW_DAY_NS))
+    row[SOURCE_REPLIED_RATIO] = min(1.0, shrunk(
+        hours[SOURCE_SUM_REPLIES] * hour, (hours[SOURCE_SUM_REQUESTS] - hours[SOURCE_SUM_INVITES]) * hour,
+        REPLIED_RATIO))

@@ -29,10 +29,11 @@ CALL = np.dtype([
 ])
 
 # A request outside calls and its final response (status_code 0: none was seen). `method` is a SipMethod, `target_key` a
-# hash of where it went, `credentials` 1 when it brought some.
+# hash of where it went, `call_id_key` of its Call-ID, `credentials` 1 when it brought some.
 REQUEST = np.dtype([
-    ("user_key", np.uint64), ("target_key", np.uint64), ("time_ns", np.int64), ("response_ns", np.int64),
-    ("status_code", np.uint16), ("method", np.uint8), ("credentials", np.uint8), ("source", np.uint8, 16),
+    ("user_key", np.uint64), ("target_key", np.uint64), ("call_id_key", np.uint64), ("time_ns", np.int64),
+    ("response_ns", np.int64), ("status_code", np.uint16), ("method", np.uint8), ("credentials", np.uint8),
+    ("source", np.uint8, 16),
 ])
 
 cdef packed struct CallRecord:      # as CALL
@@ -60,6 +61,7 @@ cdef packed struct CallRecord:      # as CALL
 cdef packed struct RequestRecord:   # as REQUEST
     uint64_t user_key
     uint64_t target_key
+    uint64_t call_id_key
     int64_t time_ns
     int64_t response_ns
     uint16_t status_code
@@ -215,7 +217,8 @@ cdef void play_requests(Profiles profiles, const uint8_t[:, ::1] records, const 
         memcpy(&source, record.source, sizeof(Address))
         if order[event] % 2 == 0:
             slots[i] = profiles.on_request(
-                &source, record.target_key, record.method, record.user_key, record.credentials != 0, record.time_ns)
+                &source, record.target_key, record.method, record.user_key, record.call_id_key, record.credentials != 0,
+                record.time_ns)
             if profiles.source_is_due(slots[i]) if only_due else record.status_code == 0:
                 profiles.source_row(slots[i], record.time_ns, &rows[i, 0])
         else:

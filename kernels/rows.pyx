@@ -175,7 +175,7 @@ cdef void source_features(const SourceProfile* profile, int64_t now_ns, float* r
     row[SOURCE_REQUESTS_MINUTE] = clipped(profile.counts[MINUTE][SOURCE_SUM_REQUESTS] * left[MINUTE], MOST_EVENTS)
     row[SOURCE_REQUESTS_HOUR] = clipped(hours[SOURCE_SUM_REQUESTS] * hour, MOST_EVENTS)
     row[SOURCE_REQUESTS_DAY] = clipped(profile.counts[DAY][SOURCE_SUM_REQUESTS] * left[DAY], MOST_EVENTS)
-    row[SOURCE_EVIDENCE] = clipped(profile.requests, MAX_EVIDENCE)
+    row[SOURCE_EVIDENCE] = clipped(evidence_of(profile), MAX_EVIDENCE)
     row[SOURCE_REGISTER_RATIO] = share(hours, SOURCE_SUM_REGISTERS, SOURCE_SUM_REQUESTS, hour, USUAL_METHOD_RATIO)
     row[SOURCE_OPTIONS_RATIO] = share(hours, SOURCE_SUM_OPTIONS, SOURCE_SUM_REQUESTS, hour, USUAL_METHOD_RATIO)
     row[SOURCE_INVITE_RATIO] = share(hours, SOURCE_SUM_INVITES, SOURCE_SUM_REQUESTS, hour, USUAL_METHOD_RATIO)

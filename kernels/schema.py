@@ -319,11 +319,13 @@ SOURCE_FEATURES = (
     feature(
         "source_evidence",
         "requests",
-        "Requests from the address that were seen, at most 32: how much the other features can be trusted.",
+        "Requests from the address and signs of a GSM gateway that were seen, at most 32: how much the other features "
+        "can be trusted.",
         "{value} requests were seen (32 stands for more); typical is {typical}",
         high=MOST_EVIDENCE,
         source="source",
         group="source",
+        revision=2,
     ),
     feature(
         "source_register_ratio",

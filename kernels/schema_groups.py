@@ -360,4 +360,51 @@ GROUP_SOURCE_FEATURES = (
         source="source",
         group="source",
     ),
+    # a telephone keeps the Call-ID of its registration (RFC 3261 10.2.4); who tries passwords or users takes a new one
+    feature(
+        "source_call_ids_day",
+        "dialogs",
+        "Different Call-IDs of its REGISTER requests in the present 12 hours and the 12 before (standard error 13 %).",
+        "began to register {value} times anew within the day; typical is {typical}",
+        source="source",
+        group="source",
+    ),
+    feature(
+        "source_call_id_ratio",
+        "ratio",
+        "Different Call-IDs / REGISTER requests, over the same time.",
+        "{value} of its REGISTER requests had a Call-ID of their own; typical is {typical}",
+        source="source",
+        group="source",
+        unseen=0.5,
+    ),
+    # who asks for users, or for servers; a trunk or a monitor asks the same ones again and again
+    feature(
+        "source_probes_day",
+        "users",
+        "Different users, each at its server, that it asked for with OPTIONS in the present 12 hours and the 12 before "
+        "(standard error 13 %).",
+        "asked whether {value} different users are there within the day; typical is {typical}",
+        source="source",
+        group="source",
+    ),
+    feature(
+        "source_probe_ratio",
+        "ratio",
+        "Different users, each at its server / OPTIONS requests, over the same time.",
+        "{value} of its OPTIONS requests asked for another user; typical is {typical}",
+        source="source",
+        group="source",
+        unseen=0.5,
+    ),
+    # most addresses that a sweep tries are nobody's
+    feature(
+        "source_replied_ratio",
+        "ratio",
+        "Final responses to its requests outside calls / such requests, at most 1, half-life 1 hour.",
+        "{value} of its requests outside calls were answered; typical is {typical}",
+        source="source",
+        group="source",
+        unseen=0.9,
+    ),
 )

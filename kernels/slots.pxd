@@ -8,15 +8,17 @@ watched ones fall only when the hand has gone around MAX_LIVES times without a s
 most SEARCH_STEPS long and then takes the poorest slot it saw, so that a table full of watched keys costs no
 more than any other. Nothing depends on chance or on a clock: the same events leave the same slots.
 
-All memory is calloc'ed: slots that were never used cost address space only.
+All memory is of table_calloc (capture/memory.pxd): slots that were never used are zero, and cost address space only
+unless the process keeps its tables resident.
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport free
 from libc.string cimport memset
 
 from capture.index cimport (
     NO_SLOT, Index, index_find, index_free, index_home, index_init, index_insert, index_key, index_remove,
 )
+from capture.memory cimport table_calloc
 
 cdef extern from *:
     void prefetch "__builtin_prefetch"(const void* address) noexcept nogil
@@ -42,9 +44,9 @@ cdef inline int slots_init(SlotTable* table, uint32_t capacity) noexcept nogil:
     """Room for `capacity` keys. 0 when done, -1 when memory is refused (free it all the same)."""
     memset(table, 0, sizeof(SlotTable))
     table.capacity = capacity
-    table.keys = <uint64_t*>calloc(capacity, sizeof(uint64_t))
-    table.generations = <uint32_t*>calloc(capacity, sizeof(uint32_t))
-    table.lives = <uint8_t*>calloc(capacity, sizeof(uint8_t))
+    table.keys = <uint64_t*>table_calloc(capacity, sizeof(uint64_t))
+    table.generations = <uint32_t*>table_calloc(capacity, sizeof(uint32_t))
+    table.lives = <uint8_t*>table_calloc(capacity, sizeof(uint8_t))
     if index_init(&table.index, capacity) != 0 or not (table.keys and table.generations and table.lives):
         return -1
     return 0

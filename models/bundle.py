@@ -32,6 +32,11 @@ SCHEMAS = {
 }
 
 Probability = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=0)]
+
+# Edges of the bins in which scores are counted for drift, and what the counts of a reference sum up to.
+SCORE_KNOTS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.95)
+REFERENCE_ROWS = 100_000
 
 
 class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,6 +68,13 @@ class TrainingCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: dict[str, int]
 
 
+class Reference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the honest rows of the calibration set lie: counts, in REFERENCE_ROWS, by the bins of kernels/drift.pxd."""
+
+    features: list[list[Count]]  # by the knots of each feature
+    score: list[Count]  # by SCORE_KNOTS
+
+
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"schema_hash": "schema"}):
     """bundle.toml. Features, typical values and knots go in the order of the row's columns."""
 
@@ -79,6 +91,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"sch
     classes: list[FraudClass]  # in the order of the model's outputs
     training: TrainingCard
     metrics: dict[str, Any]
+    reference: Reference | None = None  # None: whether rows drift cannot be told
 
 
 class Bundle:
@@ -129,6 +142,8 @@ def read_card(path: Path) -> Card:
             raise BundleError(f"{path}: knots: {name}: every feature needs the same number, 2 or more")
         if not all(map(math.isfinite, knots)) or knots != sorted(knots):
             raise BundleError(f"{path}: knots: {name}: they must be finite and must not fall")
+    if card.reference is not None:
+        check_reference(path, card, card.reference)
     if not card.classes:
         raise BundleError(f"{path}: classes: there are none")
     for one in card.classes:
@@ -145,6 +160,12 @@ def check_class(path: Path, card: Card, one: FraudClass) -> None:
         raise BundleError(f"{path}: classes: {one.fraud_type}: `watch` lies above `flag`")
     if one.evidence is not None and one.evidence.feature not in card.features:
         raise BundleError(f"{path}: classes: {one.fraud_type}: evidence: no feature {one.evidence.feature!r}")
+
+
+def check_reference(path: Path, card: Card, reference: Reference) -> None:
+    bins = [len(counts) for counts in (*reference.features, reference.score)]
+    if bins != [*(len(knots) + 2 for knots in card.knots), len(SCORE_KNOTS) + 2]:
+        raise BundleError(f"{path}: reference: it does not have the bins of the knots")
 
 
 def check_schema(path: Path, card: Card) -> None:

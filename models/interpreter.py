@@ -12,9 +12,11 @@ import numpy as np
 
 from models.errors import BundleError, RuntimeMissingError
 
-# Rows in one invocation. Measured on 40-32-16-3 (x86-64): 16 rows cost 0.30 us a row, 256 cost 0.10,
-# 1024 cost 0.08; 256 rows fill in at most 26 us when only a few are asked for.
-BATCH_ROWS = 256
+# Rows in one invocation: the runtime computes all that it has memory for. A replay brings hundreds at once, a live link
+# a dozen, which would pay for 256. Measured on 112-48-32-11 (x86-64): 16 rows 7 us, 64 rows 18, 256 rows 60, and then
+# no less a row.
+SIZES = (16, 64, 256)
+BATCH_ROWS = SIZES[-1]
 
 RUNTIMES = ("tflite_runtime.interpreter", "ai_edge_litert.interpreter")
 
@@ -38,12 +40,35 @@ def load_runtime() -> ModuleType:
 class Interpreter:
     """One int8 model with one input [rows, inputs] and one output [rows, outputs], on one thread.
 
-    Memory is allocated once, for BATCH_ROWS rows; longer inputs go through in chunks. Each row is computed by
-    itself, so scores do not depend on how rows are split into calls. Not thread-safe.
+    Memory is allocated once, for each of SIZES; longer inputs go through in chunks. Each row is
+    computed by itself, so scores do not depend on how rows are split into calls. Not thread-safe.
     """
 
     def __init__(self, model: bytes):
         """Raises BundleError when `model` is not such a model, RuntimeMissingError without a runtime."""
+        self._batches = [_Batch(model, rows) for rows in SIZES]
+        any_of_them = self._batches[0]
+        self.inputs, self.outputs = any_of_them.inputs, any_of_them.outputs
+        self.input_scale, self.input_zero = any_of_them.input_quantization
+        self.output_scale, self.output_zero = any_of_them.output_quantization
+
+    def run(self, rows: np.ndarray) -> np.ndarray:
+        """int8 [n, inputs] -> int8 [n, outputs]; real value = (int8 - output_zero) * output_scale."""
+        if rows.dtype != np.int8 or rows.ndim != 2 or rows.shape[1] != self.inputs:
+            raise ValueError(f"rows must be int8 [n, {self.inputs}], not {rows.dtype} {list(rows.shape)}")
+        outputs = np.empty((len(rows), self.outputs), np.int8)
+        for start in range(0, len(rows), BATCH_ROWS):
+            chunk = rows[start : start + BATCH_ROWS]
+            smallest = next(batch for batch in self._batches if len(chunk) <= batch.rows)
+            smallest.run(chunk, outputs[start : start + len(chunk)])
+        return outputs
+
+
+class _Batch:
+    """The model with memory for `rows` rows."""
+
+    def __init__(self, model: bytes, rows: int):
+        self.rows = rows
         runtime = load_runtime()
         # The default delegate (XNNPACK) was no faster on models this small, and prints to stderr.
         resolver = runtime.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
@@ -55,33 +80,27 @@ class Interpreter:
                 self._only(self._runtime.get_input_details(), "input"),
                 self._only(self._runtime.get_output_details(), "output"),
             )
-            self._runtime.resize_tensor_input(source["index"], [BATCH_ROWS, int(source["shape"][1])])
+            self._runtime.resize_tensor_input(source["index"], [rows, int(source["shape"][1])])
             self._runtime.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise BundleError(f"not a TFLite model that this runtime can run: {error}") from error
         self.inputs = int(source["shape"][1])
         self.outputs = int(target["shape"][1])
-        self.input_scale, self.input_zero = source["quantization"]
-        self.output_scale, self.output_zero = target["quantization"]
+        self.input_quantization = source["quantization"]
+        self.output_quantization = target["quantization"]
         self._input = self._runtime.tensor(source["index"])
         self._output = self._runtime.tensor(target["index"])
+
+    def run(self, chunk: np.ndarray, outputs: np.ndarray) -> None:
+        """Fills `outputs` with what comes of `chunk`, which are at most as many rows as there is memory for."""
+        # The views must be gone when the runtime is invoked; it refuses otherwise. Rows past the chunk keep what they
+        # held: nobody reads them.
+        self._input()[: len(chunk)] = chunk
+        self._runtime.invoke()
+        outputs[:] = self._output()[: len(chunk)]
 
     @staticmethod
     def _only(details: list[dict], what: str) -> dict:
         if len(details) != 1 or len(details[0]["shape"]) != 2 or details[0]["dtype"] != np.int8:
             raise BundleError(f"the model must have one {what}, an int8 matrix")
         return details[0]
-
-    def run(self, rows: np.ndarray) -> np.ndarray:
-        """int8 [n, inputs] -> int8 [n, outputs]; real value = (int8 - output_zero) * output_scale."""
-        if rows.dtype != np.int8 or rows.ndim != 2 or rows.shape[1] != self.inputs:
-            raise ValueError(f"rows must be int8 [n, {self.inputs}], not {rows.dtype} {list(rows.shape)}")
-        outputs = np.empty((len(rows), self.outputs), np.int8)
-        for start in range(0, len(rows), BATCH_ROWS):
-            chunk = rows[start : start + BATCH_ROWS]
-            # The views must be gone when the runtime is invoked; it refuses otherwise. Rows past the chunk
-            # keep what they held: nobody reads them.
-            self._input()[: len(chunk)] = chunk
-            self._runtime.invoke()
-            outputs[start : start + len(chunk)] = self._output()[: len(chunk)]
-        return outputs

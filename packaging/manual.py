@@ -1,22 +1,27 @@
-"""Prints the manual page sipwarden(1), made from the help of the commands themselves."""
+"""Prints the manual page of a command, sipwarden or sipwarden-collector, made from the help of its commands.
+
+usage: packaging/manual.py COMMAND
+"""
 
 import sys
 from collections.abc import Iterator
 
 import typer.main
 
-from appliance.cli import app
-from appliance.client import commands as admin_commands
-
-HEAD = r""".TH SIPWARDEN 1 "" "sipwarden" "User Commands"
+SECTIONS = r""".TH {title} 1 "" "sipwarden" "User Commands"
 .SH NAME
-sipwarden \- call screening on SIP and RTP: flags fraud calls and says why
+{name} \- {what}
 .SH SYNOPSIS
-.B sipwarden
+.B {name}
 .I COMMAND
 [\fIOPTION\fR]... [\fIARGUMENT\fR]...
 .SH COMMANDS"""
-TAIL = r""".SH FILES
+WHAT = {
+    "sipwarden": "call screening on SIP and RTP: flags fraud calls and says why",
+    "sipwarden-collector": "central collector of what many boxes report",
+}
+TAIL = {
+    "sipwarden": r""".SH FILES
 .TP
 .I /etc/sipwarden/sipwarden.toml, /etc/sipwarden/conf.d/*.toml
 The configuration; every key is described in it.
@@ -34,7 +39,21 @@ Where the commands ask the service.
 .B SIPWARDEN_CONFIG
 The configuration, in place of the file under /etc.
 .SH SEE ALSO
-/usr/share/doc/sipwarden/OPERATING.md"""
+/usr/share/doc/sipwarden/OPERATING.md""",
+    "sipwarden-collector": r""".SH FILES
+.TP
+.I /etc/sipwarden/collector.toml
+The configuration; every key is described in it.
+.TP
+.I /var/lib/sipwarden-collector
+The embedded store, the certificate authority, the key of the pseudonyms.
+.SH ENVIRONMENT
+.TP
+.B SIPWARDEN_COLLECTOR_CONFIG
+The configuration, in place of the file under /etc.
+.SH SEE ALSO
+/usr/share/doc/sipwarden-collector/COLLECTOR.md""",
+}
 
 
 def escaped(text: str) -> str:
@@ -52,7 +71,7 @@ def entries(command, path: str) -> Iterator[str]:
         return
     context = command.make_context(path, [], resilient_parsing=True)
     usage = " ".join(command.collect_usage_pieces(context))
-    yield f'.SS "{escaped(path.removeprefix("sipwarden "))} {escaped(usage)}"'
+    yield f'.SS "{escaped(path.partition(" ")[2])} {escaped(usage)}"'
     yield escaped((command.help or "").split("\n\n")[0])
     for parameter in command.params:
         record = parameter.get_help_record(context)
@@ -60,10 +79,24 @@ def entries(command, path: str) -> Iterator[str]:
             yield f".TP\n.B {escaped(record[0])}\n{escaped(record[1]) or '.'}"
 
 
-def main() -> None:
-    admin_commands.add_to(app)
-    print(HEAD, *entries(typer.main.get_command(app), "sipwarden"), TAIL, sep="\n", file=sys.stdout)
+def application(name: str) -> typer.Typer:
+    """The command of a name. Each is imported alone: the box's environment has not what the collector needs."""
+    if name == "sipwarden":
+        from appliance.cli import app as box  # noqa: PLC0415
+        from appliance.client import commands  # noqa: PLC0415
+
+        commands.add_to(box)
+        return box
+    from collector.cli import app as collector  # noqa: PLC0415
+
+    return collector
+
+
+def main(name: str) -> None:
+    head = SECTIONS.format(title=escaped(name.upper()), name=escaped(name), what=WHAT[name])
+    command = typer.main.get_command(application(name))
+    print(head, *entries(command, name), TAIL[name], sep="\n", file=sys.stdout)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

@@ -45,6 +45,7 @@ class Dialogue:
         self.server = Server(town.server, town.media_server, style, rng.choice(style.agents))
         self._network, self._media, self._mirror, self._rng = network, media, mirror, rng
         self._used: set[str] = set()
+        self._series: dict[tuple[str, str], tuple[str, int]] = {}  # address and series -> Call-ID, latest CSeq
 
     def play(self, intent: Intent) -> Played:
         if isinstance(intent, Datagram):
@@ -56,13 +57,20 @@ class Dialogue:
         if far:
             line = replace(line, style=server.style, agent=server.agent)
             server, target = Server(far.endpoint, far.endpoint.address, far.style, far.agent), far.endpoint
-        leg = Leg(line, server, self._call_id(line), self._rng, target)
-        transport = Transport(self._network, self._mirror, self._rng, line.endpoint, target, outbound=bool(far))
+        outbound = line.endpoint == self.server.endpoint
+        series = (line.endpoint.address, intent.series) if isinstance(intent, Request) and intent.series else None
+        call_id, cseq = self._series.get(series, ("", 0)) if series else ("", 0)
+        leg = Leg(line, server, call_id or self._call_id(line), self._rng, target)
+        if call_id:
+            leg.cseq = cseq
+        transport = Transport(self._network, self._mirror, self._rng, line.endpoint, target, outbound=outbound)
         played = Played(leg.call_id, transport.frames)
         if isinstance(intent, Call):
             played.flows = _CallWalk(intent, leg, transport, self._rng, self._media).walk()
         else:
             _play_request(intent, leg, transport)
+            if series:
+                self._series[series] = leg.call_id, leg.cseq
         return played
 
     def _exchange(self, intent: Datagram) -> Played:
@@ -107,7 +115,7 @@ class _CallWalk:
         """Sends everything; returns the RTP that goes with it."""
         call, leg, transport = self._call, self._leg, self._transport
         if call.outcome is Outcome.UNREACHED:
-            transport.in_vain(call.start_ns, self._invite(call.start_ns))
+            transport.in_vain(call.start_ns, self._invite(call.start_ns), leg.line.style.retransmits)
             return []
         at_ns = self._reach(call.start_ns)
         transport.once(transport.work(at_ns), leg.server_response(100, self._invite_cseq, "INVITE"), inbound=False)
@@ -130,8 +138,12 @@ class _CallWalk:
         self._invite_cseq = leg.next_transaction()
         more = {"Proxy-Authorization": leg.credentials()} if credentials else None
         return leg.request(
-            "INVITE", self._invite_cseq, at_ns, body or self._offer.text(), in_dialog=in_dialog, more=more
+            "INVITE", self._invite_cseq, at_ns, body or self._described(self._offer), in_dialog=in_dialog, more=more
         )
+
+    def _described(self, description: Description, direction: str = "") -> str:
+        """A body, in calls that have any."""
+        return description.text(direction) if self._leg.line.style.offers else ""
 
     def _reach(self, at_ns: int) -> int:
         """INVITE, and once more with credentials when challenged (RFC 3261 22.3); returns when it is accepted."""
@@ -152,7 +164,7 @@ class _CallWalk:
         """180, or 183 with early media; reliably when both can (RFC 3262 3). Returns when the exchange is over."""
         leg, transport, rng = self._leg, self._transport, self._rng
         style = leg.server.style
-        code, body = (183, self._answer.text()) if rng.random() < style.early_media else (180, "")
+        code, body = (183, self._described(self._answer)) if rng.random() < style.early_media else (180, "")
         if rng.random() >= leg.line.style.reliable or "100rel" not in style.supported:
             transport.once(at_ns, leg.server_response(code, self._invite_cseq, "INVITE", body), inbound=False)
             return at_ns
@@ -190,7 +202,7 @@ class _CallWalk:
     def _accept(self, at_ns: int, direction: str = "") -> int:
         """200 with the answer and its ACK, a transaction of its own (RFC 3261 13.2.2.4); returns when the 200 came."""
         leg, transport = self._leg, self._transport
-        accepted = leg.server_response(200, self._invite_cseq, "INVITE", self._answer.text(direction))
+        accepted = leg.server_response(200, self._invite_cseq, "INVITE", self._described(self._answer, direction))
         at_ns = transport.to_line(at_ns, accepted)
         leg.new_branch()
         leg.uri = leg.server_uri
@@ -219,7 +231,7 @@ class _CallWalk:
             due_ns += period_ns
 
     def _offer_again(self, at_ns: int, direction: str, answered: str) -> None:
-        invite = self._invite(at_ns, self._offer.text(direction), in_dialog=True)
+        invite = self._invite(at_ns, self._described(self._offer, direction), in_dialog=True)
         at_ns = self._transport.to_server(at_ns, invite)
         self._accept(self._transport.work(at_ns), answered)
 
@@ -240,7 +252,7 @@ class _CallWalk:
     def _flows(self, at_ns: int) -> list[Flow]:
         """The RTP of the call both ways, when the scenario shows it."""
         media, rng = self._media, self._rng
-        if not media.share or rng.random() >= media.share:
+        if not media.share or rng.random() >= media.share or not self._leg.line.style.offers:
             return []
         here, there = (Endpoint(side.address, side.port) for side in (self._offer, self._answer))
         seconds = min(self._call.talk_s, media.limit_s)
@@ -267,6 +279,8 @@ def _play_request(request: Request, leg: Leg, transport: Transport) -> None:
     leg.own = f"<sip:{request.user}@{leg.target.address}>"
     leg.other = leg.own if register else f"<{leg.uri}>"
     at_ns, more = request.start_ns, {"Expires": str(request.expires_s)} if register else {}
+    if request.authorized:
+        more["Authorization"] = leg.credentials()
     for code in request.status_codes:
         cseq = leg.next_transaction()
         data = leg.request(request.method, cseq, at_ns, more=more)

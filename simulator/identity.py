@@ -41,7 +41,8 @@ class IdentityPolicy(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, f
 
     def hides(self, number: str) -> bool:
         """Is this one of the callers who hide their number? A property of the number, the same at every call."""
-        return int(number[-3:]) < 1000 * self.private_ratio
+        digits = number[-3:]
+        return digits.isdigit() and int(digits) < 1000 * self.private_ratio
 
 
 STYLE_ONLY = IdentityPolicy()  # what the product does by itself

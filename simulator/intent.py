@@ -86,6 +86,8 @@ class Request:
     label: str = HONEST
     variant: str = ""
     expires_s: int = 3600
+    series: str = ""  # requests of one series of the line share a Call-ID, and count their CSeq on; empty: its own
+    authorized: bool = False  # brings credentials at once, for a challenge of before
 
 
 @dataclass(slots=True)

@@ -60,7 +60,7 @@ class Leg:
         fields["Max-Forwards"] = str(style.max_forwards)
         if self.line.agent:
             fields["User-Agent"] = self.line.agent
-        if method not in ("ACK", "CANCEL", "BYE"):
+        if method not in ("ACK", "CANCEL", "BYE") and (style.contact or method == "REGISTER"):
             fields["Contact"] = self._contact()
         if method in _TELLS_METHODS:
             self._capabilities(fields)
@@ -120,7 +120,8 @@ class Leg:
             fields["User-Agent"] = server.agent
         if method == "INVITE" and 100 < code < 300:
             fields["Contact"] = f"<{self.server_uri}>"
-            fields["Allow"] = server.style.allow
+            if server.style.allow:
+                fields["Allow"] = server.style.allow
         return render(status_line(code, server.style), server.style, fields | (more or {}), body)
 
     def server_request(self, method: str) -> tuple[str, bytes]:

@@ -14,6 +14,8 @@ Country = Literal["CN", "DE", "US", "GB", "FR", "AU"]
 Zone = Literal["africa", "islands", "caribbean", "europe", "satellite", "premium"]
 Ranges = tuple[tuple[str, int], ...]  # (national prefix, digits of the whole national number)
 
+EXTENSION_DIGITS = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -94,7 +96,8 @@ def successor(number: str, step: int = 1) -> str:
 
 def written(number: str, form: str, home: Plan) -> str:
     """`number` as a user part: `e164` with "+", `digits` without, `international` with the dialling prefix, or
-    `national`: with the trunk prefix when it is of the home country (RFC 3261 19.1.1 leaves this to the dial plan)."""
+    `national`: with the trunk prefix when it is of the home country (RFC 3261 19.1.1 leaves this to the dial plan);
+    `extension` and `name` are what an exchange of its own calls the line, and no number to anybody else."""
     if form == "e164":
         return "+" + number
     if form == "national" and number.startswith(home.code):
@@ -102,6 +105,10 @@ def written(number: str, form: str, home: Plan) -> str:
         return national if _is_mobile_of_china(national, home) else home.trunk_prefix + national
     if form == "digits":
         return number
+    if form == "extension":
+        return number[-EXTENSION_DIGITS:]
+    if form == "name":
+        return f"user{number[-EXTENSION_DIGITS:]}"
     return home.international_prefix + number
 
 

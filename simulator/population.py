@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import msgspec
 
 from simulator.identity import ANONYMOUS, ANONYMOUS_HOST, STYLE_ONLY, IdentityPolicy
 from simulator.intent import Endpoint, Intent, Line
 from simulator.keys import Form, Positive, Ratio
-from simulator.numbers import written
+from simulator.numbers import draw_abroad, written
 from simulator.town import Answering, Town
 from simulator.vendors import Role
 
@@ -30,6 +31,7 @@ class PopulationBase(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, t
     ring_median_s: Positive = 7.0
     talk_median_s: Positive = 60.0
     talk_sigma: Positive = 1.1
+    abroad: bool = False  # its own numbers are of another country; not of all kinds
     identity: IdentityPolicy = STYLE_ONLY  # what its trunk says of its callers
 
     @property
@@ -44,15 +46,19 @@ class PopulationBase(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, t
         """What this population does during the scenario, in any order."""
         raise NotImplementedError
 
-    def answering(self, **changes: float) -> Answering:
+    def answering(self, **changes: Any) -> Answering:
         """How its calls are answered, as the keys say."""
-        values = {
+        values: dict[str, Any] = {
             "answer_ratio": self.answer_ratio,
             "ring_median_s": self.ring_median_s,
             "talk_median_s": self.talk_median_s,
             "talk_sigma": self.talk_sigma,
         }
         return Answering(**(values | changes))
+
+    def own_number(self, town: Town, rng: Random, mobile_share: float) -> str:
+        """A number to call from."""
+        return draw_abroad(town.home, (), 0.0, rng) if self.abroad else town.new_number(rng, mobile_share)
 
     def device(self, town: Town, rng: Random, role: Role, endpoint: Endpoint, number: str = "") -> Line:
         """A line with a style of the role, at this endpoint."""

@@ -16,6 +16,7 @@ from simulator.frauds.flash_call import FlashCall
 from simulator.frauds.goip_gateway import GoipGateway
 from simulator.frauds.irsf import Irsf
 from simulator.frauds.password_guessing import PasswordGuessing
+from simulator.frauds.prefix_scan import PrefixScan
 from simulator.frauds.robocall import Robocall
 from simulator.frauds.scans import OptionsScan, RegistrationScan
 from simulator.frauds.tdos import Tdos
@@ -28,14 +29,17 @@ from simulator.honest.crowds import Conference, MassNotification, ServiceLine
 from simulator.honest.exchanges import NewExchange, NumberPorting, PbxReboot
 from simulator.honest.fax import Fax
 from simulator.honest.households import Households
+from simulator.honest.load_test import LoadTest
 from simulator.honest.machines import Alarms, Reminders
 from simulator.honest.offices import CallCentre, Office
-from simulator.honest.registrations import Keepalives, PasswordChange, Registrations
+from simulator.honest.redial import Redial
+from simulator.honest.registrations import Keepalives, Monitoring, PasswordChange, Registrations
 from simulator.honest.signals import MissedCallFriends
+from simulator.honest.small_exchange import SmallExchange
 from simulator.honest.wholesale import Interconnect, Wholesale
 from simulator.keys import Positive, Ratio
 from simulator.numbers import Country
-from simulator.vendors import STYLES, Regime
+from simulator.vendors import SCRIPTED, STYLES, Regime
 
 SHIPPED = Path(__file__).parent / "scenarios"
 
@@ -56,18 +60,23 @@ Population = (
     | TravelAgency
     | Travellers
     | MissedCallFriends
+    | Redial
+    | SmallExchange
+    | LoadTest
     | NewExchange
     | PbxReboot
     | NumberPorting
     | Registrations
     | PasswordChange
     | Keepalives
+    | Monitoring
     | GoipGateway
     | Wangiri
     | Robocall
     | Vishing
     | Irsf
     | TollFraud
+    | PrefixScan
     | RegistrationScan
     | PasswordGuessing
     | OptionsScan
@@ -116,6 +125,7 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     seed: int
     country: Country = "CN"  # home numbering plan, ISO 3166
     regime: Regime = "any"  # which vendors may appear: training and evaluation share some only
+    scripted_ratio: Ratio = 0.0  # devices, of whomever, whose style is drawn at random instead of a product's
     calls: int = 0  # stop after this many calls; 0: at the end of the duration
     network: Network = msgspec.field(default_factory=Network)
     capture: Capture = msgspec.field(default_factory=Capture)
@@ -154,7 +164,7 @@ def _check(path: Path, scenario: Scenario) -> None:
         where = f"{path}: population[{index}] ({population.name})"
         if names.count(population.name) > 1:
             raise ScenarioError(f"{where}: name is used twice")
-        unknown = [vendor for vendor in population.vendors if vendor not in STYLES]
+        unknown = [vendor for vendor in population.vendors if vendor not in (SCRIPTED, *STYLES)]
         if unknown:
             raise ScenarioError(f"{where}: vendors: {unknown[0]} is not one of {', '.join(STYLES)}")
         through = getattr(population, "through", "")

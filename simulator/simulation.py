@@ -50,7 +50,13 @@ class Play:
         offset = scenario.start.utcoffset() or timedelta()
         start_ns = int(scenario.start.timestamp()) * NS_PER_S
         self.town = Town(
-            scenario.country, start_ns, scenario.duration_s, offset.total_seconds() / 3600, scenario.regime, index
+            scenario.country,
+            start_ns,
+            scenario.duration_s,
+            offset.total_seconds() / 3600,
+            scenario.regime,
+            index,
+            scenario.scripted_ratio,
         )
         mirror = Mirror(scenario.network, scenario.capture, self._rng(seed, "mirror"))
         self.dialogue = Dialogue(self.town, scenario.network, scenario.media, mirror, self._rng(seed, "dialogue"))

@@ -8,9 +8,10 @@ from ipaddress import IPv4Address
 from random import Random
 
 from simulator.intent import HONEST, Call, Endpoint, Line, Outcome
+from simulator.keys import Fate
 from simulator.numbers import PLANS, Plan, written
 from simulator.rhythm import NS_PER_S, Curve, arrivals, log_normal
-from simulator.vendors import Regime, Role, Style, some
+from simulator.vendors import Regime, Role, Style, scripted, some
 
 # Address blocks (RFC 1918 and the shared block of RFC 6598); each scenario of one run has its own /16 of each.
 _SUBSCRIBERS, _TRUNKS, _SERVERS = IPv4Address("100.64.0.0"), IPv4Address("172.16.0.0"), IPv4Address("10.0.0.0")
@@ -31,6 +32,19 @@ _UNANSWERED = (
 )
 _RINGS_FIRST = {480, 603, 408, 487}
 
+# A fate that is not `mixed` or `answered`: (outcome, status code).
+_FATES: dict[Fate, tuple[Outcome, int]] = {
+    "cancelled": (Outcome.CANCELLED, 487),
+    "vacant": (Outcome.REJECTED, 404),
+    "busy": (Outcome.REJECTED, 486),
+    "declined": (Outcome.REJECTED, 603),
+    "unavailable": (Outcome.REJECTED, 480),
+    "congested": (Outcome.FAILED, 503),
+    "forbidden": (Outcome.REJECTED, 403),
+    "silent": (Outcome.UNREACHED, 0),
+}
+_MACHINE_DELAY_S = 0.05  # INVITE to the first response of a machine that answers for all numbers
+
 
 @dataclass(frozen=True, slots=True)
 class Answering:
@@ -42,20 +56,35 @@ class Answering:
     talk_sigma: float
     not_found_ratio: float = 0.0  # numbers out of service, on top of the usual few
     talk_limit_s: float = 4 * 3600.0
+    fate: Fate = "mixed"
+    even: bool = False  # the same times at every call: a script, or a machine that answers for all numbers
+
+
+def server_of(index: int) -> Endpoint:
+    """The home server of the scenario that is the n-th of a run."""
+    return Endpoint(str(_SERVERS + (index << 16) + 5))
 
 
 class Town:
     """Lines, addresses and styles of one scenario; populations settle in it first, and then call."""
 
     def __init__(
-        self, country: str, start_ns: int, duration_s: float, utc_offset_h: float, regime: Regime, index: int = 0
+        self,
+        country: str,
+        start_ns: int,
+        duration_s: float,
+        utc_offset_h: float,
+        regime: Regime,
+        index: int = 0,
+        scripted_ratio: float = 0.0,
     ):
         self.home: Plan = PLANS[country]
         self.start_ns = start_ns
         self.end_ns = start_ns + int(duration_s * NS_PER_S)
         self.utc_offset_h = utc_offset_h
         self.regime = regime
-        self.server = Endpoint(str(_SERVERS + (index << 16) + 5))
+        self.scripted_ratio = scripted_ratio
+        self.server = server_of(index)
         self.media_server = str(_SERVERS + (index << 16) + 6)
         self.subscribers: list[Line] = []  # lines that others may call
         self.trunks: dict[str, Line] = {}  # population name -> the device its calls come through
@@ -109,7 +138,9 @@ class Town:
         return Endpoint(str(self._trunk_address))
 
     def style(self, role: Role, rng: Random, names: tuple[str, ...] = ()) -> Style:
-        """One of the named styles, or of all that the role has in this regime."""
+        """One of the named styles, or of all that the role has in this regime; now and then one drawn at random."""
+        if self.scripted_ratio and not names and rng.random() < self.scripted_ratio:
+            return scripted(rng, self.regime)
         return some(role, self.regime, rng, names)
 
     def dial(self, number: str, rng: Random) -> str:
@@ -159,17 +190,40 @@ def call(
     )
     if line.identity.diverted_ratio and rng.random() < line.identity.diverted_ratio:
         made.diverted_by = town.some_number(rng)
+    if how.even:
+        made.post_dial_delay_s = _MACHINE_DELAY_S
+    if how.fate != "mixed":
+        return _ended(made, how, rng)
     luck = rng.random()
     if luck < how.not_found_ratio:
         made.outcome, made.status_code = Outcome.REJECTED, 404
     elif rng.random() < how.answer_ratio:
-        made.ring_s = log_normal(rng, how.ring_median_s, 0.6, 0.6, 55.0)
-        made.talk_s = log_normal(rng, how.talk_median_s, how.talk_sigma, 0.5, how.talk_limit_s)
+        _talk(made, how, rng)
         made.caller_hangs_up = rng.random() < 0.55
     else:
         made.outcome, made.status_code = _unanswered(rng)
         if made.status_code in _RINGS_FIRST:
             made.ring_s = log_normal(rng, 24.0, 0.45, 2.0, 90.0)
+    return made
+
+
+def _talk(made: Call, how: Answering, rng: Random) -> None:
+    """How long it rings, and how long it lasts."""
+    if how.even:
+        made.ring_s, made.talk_s = how.ring_median_s, min(how.talk_median_s, how.talk_limit_s)
+    else:
+        made.ring_s = log_normal(rng, how.ring_median_s, 0.6, 0.6, 55.0)
+        made.talk_s = log_normal(rng, how.talk_median_s, how.talk_sigma, 0.5, how.talk_limit_s)
+
+
+def _ended(made: Call, how: Answering, rng: Random) -> Call:
+    """The call with the fate that all calls of its population have; who is called in vain is not rung for long."""
+    if how.fate == "answered":
+        _talk(made, how, rng)
+        return made
+    made.outcome, made.status_code = _FATES[how.fate]
+    if made.outcome is Outcome.CANCELLED or made.status_code in (603, 480):
+        made.ring_s = how.ring_median_s if how.even else log_normal(rng, how.ring_median_s, 0.5, 0.3, 60.0)
     return made
 
 

@@ -49,10 +49,10 @@ class Transport:
         ends = (self._line, self._server) if inbound else (self._server, self._line)
         self._mirror.see(self.frames, at_ns, *ends, data, inbound != self._outbound)
 
-    def in_vain(self, at_ns: int, data: bytes) -> None:
-        """An INVITE to which nobody ever replies."""
+    def in_vain(self, at_ns: int, data: bytes, again: bool = True) -> None:
+        """An INVITE to which nobody ever replies, sent `again` as the RFC has it, or once."""
         wait_ns = T1_NS
-        for _ in range(INVITE_SENDINGS):
+        for _ in range(INVITE_SENDINGS if again else 1):
             self.once(at_ns, data, True)
             at_ns += wait_ns
             wait_ns *= 2

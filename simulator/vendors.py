@@ -20,6 +20,17 @@ from simulator.patterns import Pattern
 Regime = Literal["train", "eval", "any"]
 Role = Literal["phone", "pbx", "gateway", "carrier", "dialler", "scanner", "sim_gateway"]
 
+# The name of a style that is drawn anew for each device, and what it is made of.
+SCRIPTED = "scripted"
+_SCRIPT_TOKENS = {
+    "train": ("{hex:8}", "{hex:16}", "{digits:6}", "{digits:10}", "{alnum:10}", "-{digits:8}", "{lower:5}-{digits:4}"),
+    "eval": ("{HEX:12}", "{digits:8}", "{uuid}", "{lower:9}", "{alnum:14}", "call-{digits:5}", "{dec:1-9999}"),
+}
+_SCRIPT_AGENTS = {
+    "train": ("", "", "test", "SIP UA", "python-sip/0.3"),
+    "eval": ("", "", "ua", "Client 1.0", "node-sip"),
+}
+
 VENDORS_FILE = Path(__file__).parent / "vendors.toml"
 
 # The order of RFC 3261's examples: headers that a style's own order does not name follow in this one, before Content-*.
@@ -83,6 +94,9 @@ class Style(_Strict, kw_only=True):
     extras: dict[str, Pattern] = msgspec.field(default_factory=dict)  # further headers of its INVITE
     asserts_identity: bool = False  # P-Asserted-Identity (RFC 3325)
     reasons: dict[str, str] = msgspec.field(default_factory=dict)  # status code -> a reason phrase of its own
+    contact: bool = True  # its requests beside REGISTER have a Contact
+    offers: bool = True  # its INVITE has a session description; else there is none on either side
+    retransmits: bool = True  # a request without a reply is sent again (RFC 3261 17.1.1.2)
     reliable: float = 0.0  # share of its calls with PRACK (RFC 3262)
     session_timer_s: int = 0  # Session-Expires (RFC 4028); 0: none
     early_media: float = 0.2  # share of ringing told as 183 with SDP, when it is the server
@@ -130,5 +144,43 @@ def pool(role: Role, regime: Regime) -> list[Style]:
 
 def some(role: Role, regime: Regime, rng: Random, names: tuple[str, ...] = ()) -> Style:
     """One of the named styles, or of the role's pool."""
+    if SCRIPTED in names:
+        return scripted(rng, regime)
     styles = [STYLES[name] for name in names] if names else pool(role, regime)
     return styles[int(rng.random() * len(styles))]
+
+
+def scripted(rng: Random, regime: Regime) -> Style:
+    """A style that no product has, drawn at random: of a script, of test gear, or of a border element that takes away
+    what it does not need. Training and evaluation have shapes of tokens, agents and descriptions of their own."""
+    world = ("train", "eval") if regime == "any" else (regime,)
+    tokens = [Pattern(text) for one in world for text in _SCRIPT_TOKENS[one]]
+    middle = ["From", "To", "Call-ID", "CSeq", "Contact", "Max-Forwards", "User-Agent"]
+    rng.shuffle(middle)
+    host = rng.choice(("", "@{host}"))
+    return Style(
+        name=SCRIPTED,
+        roles=(),
+        agents=(rng.choice([agent for one in world for agent in _SCRIPT_AGENTS[one]]),),
+        tag=rng.choice(tokens),
+        branch=rng.choice(tokens),
+        call_id=Pattern(rng.choice(tokens).text + host),
+        cseq=Pattern(rng.choice(("1", "1", "{dec:1-20000}"))),
+        order=("Via", *middle),
+        compact=rng.random() < 0.1,
+        display_name=rng.random() < 0.3,
+        rport=rng.random() < 0.5,
+        user_phone=rng.random() < 0.1,
+        allow=rng.choice(("", "", "INVITE, ACK, BYE, CANCEL", "INVITE, ACK, CANCEL, OPTIONS, BYE")),
+        contact=rng.random() < 0.6,
+        offers=rng.random() < 0.5,
+        retransmits=rng.random() < 0.5,
+        early_media=0.0,
+        sdp=SdpShape(
+            user=rng.choice(("-", "user1", "root", "test")),
+            session=rng.choice(("-", "session", "call")),
+            codecs=rng.choice(((0,), (8,), (8, 101), (0, 8, 101))),
+            attributes=rng.choice(((), ("sendrecv",))),
+            map_static=rng.random() < 0.5,
+        ),
+    )

@@ -72,7 +72,7 @@ class Box:
             traffic=status.TrafficStatus(**(taken | {"time": None})),
             calls=totals["calls"], open_calls=self.open_calls, flagged=7, watched=2, findings=1,
             evicted=0, rates=status.RateStatus(packets=1234.5, calls=6.7, verdicts=8.9),
-            latency=status.LatencyStatus(verdicts=12, p50_ms=1.0, p99_ms=5.0),
+            latency=status.LatencyStatus(verdicts=12, p50_ms=1.0, p99_ms=5.0, p999_ms=7.5),
             queue=status.QueueStatus(depth=0, dropped=0),
             store=status.StoreStatus(
                 state=health.state, problem=health.problem, bytes=health.bytes, findings=health.findings, waiting=0,
@@ -80,6 +80,12 @@ class Box:
             ),
             spool=status.SpoolStatus(state="ok", problem=None, bytes=0, depth=4, dropped=0, lost=0),
             bundles={"call": "call@1", "source": "source@1"},
+            drift=[
+                status.DriftStatus(
+                    rows="call", state="stable", counted=5000, ratio={"score": 0.01, "caller": 0.04},
+                    feature="caller_calls_hour", feature_ratio=0.06,
+                )
+            ],
             snapshot=status.SnapshotStatus(taken=None, bytes=0, restored=False, problem=None),
         )  # fmt: skip
 

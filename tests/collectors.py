@@ -115,7 +115,8 @@ class CollectorProcess:
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.log()
             try:
-                socket.create_connection(("127.0.0.1", self.ingest_port), timeout=1).close()
+                for port in (self.ingest_port, self.enrolment_port):
+                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
             except OSError:
                 time.sleep(0.05)
             else:

@@ -28,9 +28,24 @@ HOSTILE = {
 }
 
 
+# Where somebody may put hostile text into a batch: a number that is one in no plan, longer than any, not even Unicode.
+BOMBS = (
+    {"caller": "+49" + "9" * 5000, "caller_e164": None},
+    {"caller": "\ud800\udfff broken", "caller_e164": None},
+    {"caller": "\u0627\u0644\u0639\u0631\u0628\u064a\u0629 +49", "caller_e164": None},
+    {"caller": "a\u0300\u0301\u0302" * 100, "caller_e164": None},
+    {"callee": "\0\0\0", "callee_e164": None},
+    {"call_id": "x" * 4000, "user_agent": "\u2028\u2029\ufeff\ufffe" * 50},
+)
+
+
 def filled(path: Path) -> Store:
-    """A store with two boxes, one silent; findings, a hostile one last; trends, events and an account of each role."""
-    store = Store.open(f"sqlite:///{path}", create=True)
+    """A new SQLite store, filled."""
+    return fill(Store.open(f"sqlite:///{path}", create=True))
+
+
+def fill(store: Store) -> Store:
+    """A store with two boxes, one silent; findings, hostile ones last; trends, events and an account of each role."""
     desk = Desk(store)
     serial = desk.enrol("edge-1")
     desk.enrol("edge-2")

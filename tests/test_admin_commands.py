@@ -89,6 +89,7 @@ tables    0 entries made room for newer ones
 queue     0 wait, 0 dropped
 store     ok; 0 findings in 0.0 MiB; 0 lost
 spool     ok; 4 wait for the collector, 0 made room for others
+drift     call rows stable
 bundles   call@1 (call), source@1 (source)
 snapshot  -
 """

@@ -6,6 +6,7 @@ import json
 import socket
 import ssl
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 
 from appliance.errors import IdentityError
 from appliance.findings import moment
@@ -21,8 +23,10 @@ from appliance.report import encode_batch
 from appliance.reporting.enroll import enroll, fetch_ca, split_token
 from appliance.reporting.identity import Identity, Request
 from collector.authority import BOX_DOMAIN, Authority
-from collector.errors import AuthorityError
+from collector.door import MAX_NAMED, MAX_OF_ADDRESS, Strangers
+from collector.errors import AuthorityError, RefusedError
 from tests.collectors import CollectorProcess, EnrolledBox, call_line, minute
+from tests.feed import until
 
 LIMITS = "[ingest]\nmax_body_kib = 256\nmax_batch_kib = 1024\nreports_per_s = 100\nburst_reports = 1000\n"
 LIMITS += "[enrolment]\nattempts_per_minute = 1000\n"
@@ -108,10 +112,23 @@ def test_a_certificate_is_renewed_with_a_new_key_over_the_old_one(collector: Col
 # --- rogue boxes
 
 
-def test_without_a_certificate_nobody_gets_past_the_handshake(collector: CollectorProcess, honest: EnrolledBox) -> None:
+def strangers(collector: CollectorProcess, reason: str) -> int:
+    """How many handshakes are noted as refused for this reason, from the address of the tests."""
+    with contextlib.closing(collector.store()) as store:
+        events = store.journal.events(kind="refused").items
+        return sum(event.count for event in events if (event.reason, event.address) == (reason, "127.0.0.1"))
+
+
+def test_without_a_certificate_nobody_gets_past_the_handshake_and_each_try_is_counted(
+    collector: CollectorProcess, honest: EnrolledBox
+) -> None:
     context = ssl.create_default_context(cadata=honest.identity.collector().ca)
-    with httpx.Client(verify=context, trust_env=False) as client, pytest.raises(httpx.TransportError):
-        client.post(f"{collector.ingest_url}/v1/batches", content=b"{}")
+    for _ in range(3):
+        with httpx.Client(verify=context, trust_env=False) as client, pytest.raises(httpx.TransportError):
+            client.post(f"{collector.ingest_url}/v1/batches", content=b"{}")
+    until(lambda: strangers(collector, "certificate_missing") == 3, 20)
+    assert "refused reason=certificate_missing box=None address=127.0.0.1" in collector.log()
+    assert honest.send([(300, call_line(300))]).status_code == 200
 
 
 def test_a_certificate_of_another_authority_does_not_get_past_the_handshake(
@@ -124,6 +141,76 @@ def test_a_certificate_of_another_authority_does_not_get_past_the_handshake(
     identity.save(request.key_with(certificate), honest.identity.collector())
     with pytest.raises(httpx.TransportError):
         EnrolledBox("honest", identity, collector.ingest_url).send([(1, call_line(1))])
+    until(lambda: strangers(collector, "certificate_foreign") == 1, 20)
+
+
+def test_a_certificate_whose_time_is_over_does_not_get_past_the_handshake(
+    collector: CollectorProcess, honest: EnrolledBox, tmp_path: Path
+) -> None:
+    folder = collector.config.authority_dir
+    authority = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
+    key = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), None)
+    request = Request("honest")
+    end = datetime.now(UTC) - timedelta(minutes=1)
+    public_key = x509.load_pem_x509_csr(request.csr.encode()).public_key()
+    subject = x509.load_pem_x509_csr(request.csr.encode()).subject
+    builder = x509.CertificateBuilder(authority.subject, subject, public_key, 17, end - DAY, end)
+    certificate = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+    identity = Identity(tmp_path / "late")
+    identity.save(request.key_with(certificate), honest.identity.collector())
+    with pytest.raises(httpx.TransportError):
+        EnrolledBox("honest", identity, collector.ingest_url).send([(1, call_line(1))])
+    until(lambda: strangers(collector, "certificate_expired") == 1, 20)
+
+
+def test_who_speaks_no_tls_is_noted_and_who_only_hangs_up_is_not(collector: CollectorProcess) -> None:
+    for said in (b"", b"GET / HTTP/1.1\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", collector.ingest_port), timeout=10) as visitor:
+            visitor.sendall(said)
+            visitor.shutdown(socket.SHUT_WR)
+            while visitor.recv(4096):
+                pass
+    until(lambda: strangers(collector, "handshake") == 1, 20)
+    with contextlib.closing(collector.store()) as store:
+        (detail,) = {event.detail for event in store.journal.events().items if event.reason == "handshake"}
+    assert detail == "TLS failed: http request"
+
+
+def test_one_address_that_stalls_in_the_handshake_does_not_take_all_the_room(
+    collector: CollectorProcess, honest: EnrolledBox
+) -> None:
+    with contextlib.ExitStack() as stalling:
+        for _ in range(MAX_OF_ADDRESS + 20):
+            stalling.enter_context(socket.create_connection(("127.0.0.1", collector.ingest_port), timeout=10))
+        assert honest.send([(301, call_line(301))]).status_code == 200, "its connection is there already"
+        with pytest.raises(httpx.TransportError):
+            EnrolledBox("honest", honest.identity, collector.ingest_url).send([(302, call_line(302))])
+    again = EnrolledBox("honest", honest.identity, collector.ingest_url)
+    until(lambda: answers(again), 20)
+
+
+def answers(box: EnrolledBox) -> bool:
+    try:
+        return box.send([(303, call_line(303))]).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_strangers_beyond_so_many_a_minute_are_counted_without_their_address() -> None:
+    noted: Counter[str | None] = Counter()
+
+    class Noting:
+        def note(self, _error: RefusedError, address: str | None) -> None:
+            noted[address] += 1
+
+    now = 0.0
+    at_the_door = Strangers(Noting(), monotonic=lambda: now)  # type: ignore[arg-type]
+    for number in range(MAX_NAMED + 7):
+        at_the_door.note(RefusedError(403, "handshake", "x"), f"2001:db8::{number:x}")
+    assert (len(noted), noted[None]) == (MAX_NAMED + 1, 7)
+    now = 61.0
+    at_the_door.note(RefusedError(403, "handshake", "x"), "192.0.2.7")
+    assert noted["192.0.2.7"] == 1
 
 
 def test_a_certificate_that_was_not_recorded_is_refused(collector: CollectorProcess, tmp_path: Path) -> None:

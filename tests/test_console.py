@@ -289,7 +289,7 @@ def test_findings_are_filtered_and_paged(browser: Browser, store: Store) -> None
 def test_the_fleet_names_silent_boxes(browser: Browser) -> None:
     browser.login("reader")
     text = browser.get("/fleet").text
-    assert "1 active boxes have been silent" in text
+    assert "1 active box has been silent" in text
     assert text.index("edge-2") < text.index("edge-1")
     assert "1.0%" in text
 

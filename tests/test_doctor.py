@@ -186,3 +186,13 @@ def test_clock_memory_and_permissions_are_asked_of_the_kernel() -> None:
     assert "MiB are available" in host.memory(64).seen
     assert host.capability().name == "permission to capture"
     assert host.receive_buffer().seen.startswith("sockets may have")
+
+
+def test_rows_unlike_those_of_the_bundle_are_told_with_what_moved(status: Status) -> None:
+    drifted = replace(status.drift[0], state="drifted", ratio={"score": 0.02, "route": 0.41}, feature="route_calls_hour")
+    check = checks(replace(status, drift=[drifted]))["drift of call rows"]
+    assert check.state == "warn"
+    assert "drifted: route 0.41, score 0.02, in 5,000 rows" in check.seen
+    assert "route_calls_hour moved most" in check.cure
+    unknown = replace(status.drift[0], state="unknown", counted=0, ratio={})
+    assert "drift of call rows" not in checks(replace(status, drift=[unknown]))

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,8 @@ import pytest
 
 from appliance.config import Capture, Config, Limits
 from appliance.live.memory import MIB, bound_bytes, unit_limits
+from kernels.calls import CALL_BYTES
+from kernels.profiles import PROFILE_BYTES
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -58,3 +61,31 @@ def test_systemd_takes_the_drop_in(tmp_path: Path) -> None:
     unit.write_text("[Service]\nExecStart=/bin/true\n" + unit_limits(Config()).partition("[Service]\n")[2])
     done = subprocess.run([systemd_analyze, "verify", unit], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+MADE = """
+import sys
+from appliance.config import Config
+from appliance.pipeline import Pipeline, load_scorers
+from benchmarks.soak import resident_bytes
+from capture.memory import keep_resident
+keep_resident(sys.argv[1] == "resident")
+scorers = load_scorers(None)
+before = resident_bytes()
+pipeline = Pipeline(Config(), scorers=scorers)
+print(resident_bytes() - before)
+"""
+
+
+def test_tables_take_at_the_start_what_they_may_ever_take_when_they_are_kept_resident() -> None:
+    grown = {
+        how: int(subprocess.run([sys.executable, "-c", MADE, how], check=True, capture_output=True, cwd=ROOT).stdout)
+        for how in ("resident", "lazy")
+    }
+    limits = Config().limits
+    tables = limits.calls * CALL_BYTES + sum(
+        count * PROFILE_BYTES[name]
+        for name, count in (("caller", limits.callers), ("callee", limits.callees), ("source", limits.sources))
+    )
+    assert tables < grown["resident"] < bound_bytes(Config()) - limits.tcp_bytes
+    assert grown["lazy"] < tables / 4

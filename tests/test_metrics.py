@@ -25,6 +25,7 @@ from appliance.live.metrics import DISK_STATES, Metrics
 from appliance.live.metrics_server import Server
 from appliance.live.status import (
     CaptureStatus,
+    DriftStatus,
     LatencyStatus,
     QueueStatus,
     RateStatus,
@@ -38,7 +39,7 @@ from appliance.live.status import (
 from appliance.tally import Tally
 
 ROOT = Path(__file__).resolve().parent.parent
-LABELS = {"source", "kind", "table", "subject", "verdict", "fraud_type", "rows", "bundle", "state", "version", "python"}
+LABELS = {"part", "source", "kind", "table", "subject", "verdict", "fraud_type", "rows", "bundle", "state", "version", "python"}
 UNITS = "seconds|bytes|packets|messages|calls|streams|findings|parties|entries|batches|reports|ratio|files|threads"
 
 
@@ -77,11 +78,17 @@ STATUS = Status(
     findings=2,
     evicted=7,
     rates=RateStatus(packets=1.0, calls=0.1, verdicts=0.1),
-    latency=LatencyStatus(verdicts=0, p50_ms=None, p99_ms=None),
+    latency=LatencyStatus(verdicts=0, p50_ms=None, p99_ms=None, p999_ms=None),
     queue=QueueStatus(depth=1, dropped=6),
     store=StoreStatus(state="full", problem="no space left", bytes=4096, findings=2, waiting=3, lost=5, retired=4),
     spool=SpoolStatus(state="ok", problem=None, bytes=512, depth=11, dropped=12, lost=13),
     bundles={"call": "call@1.2", "source": "source@1.1"},
+    drift=[
+        DriftStatus(
+            rows="call", state="shifted", counted=5000, ratio={"score": 0.02, "route": 0.2}, feature="route_calls_hour",
+            feature_ratio=0.3,
+        )
+    ],
     snapshot=SnapshotStatus(taken="2026-01-02T03:05:00.000000Z", bytes=8192, restored=True, problem=None),
 )
 

@@ -154,7 +154,7 @@ def test_one_bad_population_raises_the_flag_bar_and_taken_over_numbers_do_not():
 def test_many_rows_of_a_population_are_thinned_and_few_are_kept():
     rows = rows_of([0] * 900, np.arange(900))
     rows.population[:30] = "rare"
-    fewer = thinned(rows, most=100, seed=1)
+    fewer = thinned(rows, np.unique(rows.population, return_inverse=True)[1], most=100, seed=1)
     names, counts = np.unique(fewer.population, return_counts=True)
     assert dict(zip(names.tolist(), counts.tolist(), strict=True)) == {"homes": 100, "rare": 30}
     assert np.all(np.diff(fewer.case) > 0)
@@ -214,7 +214,9 @@ def test_training_and_judgement_share_no_seed_country_or_fraud_variant():
     assert len({TRAINING.seed, CALIBRATION.seed, HELD_OUT.seed}) == 3
     taught, judged = WORLDS[TRAINING.world], WORLDS[HELD_OUT.world]
     assert not set(taught["countries"]) & set(judged["countries"])
-    variants = [{(part["kind"], part["variant"]) for part in world["frauds"]} for world in (taught, judged)]
+    variants = [
+        {(part["kind"], part["variant"]) for part in [*world["frauds"], *world["plain"]]} for world in (taught, judged)
+    ]
     assert not variants[0] & variants[1]
     assert {scenario.regime for scenario in [*HELD_OUT.draw(), *shipped_judgement()]} == {"eval"}
     assert {scenario.regime for scenario in [*TRAINING.draw(), *CALIBRATION.draw()]} == {"train"}
@@ -223,6 +225,7 @@ def test_training_and_judgement_share_no_seed_country_or_fraud_variant():
 def test_every_fraud_type_is_taught_judged_and_an_output_of_a_bundle():
     for world in WORLDS.values():
         assert {part["kind"] for part in world["frauds"]} == set(FRAUD_TYPES)
+        assert {part["kind"] for part in world["plain"]} <= {*FRAUD_TYPES, "prefix_scan"}
     assert {name for blueprint in BLUEPRINTS.values() for name in blueprint.evidence} == set(FRAUD_TYPES)
 
 
@@ -237,6 +240,16 @@ def test_a_fraud_on_a_trunk_stays_away_where_its_trunk_is_not():
                     met += 1
                     assert base_name(one.through) in hosts[base_name(one.name)]
     assert met > 20
+
+
+def test_towns_of_minutes_come_after_the_long_ones_and_some_have_nothing_but_one_fraud():
+    towns = HELD_OUT.draw()
+    short = towns[HELD_OUT.scenarios :]
+    assert len(short) == HELD_OUT.short
+    assert max(town.duration_s for town in short) < 3600 <= min(town.duration_s for town in towns[: HELD_OUT.scenarios])
+    populations = [[hasattr(one, "variant") for one in town.population] for town in short]
+    assert [True] in populations
+    assert [False] in populations
 
 
 def test_values_are_drawn_within_what_the_file_says():

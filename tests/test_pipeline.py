@@ -17,6 +17,7 @@ from kernels.crowds import CROWD_BYTES
 from kernels.groups import GROUP_BYTES
 from kernels.profiles import PROFILE_BYTES
 from kernels.signalling import STYLE_BYTES
+from kernels.subscribers import SUBSCRIBER_BYTES
 from tests.tap import START_S, request, screen, udp_frame
 
 SAMPLE = Path(__file__).parent.parent / "simulator" / "samples" / "sample.pcap.gz"
@@ -60,8 +61,9 @@ def test_the_documentation_says_how_large_the_tables_are():
     assert documented["caller profiles"] == str(PROFILE_BYTES["caller"])
     assert documented["callee profiles"] == str(PROFILE_BYTES["callee"])
     assert documented["source profiles"] == (
-        f"{PROFILE_BYTES['source']}, and {STYLE_BYTES} of signalling, {2 * GROUP_BYTES} of groups"
+        f"{PROFILE_BYTES['source']:,}, and {STYLE_BYTES} of signalling, {2 * GROUP_BYTES} of groups"
     )
+    assert documented["subscribers' statistics"] == f"{SUBSCRIBER_BYTES:,}"
     assert documented["routes: addresses called"] == str(GROUP_BYTES)
     assert documented["crowds: who shares a style, a Contact, a block, a user"] == str(CROWD_BYTES)
 

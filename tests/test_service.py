@@ -1,7 +1,6 @@
 """`sipwarden run` as a process: what it survives, and what it says."""
 
 import asyncio
-import re
 import shutil
 import signal
 import struct
@@ -291,25 +290,3 @@ def test_a_tracker_that_fails_ends_the_service_so_that_it_is_started_again(tmp_p
         service._tracker.sources = [Broken()]
         assert asyncio.run(service.serve())
     assert "the tracker failed" in caplog.text
-
-
-# --- make run
-
-
-def test_make_run_shows_findings_as_they_come_and_ends_by_itself_with_a_summary(tmp_path):
-    command = tmp_path / "bin" / "sipwarden"
-    command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m appliance "$@"\n')
-    command.chmod(0o755)
-    (tmp_path / "bin" / "python").symlink_to(sys.executable)
-    done = subprocess.run(
-        ["make", "--silent", "--old-file=build", f"BIN={command.parent}", "SECONDS=16", "run"],
-        check=False,
-        cwd=Path(__file__).parent.parent,
-        capture_output=True,
-        text=True,
-        timeout=90,
-    )
-    assert done.returncode == 0, done.stderr
-    assert re.search(r"^\d\d:\d\d:\d\d (call  |source) (watch|flag )", done.stdout, re.MULTILINE), done.stdout
-    assert re.search(r"^calls +[1-9]", done.stdout, re.MULTILINE), done.stdout

@@ -7,8 +7,10 @@ import struct
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import NamedTuple, get_args
 
+import msgspec
 import pytest
 
 import simulator
@@ -16,7 +18,7 @@ from models.fraud_types import FRAUD_TYPES
 from simulator.frauds.toll_fraud import TollFraud
 from simulator.numbers import HIGH_COST
 from simulator.scenario import SHIPPED, Population, load
-from simulator.vendors import STYLES
+from simulator.vendors import STYLES, scripted
 
 HEAD = """
 title = "test"
@@ -514,3 +516,57 @@ def test_a_mirror_of_what_goes_to_the_server_has_no_invite_that_the_server_hands
     assert len(rows) > 40
     assert "INVITE" not in {method for method, _ in rows}
     assert "200" in {code for _, code in rows}
+
+
+def test_a_campaign_with_a_fate_ends_all_its_calls_alike_and_stops_when_told(world: World):
+    scan = world.calls["prefix_scan"]
+    assert len(scan) == 32
+    assert {(line["state"], line["status_code"]) for line in scan} == {("rejected", 403)}
+
+
+def test_a_prefix_scan_tries_one_number_with_many_prefixes(world: World):
+    scan = world.calls["prefix_scan"]
+    numbers = {line["callee_e164"] for line in scan}
+    assert len(numbers) == 2
+    assert all(line["callee"].endswith(line["callee_e164"]) for line in scan)
+    assert len({line["callee"].removesuffix(line["callee_e164"]) for line in scan}) == 16
+    assert {line["label"] for line in scan} == {"toll_fraud"}
+
+
+def test_a_load_test_is_even_and_calls_nobodys_number(world: World):
+    test = world.calls["load_test"]
+    assert {line["duration_s"] for line in test} == {5.0}
+    assert {(line["caller"], line["callee"]) for line in test} == {("sipp", "service")}
+
+
+def test_in_a_small_exchange_extensions_and_names_call_one_another(world: World):
+    inside = [line for line in world.calls["small_exchange"] if line["variant"] == "inside"]
+    assert len(inside) > 3
+    assert all(len(line["callee"]) <= 5 for line in inside)
+    assert not {line["caller"] for line in inside} & {""}
+
+
+def test_who_dials_again_calls_one_number_until_tired(world: World):
+    callees = defaultdict(set)
+    for line in world.calls["redial"]:
+        callees[line["caller"]].add(line["callee_e164"])
+        assert line["caller"].startswith("user")
+    assert {len(numbers) for numbers in callees.values()} == {1}
+
+
+def test_a_style_drawn_at_random_may_have_no_contact_and_no_description():
+    drawn = [scripted(Random(seed), "train") for seed in range(60)]
+    assert {style.contact for style in drawn} == {style.offers for style in drawn} == {True, False}
+    assert len({style.order for style in drawn}) > 50
+
+
+def test_a_call_without_an_offer_has_no_description_on_either_side(tmp_path: Path, tshark_fields: Callable):
+    text = HEAD + '[[population]]\nkind = "load_test"\nname = "load"\nvendors = ["bare"]\n'
+    STYLES["bare"] = msgspec.structs.replace(STYLES["sipp"], name="bare", offers=False, contact=False)
+    try:
+        capture, _ = play(tmp_path, text)
+    finally:
+        del STYLES["bare"]
+    assert tshark_fields(capture, "sdp", "frame.number") == []
+    assert tshark_fields(capture, 'sip.Method == "INVITE" && sip.Contact', "frame.number") == []
+    assert tshark_fields(capture, 'sip.Status-Code == 200 && sip.CSeq.method == "INVITE"', "frame.number")

@@ -26,6 +26,8 @@ def status_text(status: Row) -> str:
         _line("queue", f"{queue['depth']:,} wait, {queue['dropped']:,} dropped"),
         _line("store", _store(status["store"])),
         _line("spool", _spool(status["spool"])),
+        *([_line("reports", _reports(status["reporting"]))] if "reporting" in status else []),
+        _line("drift", "; ".join(f"{one['rows']} rows {one['state']}" for one in status["drift"]) or "unknown"),
         _line("bundles", ", ".join(f"{label} ({kind})" for kind, label in sorted(status["bundles"].items()))),
         _line("snapshot", _snapshot(status["snapshot"])),
     ]  # fmt: skip
@@ -72,6 +74,15 @@ def _spool(spool: Row) -> str:
     problem = f": {spool['problem']}" if spool["problem"] else ""
     gone = f"{spool['dropped']:,} made room for others"
     return f"{spool['state']}{problem}; {spool['depth']:,} wait for the collector, {gone}"
+
+
+def _reports(reporting: Row) -> str:
+    if reporting["state"] == "off":
+        return "the box is not enrolled at a collector"
+    offset = reporting["clock_offset_ms"]
+    clock = "" if offset is None else f"; clock {offset:+,} ms beside the collector's"
+    given_up = f", {reporting['given_up']:,} refused" if reporting["given_up"] else ""
+    return f"{reporting['state']}; {reporting['acknowledged']:,} acknowledged{given_up}{clock}"
 
 
 def _snapshot(snapshot: Row) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from appliance.config import Config
 from appliance.doctor.check import Check, fail, ok, warn
-from appliance.live.status import Status
+from appliance.live.status import Status, shown_drift
 from appliance.report import CallLine
 
 # Below so many packets or calls nothing is said of shares.
@@ -44,6 +44,7 @@ def traffic_checks(config: Config, status: Status, calls: Sequence[CallLine]) ->
     yield _queue(status)
     yield _spool(status)
     yield _bundles(status)
+    yield from _drift(status)
     yield _snapshot(status)
 
 
@@ -174,6 +175,22 @@ def _bundles(status: Status) -> Check:
     if not status.bundles:
         return fail("bundles", "there are none: nothing is judged", "sipwarden model verify, and [screen] bundles")
     return ok("bundles", ", ".join(f"{label} for {kind} rows" for kind, label in sorted(status.bundles.items())))
+
+
+def _drift(status: Status) -> Iterator[Check]:
+    """Traffic unlike that which a bundle was calibrated on: its probabilities and thresholds may not hold here."""
+    for one in status.drift:
+        if not one.counted:
+            continue
+        what, seen = f"drift of {one.rows} rows", f"{one.state}: {shown_drift(one.ratio)}, in {one.counted:,} rows"
+        if one.state in ("shifted", "drifted"):
+            cure = (
+                f"{one.feature} moved most ({one.feature_ratio:.2f}). Label findings and read `sipwarden model report` "
+                "before anything is blocked; a bundle taught nearer to this traffic: sipwarden model install"
+            )
+            yield warn(what, seen, cure)
+        else:
+            yield ok(what, seen)
 
 
 def _snapshot(status: Status) -> Check:

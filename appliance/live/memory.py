@@ -8,6 +8,7 @@ from appliance.live.recorder import QUEUE_BYTES
 from kernels.calls import CALL_BYTES
 from kernels.profiles import PROFILE_BYTES
 from kernels.signalling import STYLE_BYTES
+from kernels.subscribers import SUBSCRIBER_BYTES
 
 MIB = 1 << 20
 # Python, NumPy, the TFLite runtime, feature rows, findings about parties, and the tables that no key sizes.
@@ -31,6 +32,7 @@ def bound_bytes(config: Config) -> int:
         (limits.callers, PROFILE_BYTES["caller"]),
         (limits.callees, PROFILE_BYTES["callee"]),
         (limits.sources, PROFILE_BYTES["source"] + STYLE_BYTES),
+        (limits.subscribers, SUBSCRIBER_BYTES),
         (limits.streams, STREAM_BYTES),
         (limits.tcp_connections, TCP_BYTES),
     )

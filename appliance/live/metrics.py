@@ -136,6 +136,13 @@ def _judgement(status: Status, tally: Tally) -> Iterator[Metric]:
     )
     bundles = {tuple(item): 1.0 for item in status.bundles.items()}
     yield _gauges("sipwarden_bundle_info", "Which model bundle scores which rows.", ("rows", "bundle"), bundles)
+    drift = {(one.rows, part): ratio for one in status.drift for part, ratio in one.ratio.items()}
+    yield _gauges(
+        "sipwarden_model_drift_ratio",
+        "Population stability index of the score, and of the features by whose they are, against the bundle's reference.",
+        ("rows", "part"),
+        drift,
+    )
 
 
 def _disk(status: Status) -> Iterator[Metric]:

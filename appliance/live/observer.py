@@ -10,9 +10,11 @@ from appliance.findings import moment
 from appliance.live.recorder import Recorder
 from appliance.live.status import (
     CaptureStatus,
+    DriftStatus,
     LatencyStatus,
     QueueStatus,
     RateStatus,
+    ReportingStatus,
     SnapshotStatus,
     SpoolStatus,
     Status,
@@ -20,7 +22,9 @@ from appliance.live.status import (
     TrafficStatus,
 )
 from appliance.live.totals import Totals
+from appliance.reporting.reporter import ReporterStatus
 from appliance.tally import Tally
+from models.drift import DriftReport
 
 # Rates are those of the last so many samples, which are a second apart.
 SAMPLES = 10
@@ -75,6 +79,7 @@ class Observer:
         totals: Totals,
         tally: Tally,
         recorder: Recorder,
+        reporter: ReporterStatus,
         bundles: dict[str, str],
         snapshot: SnapshotStatus,
         problems: Iterable[str],
@@ -99,7 +104,9 @@ class Observer:
             queue=QueueStatus(depth=recorder.depth, dropped=recorder.dropped),
             store=_store(recorder),
             spool=_spool(recorder),
+            reporting=_reporting(reporter),
             bundles=bundles,
+            drift=[_drift(report) for report in totals.drift],
             snapshot=snapshot,
         )
 
@@ -129,6 +136,17 @@ def _traffic(totals: Totals) -> TrafficStatus:
     )
 
 
+def _drift(report: DriftReport) -> DriftStatus:
+    return DriftStatus(
+        rows=report.rows,
+        state=report.state,
+        counted=report.counted,
+        ratio=report.ratio,
+        feature=report.feature,
+        feature_ratio=report.feature_ratio,
+    )
+
+
 def _latency(tally: Tally) -> LatencyStatus:
     latency_s = tally.latency_s
 
@@ -136,7 +154,9 @@ def _latency(tally: Tally) -> LatencyStatus:
         found = latency_s.quantile(share)
         return None if found is None or found == float("inf") else found * 1e3
 
-    return LatencyStatus(verdicts=latency_s.count, p50_ms=quantile_ms(0.5), p99_ms=quantile_ms(0.99))
+    return LatencyStatus(
+        verdicts=latency_s.count, p50_ms=quantile_ms(0.5), p99_ms=quantile_ms(0.99), p999_ms=quantile_ms(0.999)
+    )
 
 
 def _store(recorder: Recorder) -> StoreStatus:
@@ -161,4 +181,14 @@ def _spool(recorder: Recorder) -> SpoolStatus:
         depth=health.depth,
         dropped=health.dropped,
         lost=health.lost,
+    )
+
+
+def _reporting(reporter: ReporterStatus) -> ReportingStatus:
+    return ReportingStatus(
+        state=reporter.state,
+        acknowledged=reporter.acknowledged,
+        given_up=reporter.given_up,
+        last=moment(reporter.last_ns) if reporter.last_ns else None,
+        clock_offset_ms=reporter.clock_offset_ms,
     )

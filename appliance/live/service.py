@@ -22,6 +22,7 @@ from appliance.admin.server import AdminServer
 from appliance.config import Config, Flags
 from appliance.errors import ApplianceError, BusyError
 from appliance.installed import InstalledBundles
+from appliance.live import garbage
 from appliance.live.clock import Clock
 from appliance.live.metrics import Metrics
 from appliance.live.metrics_server import Server as MetricsServer
@@ -30,7 +31,8 @@ from appliance.live.observer import Observer
 from appliance.live.recorder import Recorder
 from appliance.live.reload import Reload, changes, scorers_of
 from appliance.live.show import Show
-from appliance.live.status import Status
+from appliance.live.status import Status, shown_drift
+from appliance.live.totals import Totals
 from appliance.live.tracker import Tracker
 from appliance.pipeline import Pipeline
 from appliance.reporting.identity import Identity
@@ -44,6 +46,7 @@ from appliance.storage.state_dir import StateDir
 from appliance.storage.store import Store
 from appliance.storage.store_labels import STORE_FILE
 from appliance.tally import Tally
+from capture.memory import keep_resident
 from models.errors import ModelError
 
 T = TypeVar("T")
@@ -68,6 +71,7 @@ class Service:
         self._observer = Observer()
         self._notification = Notification()
         self._problem: str | None = None  # of the latest reload
+        self._drift: dict[str, str] = {}  # kind of row -> its state when it was looked at last
         self._reloading = asyncio.Lock()
         with contextlib.ExitStack() as stack:
             self._take(stack, show)
@@ -84,6 +88,7 @@ class Service:
         if problem is not None:
             log.error("a secret for this run alone", problem=problem)
         self._snapshots = Snapshots(state.path, config.screen.region, secret)
+        keep_resident(True)
         window_ns = capture.duplicate_window_ms * 1_000_000 if capture.remove_duplicates else 0
         pipeline = self._snapshots.restore(lambda: Pipeline(config, secret, scorers, window_ns))
         # the engine's time goes on where it stood, as far from the wall clock as it was, and does not go back
@@ -145,12 +150,14 @@ class Service:
                 self._look_after(),
                 self._feed_the_watchdog(),
                 self._remember(),
+                garbage.collect(),
                 self._reporter.run(),
                 self._self_report.run(),
             )
         ]
         while self._tracker.turns == 0 and self._tracker.is_alive():
             await asyncio.sleep(FIRST_TURN_S)
+        garbage.settle()
         self._notification.ready()
         log.info("started", version=self.version, state_dir=self.config.service.state_dir)
         if not self._tracker.sources:
@@ -183,8 +190,18 @@ class Service:
             totals = self._tracker.totals
             self._recorder.count(time.time_ns(), self._observer.sample(totals, self.tally))
             self._notification.status(self._sentence())
+            self._tell_drift(totals)
             if not self._tracker.is_alive():
                 self._ended.set()
+
+    def _tell_drift(self, totals: Totals) -> None:
+        """A line when the rows of a bundle begin to be unlike those it was calibrated on, or are like them again."""
+        for one in totals.drift:
+            before, self._drift[one.rows] = self._drift.get(one.rows, "settling"), one.state
+            if one.state != before and "drifted" in (one.state, before):
+                say = log.warning if one.state == "drifted" else log.info
+                say("rows have drifted" if one.state == "drifted" else "rows drift no longer",
+                    rows=one.rows, bundle=one.bundle, ratio=shown_drift(one.ratio), feature=one.feature)  # fmt: skip
 
     async def _feed_the_watchdog(self) -> None:
         if self._watchdog.pause_s is None:
@@ -271,6 +288,7 @@ class Service:
             self._tracker.totals,
             self.tally,
             self._recorder,
+            self._reporter.status,
             self._bundles,
             self._snapshots.status(),
             self._problems(),
@@ -309,4 +327,5 @@ class Service:
 
 
 def _labels(pipeline: Pipeline) -> dict[str, str]:
-    return {"call": pipeline.calls.bundle.label, "source": pipeline.sources.bundle.label}
+    scorers = {"call": pipeline.calls, "source": pipeline.sources, "subscriber": pipeline.subscribers}
+    return {kind: scorer.bundle.label for kind, scorer in scorers.items()}

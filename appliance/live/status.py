@@ -1,5 +1,6 @@
 """What the service says of itself: the object of `sipwarden status -o json`, and where metrics are taken from."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import msgspec
@@ -63,6 +64,7 @@ class LatencyStatus(Part, frozen=True, kw_only=True):
     verdicts: Count
     p50_ms: float | None  # upper bounds of their buckets; null before the first verdict
     p99_ms: float | None
+    p999_ms: float | None
 
 
 class QueueStatus(Part, frozen=True, kw_only=True):
@@ -95,6 +97,27 @@ class SpoolStatus(Part, frozen=True, kw_only=True):
     lost: Count  # could not be written
 
 
+class ReportingStatus(Part, frozen=True, kw_only=True):
+    """What became of the reports. Counts are since the start of the service."""
+
+    state: Literal["off", "ready", "up", "waiting", "refused"]  # off: the box is not enrolled
+    acknowledged: Count  # by the collector, which has them on its disk
+    given_up: Count  # the collector refused them one by one
+    last: Moment | None  # acknowledgement
+    clock_offset_ms: int | None  # our clock less the collector's
+
+
+class DriftStatus(Part, frozen=True, kw_only=True):
+    """How far the rows that one bundle scores have moved from those that it was calibrated on (models/drift.py)."""
+
+    rows: str  # their kind
+    state: str  # unknown, settling, stable, shifted or drifted
+    counted: Count
+    ratio: dict[str, float]  # population stability index: of the score, and the mean over the features of each party
+    feature: str | None  # the one that moved most
+    feature_ratio: float
+
+
 class SnapshotStatus(Part, frozen=True, kw_only=True):
     """What a restart would remember."""
 
@@ -125,5 +148,12 @@ class Status(Part, frozen=True, kw_only=True):
     queue: QueueStatus
     store: StoreStatus
     spool: SpoolStatus
+    reporting: ReportingStatus
     bundles: dict[str, str]  # kind of row -> name@version
+    drift: list[DriftStatus] = []
     snapshot: SnapshotStatus
+
+
+def shown_drift(ratio: Mapping[str, float]) -> str:
+    """`score 0.02, caller 0.31`: the gravest first."""
+    return ", ".join(f"{name} {value:.2f}" for name, value in sorted(ratio.items(), key=lambda item: -item[1]))

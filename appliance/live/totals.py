@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from appliance.live.status import SourceStatus
 from appliance.pipeline import Pipeline
 from appliance.sources.source import Source, SourceCounters
+from models.drift import DriftReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Totals:
     findings: int
     time_ns: int
     corrected: int  # packets whose time could not be
+    drift: tuple[DriftReport, ...]
     sources: tuple[SourceStatus, ...]
     captured: SourceCounters  # by all sources, those that are closed by now too
 
@@ -32,6 +34,7 @@ class Totals:
             findings=len(pipeline.findings),
             time_ns=engine.time_ns,
             corrected=engine.corrected,
+            drift=tuple(pipeline.drift()),
             sources=tuple(_status(source, counted) for source, counted in counters),
             captured=sum((counted for _, counted in counters), closed),
         )

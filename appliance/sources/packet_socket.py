@@ -167,8 +167,9 @@ def _hardware_type(interface: str) -> int:
 
 
 def _ask(interface: str, question: int) -> bytes:
-    """An ifreq of netdevice(7), answered."""
-    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0) as asked:
+    """An ifreq of netdevice(7), answered. Any socket may be asked. Not one of AF_PACKET: its end waits until no
+    processor looks at it any more (synchronize_net), which takes up to 20 ms, with packets waiting behind it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as asked:
         return fcntl.ioctl(asked, question, struct.pack("16s24x", interface.encode()))
 
 

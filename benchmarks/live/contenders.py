@@ -1,23 +1,28 @@
 """Who watches the link: started, left alone while traffic comes, ended by a signal, and asked what it saw."""
 
-import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.admin.client import Client
+from appliance.admin.errors import SocketError
 from benchmarks.live.link import TAP, watched
-from benchmarks.live.traffic import sip_packets
+from benchmarks.live.traffic import ENVIRONMENT, sip_packets
 
 RING_MIB = 64  # for all: sipwarden's default
 # What is left in the rings is read in this time after the last packet.
 DRAIN_S = 0.7
 STARTED_S = 20.0
+SAMPLE_S = 0.25  # between two looks at the memory of the service
 
 
 @dataclass(frozen=True)
@@ -28,9 +33,25 @@ class Watched:
     dropped: int | None  # None: it does not say
     cpu_s: float
     sip_only: bool = False
-    peak_mib: float | None = None
-    p50_ms: float | None = None
-    p99_ms: float | None = None
+    service: "ServiceFigures | None" = None
+
+
+@dataclass(frozen=True)
+class ServiceFigures:
+    """What only sipwarden says. Latencies are from a packet to the verdict on it: the upper bounds of their buckets."""
+
+    verdicts: int
+    p50_ms: float | None  # None: above the last bucket
+    p99_ms: float | None
+    p999_ms: float | None
+    calls: int
+    flagged: int
+    first_mib: float  # in RAM after the first tenth of the run, and at its end
+    end_mib: float
+
+    @property
+    def growth(self) -> float:
+        return self.end_mib / self.first_mib - 1
 
 
 class Contender(ABC):
@@ -53,13 +74,13 @@ class Contender(ABC):
         time.sleep(1.0)
 
     def __enter__(self) -> "Contender":
+        self.errors_file = tempfile.TemporaryFile("w+")  # noqa: SIM115 - a pipe that nobody reads would hold it up
         self.process = subprocess.Popen(
             watched([*self.prefix, *self.command()]),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"PYTHONPATH": os.fspath(Path(__file__).parents[2])},
+            stdout=subprocess.DEVNULL,
+            stderr=self.errors_file,
+            env=ENVIRONMENT,
         )
         self.ready()
         return self
@@ -67,40 +88,86 @@ class Contender(ABC):
     def __exit__(self, *exception: object) -> None:
         time.sleep(DRAIN_S)
         self.process.send_signal(signal.SIGINT)
-        # read before it is waited for: a full pipe would hold it up, and the usage is that of this child alone
-        self.output = self.process.stdout.read()  # type: ignore[union-attr]
-        self.errors = self.process.stderr.read()  # type: ignore[union-attr]
         _, status, usage = os.wait4(self.process.pid, 0)
         self.process.returncode = os.waitstatus_to_exitcode(status)
-        self.process.stdout.close()  # type: ignore[union-attr]
-        self.process.stderr.close()  # type: ignore[union-attr]
         self.cpu_s = usage.ru_utime + usage.ru_stime
+        self.errors = self._said_so_far()
+        self.errors_file.close()
+
+    def _said_so_far(self) -> str:
+        self.errors_file.seek(0)
+        return self.errors_file.read()
 
 
 class Sipwarden(Contender):
-    """Decodes, tracks, and scores every call."""
+    """The service as it is installed, on its defaults: decodes, tracks, scores every call, stores, takes snapshots."""
 
     name = "sipwarden"
 
+    def __init__(self, folder: Path, realtime: bool = False) -> None:
+        super().__init__(folder, realtime)
+        # on the disk, as its state is
+        self.state = Path(tempfile.mkdtemp(prefix="sipwarden-"))
+        self.socket = self.state / "admin.sock"
+        self.memory_mib: list[float] = []
+        self.ended = threading.Event()
+
     def command(self) -> list[str]:
-        return [sys.executable, "-m", "benchmarks.live.watcher", TAP]
+        config = self.state / "sipwarden.toml"
+        config.write_text(
+            f'capture.interfaces = ["{TAP}"]\ncapture.ring_mib = {RING_MIB}\nservice.state_dir = "{self.state}"\n'
+            f'admin.socket = "{self.socket}"\nadmin.readers = []\n'
+        )
+        return [sys.executable, "-m", "appliance", "run", "--config", str(config)]
 
     def ready(self) -> None:
-        line = self.process.stdout.readline()  # type: ignore[union-attr]
-        if line.strip() != "ready":
-            raise RuntimeError(f"sipwarden did not start: {self.process.stderr.read()}")  # type: ignore[union-attr]
-        time.sleep(0.5)  # its first visit to the source opens the ring
+        deadline_s = time.monotonic() + STARTED_S
+        while not self._is_up():
+            if self.process.poll() is not None or time.monotonic() > deadline_s:
+                raise RuntimeError(f"sipwarden did not start: {self._said_so_far()}")
+            time.sleep(0.1)
+        time.sleep(0.5)  # its own start is over
+        self.started_s = self._processor_s()
+        self.sampler = threading.Thread(target=self._sample)
+        self.sampler.start()
+
+    def __exit__(self, *exception: object) -> None:
+        time.sleep(DRAIN_S)
+        with Client(self.socket) as client:
+            self.status = client.ask("status")
+        self.used_s = self._processor_s() - self.started_s
+        self.ended.set()
+        self.sampler.join()
+        super().__exit__(*exception)
+        shutil.rmtree(self.state)
 
     def result(self) -> Watched:
-        said = json.loads(self.output.splitlines()[-1])
-        return Watched(
-            said["packets"],
-            said["dropped"],
-            said["cpu_s"],
-            peak_mib=said["peak_mib"],
-            p50_ms=said["p50_ms"],
-            p99_ms=said["p99_ms"],
+        status, latency = self.status, self.status["latency"]
+        figures = ServiceFigures(
+            **{name: latency[name] for name in ("verdicts", "p50_ms", "p99_ms", "p999_ms")},
+            calls=status["calls"],
+            flagged=status["flagged"],
+            first_mib=self.memory_mib[len(self.memory_mib) // 10],
+            end_mib=self.memory_mib[-1],
         )
+        captured = status["capture"]
+        return Watched(captured["packets"], captured["dropped"], self.used_s, service=figures)
+
+    def _is_up(self) -> bool:
+        try:
+            with Client(self.socket) as client:
+                return client.ask("status")["capture"]["sources"][0]["state"] == "up"
+        except SocketError:
+            return False
+
+    def _processor_s(self) -> float:
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def _sample(self) -> None:
+        while not self.ended.wait(SAMPLE_S):
+            pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+            self.memory_mib.append(pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
 
 
 class Tcpdump(Contender):

@@ -1,8 +1,12 @@
-"""What is sent: SIP and RTP mixed, from the two benchmark captures, and tcpreplay that sends it."""
+"""What is sent: SIP and RTP mixed, from the two benchmark captures, and who sends it."""
 
+import json
+import os
 import re
 import struct
 import subprocess
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,9 +20,10 @@ from capture.file import CaptureFile
 MEDIA_FOR_ONE = 19
 SIGNALLING_PACKETS = 25_000
 PACKETS = SIGNALLING_PACKETS * (MEDIA_FOR_ONE + 1)
-TOP_RATE = 200_000  # about what tcpreplay sends at most: only says how often the capture is sent
+TOP_RATE = 500_000  # about what is sent at most: only says how often the capture is sent
 UDP_PAYLOAD = 14 + 20 + 8
 PCAP_HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.fspath(Path(__file__).parents[2])}
 RATED = re.compile(r"Actual: (\d+) packets .* in ([\d.]+) seconds")
 
 
@@ -27,6 +32,7 @@ class Sent:
     packets: int
     sip_packets: int
     seconds: float
+    most_behind_s: float | None = None  # how late a packet was sent at most; None: it does not say
 
     @property
     def rate(self) -> float:
@@ -51,16 +57,31 @@ def sip_packets(capture: Path, packets: int | None = None) -> int:
         return sum(sip.starts_here(frame[UDP_PAYLOAD:]) for _, _, frame, _ in islice(opened, packets))
 
 
-def send(capture: Path, rate: int, seconds: float) -> Sent:
-    """Sends the capture for about `seconds`, again and again, at `rate` a second; 0 is as fast as tcpreplay can."""
+def send(capture: Path, rate: int, seconds: float, *, tcpreplay: bool = False, before: Sequence[str] = ()) -> Sent:
+    """Sends the capture for about `seconds`, again and again, at `rate` a second; 0 is as fast as can be.
+
+    `before` stands in front of the command, such as `nice`.
+    """
+    packets = round((rate or TOP_RATE) * seconds)
+    return (_tcpreplay if tcpreplay else _replay)(capture, rate, packets, before)
+
+
+def _replay(capture: Path, rate: int, packets: int, before: Sequence[str]) -> Sent:
+    """By our own sender: evenly, and each round with calls of its own."""
+    command = [sys.executable, "-m", "benchmarks.live.replay", str(capture), PORT, str(rate), str(packets)]
+    done = subprocess.run(sending([*before, *command]), check=True, capture_output=True, text=True, env=ENVIRONMENT)
+    return Sent(**json.loads(done.stdout))
+
+
+def _tcpreplay(capture: Path, rate: int, packets: int, before: Sequence[str]) -> Sent:
+    """The same calls again each round."""
     speed = f"--pps={rate}" if rate else "--topspeed"
-    wanted = round((rate or TOP_RATE) * seconds)
-    loops = max(1, round(wanted / PACKETS))
-    length = [f"--limit={wanted}"] if wanted < PACKETS else [f"--loop={loops}"]
-    command = sending(["tcpreplay", "-q", "-K", *length, speed, "-i", PORT, str(capture)])
+    loops = max(1, round(packets / PACKETS))
+    length = [f"--limit={packets}"] if packets < PACKETS else [f"--loop={loops}"]
+    command = sending([*before, "tcpreplay", "-q", "-K", *length, speed, "-i", PORT, str(capture)])
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     found = RATED.search(done.stdout + done.stderr)
     if found is None:
         raise RuntimeError(f"tcpreplay does not say what it sent: {done.stdout}{done.stderr}")
-    sip_sent = sip_packets(capture, wanted) if wanted < PACKETS else loops * sip_packets(capture)
+    sip_sent = sip_packets(capture, packets) if packets < PACKETS else loops * sip_packets(capture)
     return Sent(int(found[1]), sip_sent, float(found[2]))

@@ -21,8 +21,8 @@ from litestar.template import TemplateConfig
 from litestar.types import Message, Scope
 
 from collector.config import Config
-from collector.console import account, pages, text
-from collector.console.catalogue import LANGUAGES, language_of, translator
+from collector.console import account, boxes, pages, people, reveal, text
+from collector.console.catalogue import LANGUAGES, known, language_of, span, translator
 from collector.console.sessions import (
     COOKIE,
     IDLE_S,
@@ -100,7 +100,9 @@ def _view(context: Mapping[str, Any], /) -> dict[str, Any]:
     return {
         "user": user,
         "language": language,
-        "say": translator(language),
+        "say": (say := translator(language)),
+        "known": known,
+        "span": lambda seconds: span(say, seconds),
         "may": lambda role: user is not None and ROLES.index(user.role) >= ROLES.index(role),
         "languages": LANGUAGES,
         "path": request.url.path,
@@ -151,7 +153,7 @@ def console_app(config: Config, store: Store, numbers: Numbers) -> Litestar:
             MutableScopeHeaders.from_message(message).update(headers)
 
     app = Litestar(
-        [static, *account.ROUTES, *pages.ROUTES],
+        [static, *account.ROUTES, *pages.ROUTES, *boxes.ROUTES, *reveal.ROUTES, *people.ROUTES],
         middleware=[auth.middleware],
         guards=[changed_password],
         csrf_config=CSRFConfig(

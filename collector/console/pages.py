@@ -16,8 +16,10 @@ from collector.console.chart import chart
 from collector.console.ladder import ladder
 from collector.console.sessions import needs
 from collector.errors import NotFoundError
+from collector.pseudonyms import PREFIX
 from collector.store.findings import Filter, Finding
 from collector.store.fleet import SILENT_NS
+from collector.store.paging import Page
 from collector.store.trends import RANGES
 from models.fraud_types import FRAUD_TYPES
 from models.verdict import VERDICTS
@@ -25,6 +27,11 @@ from models.verdict import VERDICTS
 ROWS = 50  # of a page
 MAX_COMMENT = 500
 PARTIES = ("caller", "callee", "source")
+LABEL_ROWS = 10
+OTHERS = 20  # findings about the same call that are shown with one
+# What is asked for most: (word, verdict, label).
+ONLYS = (("all", None, None), ("flag", "flag", None), ("watch", "watch", None), ("unlabelled", None, "none"))
+MORE = ("fraud_type", "box", "since", "until")  # filters that are folded away
 
 
 @get("/", sync_to_thread=False)
@@ -39,10 +46,15 @@ def findings(request: Request) -> Template:
     query, state = request.query_params, request.app.state
     wanted = asked.finding_filter(query, state.numbers)
     page = state.store.findings.find(wanted, asked.key(query, "before"), ROWS)
+    chosen = {name: asked.text(query, name) or "" for name in asked.FILTERS}
+    onlys = _onlys(query, chosen)
+    folded = MORE if any(only["chosen"] for only in onlys) else (*MORE, "verdict", "label")
     context = {
         "page": page,
-        "chosen": {name: asked.text(query, name) or "" for name in asked.FILTERS},
-        "boxes": [box.name for box in state.store.fleet.boxes()],
+        "chosen": chosen,
+        "onlys": onlys,
+        "more_chosen": sum(bool(chosen[name]) for name in folded),
+        "boxes": state.store.fleet.names(),
         "verdicts": VERDICTS[1:],
         "fraud_types": FRAUD_TYPES,
         "labels": asked.LABELS,
@@ -54,19 +66,40 @@ def findings(request: Request) -> Template:
     return Template("findings.html", context=context)
 
 
+def _onlys(query: asked.Query, chosen: dict[str, str]) -> list[dict[str, object]]:
+    """The filters that are asked for most, one click each; they leave the others as they are."""
+    found = []
+    for word, verdict, label in ONLYS:
+        link = asked.link("/findings", query, before=None, verdict=verdict, label=label)
+        is_chosen = (chosen["verdict"] or None, chosen["label"] or None) == (verdict, label)
+        found.append({"key": f"only.{word}", "link": link, "chosen": is_chosen})
+    return found
+
+
 @get("/findings/{finding_id:int}", sync_to_thread=True)
 def finding(request: Request, finding_id: FromPath[int]) -> Template:
     """One finding: why, what was seen, and how far it is to be trusted."""
-    store = request.app.state.store
+    query, store = request.query_params, request.app.state.store
     found = _found(store, finding_id)
     line: dict[str, Any] = msgspec.json.decode(found.line) if found.line else {}
+    labels = store.findings.labels(found.id, asked.key(query, "labels_before"), LABEL_ROWS)
+    same = store.findings.find(Filter(call_id=found.call_id), limit=OTHERS).items if found.call_id else []
+    here = f"/findings/{found.id}"
     context = {
         "finding": found,
         "line": line,
         "ladder": ladder(line) if found.kind == "call" else None,
-        "labels": store.findings.labels(found.id, limit=20).items,
+        "labels": labels,
+        "older_labels": asked.link(here, query, labels_before=labels.next) if labels.next else None,
+        "others": [each for each in same if each.id != found.id],
+        "pseudonyms": pseudonyms(caller=found.caller, callee=found.callee),
     }
     return Template("finding.html", context=context)
+
+
+def pseudonyms(**parties: str | None) -> dict[str, str]:
+    """Of the parties those whose number is a pseudonym."""
+    return {kind: value for kind, value in parties.items() if value and value.startswith(PREFIX)}
 
 
 def _found(store: Any, finding_id: int) -> Finding:
@@ -113,7 +146,10 @@ def party(request: Request) -> Template:
         "page": page,
         "calls": calls,
         "older": asked.link("/party", query, before=page.next) if page.next else None,
+        "newest": asked.link("/party", query, before=None) if query.get("before") else None,
         "older_calls": asked.link("/party", query, calls_before=calls.next) if calls.next else None,
+        "newest_calls": asked.link("/party", query, calls_before=None) if query.get("calls_before") else None,
+        "pseudonyms": pseudonyms(**{kind: value}),
     }
     return Template("party.html", context=context)
 
@@ -137,9 +173,6 @@ def trends(request: Request) -> Template:
     until = (time.time_ns() // (span_s * 10**9) + 1) * span_s * 10**9
     since = until - length_s * 10**9
     points = store.trends.points(span_s, since, until, box)
-    by_type = dict.fromkeys(FRAUD_TYPES, 0)
-    for point in store.trends.fraud_points(span_s, since, until, box):
-        by_type[point.fraud_type] += point.flagged
 
     def drawn(*names: str) -> dict[str, list[tuple[int, float]]]:
         return {name: [(point.time_ns, float(getattr(point, name))) for point in points] for name in names}
@@ -149,13 +182,13 @@ def trends(request: Request) -> Template:
         "range": chosen,
         "ranges": RANGES,
         "box": box or "",
-        "boxes": [each.name for each in store.fleet.boxes()],
+        "boxes": store.fleet.names(),
         "charts": {
             "trends.calls": chart(drawn("calls", "answered"), since, until, span_s),
             "trends.verdicts": chart(drawn("flagged", "watched"), since, until, span_s),
             "trends.loss": chart({"capture_loss": loss}, since, until, span_s, share=True),
         },
-        "by_type": sorted(((n, name) for name, n in by_type.items() if n), reverse=True),
+        "by_type": store.trends.fraud_totals(span_s, since, until, box),
         "reported": bool(points),
     }
     return Template("trends.html", context=context)
@@ -164,21 +197,32 @@ def trends(request: Request) -> Template:
 @get("/events", guards=[needs("analyst")], sync_to_thread=True)
 def events(request: Request) -> Template:
     """What was refused and from whom, and who was enrolled."""
-    query = request.query_params
-    kind = asked.one_of(query, "kind", ("refused", "enrolled"))
-    page = request.app.state.store.journal.events(kind=kind, before=asked.key(query, "before"), limit=ROWS)
-    older = asked.link("/events", query, before=page.next) if page.next else None
-    return Template("events.html", context={"page": page, "older": older, "kind": kind or ""})
+    query, store = request.query_params, request.app.state.store
+    kind, box = asked.one_of(query, "kind", ("refused", "enrolled")), asked.text(query, "box")
+    page = store.journal.events(kind=kind, box=box, before=asked.key(query, "before"), limit=ROWS)
+    context = {"kind": kind or "", "box": box or "", "boxes": set(store.fleet.names())}
+    return Template("events.html", context={**context, **_paged("/events", query, page)})
 
 
 @get("/audit", guards=[needs("administrator")], sync_to_thread=True)
 def audit(request: Request) -> Template:
     """Who did what."""
     query = request.query_params
-    actor = asked.text(query, "actor")
-    page = request.app.state.store.journal.audit_trail(actor=actor, before=asked.key(query, "before"), limit=ROWS)
-    older = asked.link("/audit", query, before=page.next) if page.next else None
-    return Template("audit.html", context={"page": page, "older": older, "actor": actor or ""})
+    actor, subject = asked.text(query, "actor"), asked.text(query, "subject")
+    page = request.app.state.store.journal.audit_trail(
+        actor=actor, subject=subject, before=asked.key(query, "before"), limit=ROWS
+    )
+    context = {"actor": actor or "", "subject": subject or ""}
+    return Template("audit.html", context={**context, **_paged("/audit", query, page)})
+
+
+def _paged(path: str, query: asked.Query, page: Page) -> dict[str, object]:
+    """A page with the links to the next and to the newest one."""
+    return {
+        "page": page,
+        "older": asked.link(path, query, before=page.next) if page.next else None,
+        "newest": asked.link(path, query, before=None) if query.get("before") else None,
+    }
 
 
 ROUTES = [index, findings, finding, set_label, party, fleet, trends, events, audit]

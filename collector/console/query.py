@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from litestar.exceptions import ValidationException
 
+from collector.errors import NotFoundError
 from collector.pseudonyms import Numbers
 from collector.store.findings import Filter
 from models.fraud_types import FRAUD_TYPES
@@ -26,6 +27,18 @@ def text(query: Query, name: str) -> str | None:
     if len(value) > MAX_TEXT or "\0" in value:
         raise ValidationException(f"{name} is not a text that can be looked for")
     return value or None
+
+
+def part(name: str) -> str:
+    """A name out of the path. Raises NotFoundError for what no name is: databases take no NUL."""
+    if "\0" in name or len(name) > MAX_TEXT:
+        raise NotFoundError("no such name")
+    return name
+
+
+def typed(text: str, limit: int) -> str:
+    """What was typed into a form, as it is stored."""
+    return text.strip()[:limit].replace("\0", "")
 
 
 def one_of(query: Query, name: str, allowed: Collection[str]) -> str | None:

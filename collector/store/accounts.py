@@ -107,9 +107,11 @@ class Accounts:
             raise ExistsError(f"there is a user {name!r} already") from error
         return self.user(name)
 
-    def set_password(self, name: str, password: str, by: str) -> None:
-        """A new password. Raises NotFoundError."""
-        self._change(name, {"password": _hasher.hash(password), "changed_ns": time.time_ns()}, by, "user.password")
+    def set_password(self, name: str, password: str, by: str, one_time: bool = False) -> None:
+        """A new password; one that is good for one login has to be changed then. Raises NotFoundError."""
+        changed_ns = 0 if one_time else time.time_ns()
+        detail = {"one_time": True} if one_time else None
+        self._change(name, {"password": _hasher.hash(password), "changed_ns": changed_ns}, by, "user.password", detail)
 
     def set_role(self, name: str, role: Role, by: str) -> None:
         """Another role. Raises NotFoundError."""

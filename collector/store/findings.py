@@ -1,4 +1,9 @@
-"""Findings and call summaries, as they are read: by filters, newest first."""
+"""Findings and call summaries, as they are read: by filters, newest first.
+
+Every page is read by an index that has its order, so that it costs as much at the end of a long history as at its
+beginning. One filter has an index of its own; several are read from the one index that has all that can be filtered
+by; a number is looked for as caller and as callee apart, for no index has both.
+"""
 
 import time
 from collections.abc import Iterable
@@ -11,9 +16,9 @@ from sqlalchemy import ColumnElement, Engine, Row
 from collector.errors import NotFoundError
 from collector.store import tables
 from collector.store.database import writing
-from collector.store.ids import lowest_id
+from collector.store.ids import arrival_ns, lowest_id
 from collector.store.paging import DEFAULT_LIMIT, Page, bounded
-from models.fraud_types import FRAUD_TYPES, FraudType, names_of
+from models.fraud_types import BIT_OF, FRAUD_TYPES, FraudType, names_of
 from models.verdict import VERDICTS, Verdict
 
 Label = Literal["fraud", "honest"]
@@ -92,6 +97,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     until_ns: int | None = None
 
 
+Place = tuple[int, int]  # (time_ns, id)
 _LISTED = [column for column in tables.findings.c if column.name != "line"]
 
 
@@ -102,12 +108,13 @@ class Findings:
         self._engine = engine
 
     def find(self, wanted: Filter = Filter(), before: int | None = None, limit: int = DEFAULT_LIMIT) -> Page[Finding]:  # noqa: B008 - frozen
-        """Findings with an id below `before`, newest arrival first."""
+        """The findings behind the one with the id `before`, newest arrival first; with several filters or a time, in
+        the order of their own time."""
         limit = bounded(limit)
-        query, key = _listed(wanted)
-        rows = self._rows(
-            query.where(*_conditions(tables.findings, wanted, before)).order_by(key.desc()).limit(limit + 1)
-        )
+        if _is_broad(wanted):
+            rows = self._rows(_newest_of_many(wanted, self._place(before), limit + 1))
+        else:
+            rows = self._rows(_newest_findings(wanted, before, limit + 1))
         return _page([_finding(row) for row in rows], limit)
 
     def newer(self, after: int, wanted: Filter = Filter(), limit: int = DEFAULT_LIMIT) -> list[Finding]:  # noqa: B008 - frozen
@@ -148,10 +155,8 @@ class Findings:
     def calls(self, wanted: Filter = Filter(), before: int | None = None, limit: int = DEFAULT_LIMIT) -> Page[Call]:  # noqa: B008 - frozen
         """Call summaries, newest first. `kind`, `fraud_type` and `label` of the filter do not apply."""
         limit = bounded(limit)
-        table = tables.calls
-        query = _joined(table, list(table.c)).order_by(table.c.id.desc()).limit(limit + 1)
         wanted = msgspec.structs.replace(wanted, kind=None, fraud_type=None, label=None)
-        rows = self._rows(query.where(*_conditions(table, wanted, before)))
+        rows = self._rows(_newest_calls(wanted, before, limit + 1))
         return _page([_call(row) for row in rows], limit)
 
     def label(self, finding_id: int, label: Label, by: str, comment: str | None = None) -> None:
@@ -177,6 +182,15 @@ class Findings:
             query = query.where(table.c.id < before)
         return _page([LabelEntry(**row._mapping) for row in self._rows(query)], limit)
 
+    def _place(self, before: int | None) -> Place | None:
+        """Where a page ended, in the order of time; by its arrival, when the retention took the finding meanwhile."""
+        if before is None:
+            return None
+        c = tables.findings.c
+        with self._engine.connect() as connection:
+            time_ns = connection.scalar(sa.select(c.time_ns).where(c.id == before))
+        return (arrival_ns(before) if time_ns is None else time_ns, before)
+
     def _rows(self, query: sa.Select) -> list[Row]:
         with self._engine.connect() as connection:
             return list(connection.execute(query))
@@ -187,10 +201,71 @@ def _joined(table: sa.Table, columns: Iterable[ColumnElement]) -> sa.Select:
     return sa.select(*columns, boxes.c.name.label("box")).join_from(table, boxes, boxes.c.id == table.c.box_id)
 
 
+def _newest_findings(wanted: Filter, before: int | None, limit: int) -> sa.Select:
+    """A query for the findings of one page, in the order of their arrival."""
+    table = tables.findings
+    if wanted.number is not None:
+        return _of_number(table, _LISTED, wanted, before, limit)
+    query, key = _listed(wanted)
+    return query.where(*_conditions(table, wanted, before)).order_by(key.desc()).limit(limit)
+
+
+def _newest_of_many(wanted: Filter, before: Place | None, limit: int) -> sa.Select:
+    """A query for the findings of one page, in the order of their own time: read from the index that has all filters."""
+    c = tables.findings.c
+    narrow = sa.select(c.id).where(*_conditions(tables.findings, wanted, None))
+    if before is not None:
+        narrow = narrow.where(sa.tuple_(c.time_ns, c.id) < sa.tuple_(*before))
+    narrow = narrow.order_by(c.time_ns.desc(), c.id.desc()).limit(limit)
+    return _joined(tables.findings, _LISTED).where(c.id.in_(narrow)).order_by(c.time_ns.desc(), c.id.desc())
+
+
+def _newest_calls(wanted: Filter, before: int | None, limit: int) -> sa.Select:
+    """A query for the calls of one page."""
+    table = tables.calls
+    if wanted.number is not None:
+        return _of_number(table, list(table.c), wanted, before, limit)
+    query = _joined(table, list(table.c)).where(*_conditions(table, wanted, before))
+    return query.order_by(table.c.id.desc()).limit(limit)
+
+
+def _is_broad(wanted: Filter) -> bool:
+    """Whether no index of one filter is enough: there are several, or a time, and none that finds few rows."""
+    filters = (wanted.verdict, wanted.fraud_type, wanted.box, wanted.label)
+    timed = wanted.since_ns is not None or wanted.until_ns is not None
+    return not _is_of_party(wanted) and (timed or sum(value is not None for value in filters) > 1)
+
+
+def _is_by_type(wanted: Filter) -> bool:
+    """Whether a fraud type is what leads to the rows: then its own table has them in order."""
+    return wanted.fraud_type is not None and not _is_broad(wanted) and not _is_of_party(wanted)
+
+
+def _is_of_party(wanted: Filter) -> bool:
+    leading = (wanted.source, wanted.caller, wanted.callee, wanted.number, wanted.call_id)
+    return any(value is not None for value in leading)
+
+
+def _of_number(
+    table: sa.Table, columns: list[ColumnElement], wanted: Filter, before: int | None, limit: int
+) -> sa.Select:
+    """A query for one page of what a number called or was called by: the newest of both, by an index for each."""
+    parties = [
+        sa.select(table.c.id)
+        .where(column == wanted.number, *_conditions(table, wanted, before))
+        .order_by(table.c.id.desc())
+        .limit(limit)
+        .subquery()
+        for column in (table.c.caller, table.c.callee)
+    ]
+    ids = sa.union(*(sa.select(party.c.id) for party in parties))
+    return _joined(table, columns).where(table.c.id.in_(ids)).order_by(table.c.id.desc()).limit(limit)
+
+
 def _listed(wanted: Filter) -> tuple[sa.Select, ColumnElement[int]]:
     """A query for findings without their lines, and the id to order it by: that of the index which has the order."""
     query = _joined(tables.findings, _LISTED)
-    if wanted.fraud_type is None:
+    if not _is_by_type(wanted):
         return query, tables.findings.c.id
     types = tables.finding_types
     of_type = sa.and_(
@@ -208,18 +283,19 @@ def _conditions(table: sa.Table, wanted: Filter, before: int | None) -> list[Col
             found.append(c[name] == value)
     if before is not None:
         found.append(c.id < before)
-        if wanted.fraud_type is not None:
+        if _is_by_type(wanted):
             found.append(tables.finding_types.c.finding_id < before)  # no planner carries it over the join
+    leads = not (_is_broad(wanted) or _is_of_party(wanted))
     if wanted.verdict is not None:
-        found.append(c.verdict == VERDICTS.index(wanted.verdict))
-    if wanted.number is not None:
-        found.append(sa.or_(c.caller == wanted.number, c.callee == wanted.number))
+        found.append(_by(c.verdict, leads) == VERDICTS.index(wanted.verdict))
+    if wanted.fraud_type is not None and not _is_by_type(wanted):
+        found.append(c.fraud_types.op("&")(BIT_OF[wanted.fraud_type]) != 0)
     if wanted.box is not None:
-        found.append(
-            c.box_id == sa.select(tables.boxes.c.id).where(tables.boxes.c.name == wanted.box).scalar_subquery()
-        )
-    if wanted.label is not None:
+        found.append(_by(c.box_id, leads) == tables.box_id(wanted.box))
+    if wanted.label is not None and leads:
         found.append(c.label.is_(None) if wanted.label == "none" else c.label == wanted.label)
+    elif wanted.label is not None:
+        found.append(sa.func.coalesce(c.label, "none") == wanted.label)
     if wanted.min_score is not None:
         found.append(c.score >= wanted.min_score)
     if wanted.since_ns is not None:
@@ -228,6 +304,12 @@ def _conditions(table: sa.Table, wanted: Filter, before: int | None) -> list[Col
     if wanted.until_ns is not None:
         found.append(c.time_ns < wanted.until_ns)
     return found
+
+
+def _by(column: sa.Column, leads: bool) -> ColumnElement:
+    """A column that leads to the rows by its index, or is only looked at: planners take an index of the column itself,
+    SQLite's even one that finds half of all rows."""
+    return column if leads else column + 0
 
 
 def _page(items: list, limit: int) -> Page:

@@ -87,6 +87,11 @@ class Fleet:
             rows = connection.execute(sa.select(tables.boxes).order_by(tables.boxes.c.name))
             return [Box(**row._mapping) for row in rows]
 
+    def names(self) -> list[str]:
+        """The names of all boxes."""
+        with self._engine.connect() as connection:
+            return list(connection.execute(sa.select(tables.boxes.c.name).order_by(tables.boxes.c.name)).scalars())
+
     def box(self, name: str) -> Box:
         """One box by its name. Raises NotFoundError."""
         with self._engine.connect() as connection:
@@ -102,10 +107,12 @@ class Fleet:
         with self._engine.connect() as connection:
             return [Certificate(**row._mapping) for row in connection.execute(query)]
 
-    def health(self, box_id: int, limit: int = 60) -> list[Health]:
-        """The last health reports of a box, newest first."""
+    def health(self, box_id: int, limit: int = 60, before: int | None = None) -> list[Health]:
+        """The last health reports of a box (with an id below `before`), newest first."""
         c = tables.health.c
         query = sa.select(c.id, c.time_ns, c.clock_offset_ms, c.body).where(c.box_id == box_id)
+        if before is not None:
+            query = query.where(c.id < before)
         with self._engine.connect() as connection:
             return [Health(**row._mapping) for row in connection.execute(query.order_by(c.id.desc()).limit(limit))]
 

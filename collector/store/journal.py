@@ -13,6 +13,7 @@ from collector.store.paging import DEFAULT_LIMIT, Page, bounded
 
 COALESCE_NS = 60 * 10**9
 MAX_DETAIL = 500
+MAX_REASON = 32
 
 
 class Event(msgspec.Struct, frozen=True):

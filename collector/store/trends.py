@@ -1,6 +1,7 @@
 """Counters over time, per box or of all: what charts are drawn from.
 
-Minutes are kept for days, hours for as long as findings; both are written when a minute arrives (`collector.writer`).
+Minutes are kept for days, hours for as long as findings; both are written when a minute arrives (`collector.deposit`),
+for its box and for all boxes together.
 """
 
 import msgspec
@@ -48,25 +49,29 @@ class Trends:
     def points(self, span_s: int, since_ns: int, until_ns: int, box: str | None = None) -> list[Point]:
         """Sums for each span of `span_s` (60 or 3600), oldest first; spans without a report are not there."""
         c = tables.counters.c
-        sums = [sa.cast(sa.func.sum(c[name]), sa.BigInteger).label(name) for name in Point.__struct_fields__[1:]]
-        query = sa.select(c.time_ns, *sums).group_by(c.time_ns).order_by(c.time_ns)
+        query = sa.select(*(c[name] for name in Point.__struct_fields__)).order_by(c.time_ns)
         return [Point(**row._mapping) for row in self._rows(query, tables.counters, span_s, since_ns, until_ns, box)]
 
     def fraud_points(self, span_s: int, since_ns: int, until_ns: int, box: str | None = None) -> list[FraudPoint]:
         """Flagged calls by fraud type for each span, oldest first; zeroes are not there."""
         c = tables.fraud_counters.c
-        total = sa.cast(sa.func.sum(c.flagged), sa.BigInteger)
-        query = sa.select(c.time_ns, c.fraud_type, total).group_by(c.time_ns, c.fraud_type)
-        query = query.order_by(c.time_ns, c.fraud_type)
+        query = sa.select(c.time_ns, c.fraud_type, c.flagged).order_by(c.time_ns, c.fraud_type)
         rows = self._rows(query, tables.fraud_counters, span_s, since_ns, until_ns, box)
         return [FraudPoint(time_ns, FRAUD_TYPES[position], flagged) for time_ns, position, flagged in rows]
+
+    def fraud_totals(self, span_s: int, since_ns: int, until_ns: int, box: str | None = None) -> dict[FraudType, int]:
+        """Flagged calls by fraud type of a whole time, most first."""
+        c = tables.fraud_counters.c
+        total = sa.cast(sa.func.sum(c.flagged), sa.BigInteger)
+        query = sa.select(c.fraud_type, total).group_by(c.fraud_type).order_by(total.desc(), c.fraud_type)
+        rows = self._rows(query, tables.fraud_counters, span_s, since_ns, until_ns, box)
+        return {FRAUD_TYPES[position]: flagged for position, flagged in rows}
 
     def _rows(
         self, query: sa.Select, table: sa.Table, span_s: int, since_ns: int, until_ns: int, box: str | None
     ) -> list[sa.Row]:
         c = table.c
         query = query.where(c.span_s == span_s, c.time_ns >= since_ns, c.time_ns < until_ns).limit(MAX_POINTS)
-        if box is not None:
-            query = query.where(c.box_id == tables.box_id(box))
+        query = query.where(c.box_id == (tables.ALL_BOXES if box is None else tables.box_id(box)))
         with self._engine.connect() as connection:
             return list(connection.execute(query))

@@ -18,7 +18,14 @@ from models.training import ablations
 from models.training.blueprint import BLUEPRINTS
 from models.training.build import build
 from models.training.collect import collect
-from models.training.regimes import CALIBRATION, HELD_OUT, TRAINING, shipped_judgement
+from models.training.regimes import (
+    CALIBRATION,
+    CALIBRATION_ADDRESSES,
+    HELD_OUT,
+    TRAINING,
+    TRAINING_ADDRESSES,
+    shipped_judgement,
+)
 from models.training.rows import Rows
 from models.training.subscriber_simulated import train_simulated
 from models.training.tables import shipped_tables
@@ -30,6 +37,9 @@ SCENARIOS = {
     HELD_OUT.name: HELD_OUT.draw,
     "judgement": shipped_judgement,
 }
+
+# What `source` rows come from beside those.
+ADDRESSES = {TRAINING.name: TRAINING_ADDRESSES, CALIBRATION.name: CALIBRATION_ADDRESSES}
 
 SUBSCRIBER = "subscriber"
 
@@ -81,6 +91,8 @@ def rows_of(name: str, draw: Callable[[], list[Scenario]], folder: Path | None) 
     scenarios = draw()
     print(f"simulating {name}: {len(scenarios)} scenarios", flush=True)
     rows = collect(scenarios)
+    if name in ADDRESSES:
+        rows["source"] = Rows.concatenate([rows["source"], collect(ADDRESSES[name].draw())["source"]])
     for kind, file in files.items():
         file.parent.mkdir(parents=True, exist_ok=True)
         rows[kind].save(file)

@@ -14,8 +14,9 @@ class Blueprint:
     prevalence: float  # of each fraud type in the field; training sees far more, calibration shifts back
     false_flag_cost: float  # in missed frauds
     population_rows: int  # the most of one population that teach: more of a kind teach nothing new
+    town_rows: int  # the most of one population in one town: more of them teach nothing but the town
     epochs: int
-    tries: int  # networks from different seeds, of which the best on the calibration set is kept
+    teachers: int  # networks from different seeds, whose mean a smaller one learns
     evidence: dict[str, Evidence]  # fraud type -> what a flag needs
 
 
@@ -29,8 +30,9 @@ BLUEPRINTS = {
         prevalence=0.01,
         false_flag_cost=10,
         population_rows=10_000,
-        epochs=20,
-        tries=1,
+        town_rows=300,
+        epochs=16,
+        teachers=3,
         evidence={
             "robocall": Evidence("source_seen", 8),
             "wangiri": Evidence("source_seen", 8),
@@ -46,19 +48,20 @@ BLUEPRINTS = {
         },
     ),
     # Whoever sends requests from outside to an open SIP port is often a scanner, and no subscriber is blocked with it.
-    # A telephone with a wrong password tries for ever, too, but for one user; a trunk asks its one server whether it
-    # lives, at whatever beat: a scan asks three or more.
+    # A telephone with a wrong password tries for ever, too, but as one registration, whose Call-ID it keeps; a trunk asks
+    # its one server for one user or two whether it lives, at whatever beat: a scan asks for five or more.
     "source": Blueprint(
         rows="source",
         prevalence=0.1,
         false_flag_cost=20,
         population_rows=20_000,
+        town_rows=1000,
         epochs=30,
-        tries=4,
+        teachers=4,
         evidence={
             "registration_scan": Evidence("source_evidence", 8),
-            "password_guessing": Evidence("source_users_day", 2),
-            "options_scan": Evidence("source_targets_day", 2.5),
+            "password_guessing": Evidence("source_call_ids_day", 8),
+            "options_scan": Evidence("source_probes_day", 5),
             "goip_gateway": Evidence("source_evidence", 8),
         },
     ),

@@ -8,6 +8,7 @@ import numpy as np
 from kernels.feature import MOST_EVENTS, Feature
 from kernels.schema import SOURCE_FEATURES
 from models.bundle import SCHEMAS, Bundle, Card, FraudClass, TrainingCard
+from models.drift import reference_of
 from models.fraud_types import BIT_OF
 from models.interpreter import Interpreter
 from models.scorer import Scorer, encoder
@@ -15,10 +16,10 @@ from models.training import network
 from models.training.blueprint import Blueprint
 from models.training.calibration import Honest, tail_platt, thresholds
 from models.training.card import short, write_bundle
-from models.training.evaluation import FALSE_POSITIVE_RATE, evaluate
+from models.training.evaluation import evaluate
 from models.training.regimes import CALIBRATION, HELD_OUT, TRAINING
-from models.training.rows import Rows, case_maxima, concerned, thinned
-from models.training.timing import towns
+from models.training.rows import Rows, concerned, thinned
+from models.training.timing import campaigns, towns
 
 VERSION = "0.1.0"
 SEED = 20260101
@@ -54,7 +55,7 @@ def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Card:
     features, schema_hash = SCHEMAS[blueprint.rows]
     types = list(blueprint.evidence)
     rows = {name: concerned(part, types) for name, part in rows.items()}
-    taught, tuning = thinned(rows[TRAINING.name], blueprint.population_rows, SEED), rows[CALIBRATION.name]
+    taught, tuning = evenly_thinned(rows[TRAINING.name], blueprint), rows[CALIBRATION.name]
     if blueprint.rows == "source":
         taught = answered(taught, [feature.name for feature in features])
     typical = typical_values(taught)
@@ -63,9 +64,10 @@ def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Card:
     encode = encoding.encode
     targets = np.stack([taught.types & BIT_OF[name] != 0 for name in types], axis=1).astype(np.float32)
     groups = forgotten_together(blueprint.rows)
-    lesson = (encode(taught.features), targets, weights(taught), groups, encoding.missing, blueprint.epochs)
-    models = [network.train(*lesson, SEED + one) for one in range(blueprint.tries)]
-    model = max(models, key=lambda one: mean_recall(one, encode(tuning.features), tuning, types))
+    lesson = network.Lesson(
+        encode(taught.features), targets, weights(taught), groups, encoding.missing, blueprint.epochs
+    )
+    model = network.train(lesson, SEED, blueprint.teachers)
     card = Card(
         name=blueprint.rows,
         version=VERSION,
@@ -83,19 +85,17 @@ def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Card:
     )
     write_bundle(path, card, model)
     scorer = Scorer(Bundle.load(path))
+    card = msgspec.structs.replace(card, reference=reference_of(scorer, tuning.features[tuning.types == 0]))
     card = msgspec.structs.replace(card, metrics={name: evaluate(scorer, rows[name]) for name in JUDGES})
     write_bundle(path, card, model)
     return card
 
 
-def mean_recall(model: bytes, encoded: np.ndarray, rows: Rows, types: list[str]) -> float:
-    """Over the types, the share of cases above all but FALSE_POSITIVE_RATE of the honest ones."""
-    _, highest = case_maxima(Interpreter(model).run(encoded), rows.case)
-    _, truth = case_maxima(rows.types, rows.case)
-    honest = highest[truth == 0]
-    bars = np.sort(honest, axis=0)[::-1][int(FALSE_POSITIVE_RATE * len(honest))]
-    recalls = [highest[truth & BIT_OF[name] != 0, i] > bars[i] for i, name in enumerate(types)]
-    return float(np.mean([found.mean() for found in recalls if len(found)]))
+def evenly_thinned(rows: Rows, blueprint: Blueprint) -> Rows:
+    """At most so many of each population, and of each population of one town few enough that many towns teach."""
+    rows = thinned(rows, campaigns(rows), blueprint.town_rows, SEED)
+    _, population = np.unique(rows.population, return_inverse=True)
+    return thinned(rows, population, blueprint.population_rows, SEED)
 
 
 def forgotten_together(rows: str) -> np.ndarray:

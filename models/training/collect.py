@@ -21,6 +21,7 @@ from models.training.regimes import base_name
 from models.training.rows import Rows
 from simulator.scenario import Scenario
 from simulator.simulation import run
+from simulator.town import server_of
 
 LIMITS = {
     "calls": 65536,
@@ -39,6 +40,8 @@ KINDS = ("call", "source")
 # Honest calls that a fraud's population makes: of its victims, of who is in its way, and of its honest customers.
 BYSTANDERS = ("wangiri_victim", "tdos_bystander", "honest_route")
 
+HOME_SERVER = server_of(0).address
+
 # Frauds that are not a caller's: it is the callee's carrier, or shows any number at all. Its campaign counts as one.
 OF_CAMPAIGNS = ("false_answer", "goip_gateway", "tdos", "caller_spoofing", "flash_call", "call_pumping")
 
@@ -53,9 +56,8 @@ class Collector:
         # Numbers that honest people and a fraud call from: an exchange that was broken into, say.
         self.shared = {label["caller_e164"] for label in self.calls.values() if by_its_caller(label)}
         self.sources: dict[bytes, list[Label]] = {}
-        for label in labels:
-            if label["type"] == "source":
-                self.sources.setdefault(packed(label["source"]), []).append(label)
+        for label in (*(label for label in labels if label["type"] == "source"), *callers_addresses(labels)):
+            self.sources.setdefault(packed(label["source"]), []).append(label)
         self.case: dict[bytes, int] = {}
         self.actor: dict[str, int] = {}  # a caller, a campaign or a source, by name
         self.found: dict[str, list[tuple]] = {kind: [] for kind in KINDS}
@@ -107,6 +109,19 @@ class Collector:
             np.array(actor),
             np.array(time_ns),
         )
+
+
+def callers_addresses(labels: list[Label]) -> list[Label]:
+    """What the calls from each address say of it: most addresses never send a request outside calls. The home server
+    hands on what others sent, and is honest whatever it is."""
+    found: dict[tuple[str, ...], Label] = {}
+    for label in labels:
+        if label["type"] == "call":
+            address = label["source"].rpartition(":")[0]
+            kind = HONEST if address == HOME_SERVER else label["label"]
+            said = {"source": address, "label": kind, "population": label["population"], "variant": label["variant"]}
+            found.setdefault(tuple(said.values()), {**said, "first": label["start"]})
+    return list(found.values())
 
 
 def packed(address: str) -> bytes:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from models.training.network import SwapNoise, build, repeatable
+from models.training.network import SwapNoise, build, inputs_of, repeatable
 
 HIDDEN = (64, 32)
 
@@ -77,11 +77,6 @@ def made_up(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     mixed = one + share * (other - one)
     mixed = np.where(rng.random(mixed.shape) < SWAPPED_RATIO, other, mixed)
     return np.clip(np.round(mixed + rng.normal(0, 128 * MADE_UP_NOISE, mixed.shape)), -128, 127).astype(np.int8)
-
-
-def inputs_of(codes: np.ndarray) -> np.ndarray:
-    """Codes as the network reads them."""
-    return codes.astype(np.float32) / 128
 
 
 def log_odds_of(model: "tf.keras.Model", codes: np.ndarray) -> np.ndarray:

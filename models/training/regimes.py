@@ -21,6 +21,17 @@ Part = dict[str, Any]  # keys of a population, values to be drawn as {how: argum
 ONE_ADDRESS_EACH = ("registration_scan", "options_scan", "password_guessing")
 PEACEFUL_SHARE = 0.15
 
+# Of how many towns one has a given plain campaign.
+PLAIN_TOWNS = 6
+
+# Short towns: a capture that begins now, and has nothing before it. A handful of populations, often a single one.
+SHORT_HOURS = (0.05, 0.6)
+SHORT_PEACEFUL_SHARE = 0.4
+MOST_HONEST_KINDS, MOST_CAMPAIGNS = 3, 2
+# Keys of when an honest population begins to act; in a short town it is soon.
+BEGINNINGS = {"mass_notification": "after_s", "new_exchange": "opens_after_s", "pbx_reboot": "after_s",
+              "password_change": "after_s"}  # fmt: skip
+
 WORLDS: dict[str, dict[str, Any]] = {
     name: tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text()) for name in ("training", "held_out")
 }
@@ -38,24 +49,45 @@ class Regime:
     world: str  # whose file is NAME.toml
     drops: tuple[float, ...] = (0, 0, 0, 0.01, 0.03)  # what a capture may lose, each as likely as the next
     directions: tuple[str, ...] = ("both",)  # of which its mirror may show packets
+    short: int = 0  # towns of minutes, after the long ones
+    scripted: tuple[float, ...] = (0,)  # devices whose style is no product's, in a long town
+    frauds: tuple[str, ...] = ()  # kinds of fraud that there are, each variant once or more; empty: all, now and then
 
     def draw(self) -> list[Scenario]:
         """The scenarios, the same for the same seed."""
         rng = Random(self.seed)
-        return [self._scenario(rng, index) for index in range(self.scenarios)]
+        long = [self._scenario(rng, index) for index in range(self.scenarios)]
+        return [*long, *(self._short_scenario(rng, self.scenarios + index) for index in range(self.short))]
 
     def _scenario(self, rng: Random, index: int) -> Scenario:
-        mirror = Random(f"{self.name}/{self.seed}/{index}")
-        hour = rng.choice((2, 8, 10, 13, 16, 20))
-        start = datetime(2026, 1, 5, hour, tzinfo=timezone(timedelta(hours=8))) + timedelta(days=rng.randrange(300))
         duration_s = 3600 * rng.uniform(*self.hours)
-        honest, frauds = WORLDS[self.world]["honest"], WORLDS[self.world]["frauds"]
+        honest, frauds, plain = (WORLDS[self.world][kind] for kind in ("honest", "frauds", "plain"))
         # Households come first, so that there is somebody to call; half of the rest live in each town.
         honest = [honest[0], *(part for part in honest[1:] if rng.random() < 0.5)]
         # Some towns have no fraud at all, to learn peace from; scanners come in numbers.
         peace = rng.random() < PEACEFUL_SHARE
-        frauds = [] if peace else [part for part in frauds for _ in range(rng.choice(campaigns(part)))]
-        populations = [settled(part, rng, duration_s) for part in (*honest, *frauds)]
+        frauds = [part for part in frauds for _ in range(rng.choice(self._campaigns(part)))]
+        frauds += [part for part in plain if not self.frauds and rng.randrange(PLAIN_TOWNS) == 0]
+        populations = [settled(part, rng, duration_s) for part in (*honest, *([] if peace else frauds))]
+        return self._town(rng, index, duration_s, populations, self.scripted)
+
+    def _short_scenario(self, rng: Random, index: int) -> Scenario:
+        duration_s = 3600 * drawn({"rate": SHORT_HOURS}, rng)
+        world = WORLDS[self.world]
+        honest = rng.sample(world["honest"], rng.randint(0, MOST_HONEST_KINDS))
+        frauds: list[Part] = []
+        if rng.random() >= SHORT_PEACEFUL_SHARE:
+            frauds = rng.choices([*world["plain"], *world["plain"], *world["frauds"]], k=rng.randint(1, MOST_CAMPAIGNS))
+        honest = honest or rng.sample(world["honest"], 0 if frauds else 1)
+        populations = [settled(part, rng, duration_s, soon=True) for part in (*honest, *frauds)]
+        return self._town(rng, index, duration_s, populations, (0, 0.3, 1))
+
+    def _town(
+        self, rng: Random, index: int, duration_s: float, populations: list[Part], scripted: tuple[float, ...]
+    ) -> Scenario:
+        mirror = Random(f"{self.name}/{self.seed}/{index}")
+        hour = rng.choice((2, 8, 10, 13, 16, 20))
+        start = datetime(2026, 1, 5, hour, tzinfo=timezone(timedelta(hours=8))) + timedelta(days=rng.randrange(300))
         populations = on_trunks([one | {"name": f"{one['name']}-{k}"} for k, one in enumerate(populations)], rng)
         return msgspec.convert(
             {
@@ -69,10 +101,18 @@ class Regime:
                 "network": {"loss_ratio": rng.choice((0, 0, 0.01)), "reorder_ratio": rng.choice((0, 0, 0.01))},
                 "capture": {"drop_ratio": rng.choice(self.drops), "direction": mirror.choice(self.directions)},
                 "media": media(mirror),
+                "scripted_ratio": mirror.choice(scripted),
                 "population": populations,
             },
             Scenario,
         )
+
+
+    def _campaigns(self, part: Part) -> tuple[int, ...]:
+        """How many of a fraud there may be in a town, each count as likely as the next."""
+        if self.frauds:
+            return (0, 1, 2, 3) if part["kind"] in self.frauds else (0,)
+        return (0, 1, 2) if part["kind"] in ONE_ADDRESS_EACH else (0, 0, 0, 1)
 
 
 def media(rng: Random) -> Part:
@@ -81,11 +121,6 @@ def media(rng: Random) -> Part:
     if rng.random() < 0.5:
         return {}
     return {"share": rng.choice((0.2, 0.5, 0.8)), "limit_s": 1.0, "one_way_ratio": rng.choice((0.003, 0.01, 0.03))}
-
-
-def campaigns(part: Part) -> tuple[int, ...]:
-    """How many of a fraud there may be in a town, each count as likely as the next."""
-    return (0, 1, 2) if part["kind"] in ONE_ADDRESS_EACH else (0, 0, 0, 1)
 
 
 def on_trunks(populations: list[Part], rng: Random) -> list[Part]:
@@ -108,11 +143,13 @@ def base_name(name: str) -> str:
     return stem if number.isdigit() else name
 
 
-def settled(part: Part, rng: Random, duration_s: float) -> Part:
-    """The part with its values drawn. A fraud may begin when honest life is under way."""
+def settled(part: Part, rng: Random, duration_s: float, soon: bool = False) -> Part:
+    """The part with its values drawn. A fraud may begin when honest life is under way, or with the capture."""
     values = {key: drawn(value, rng) for key, value in part.items()}
     if "variant" in values:
-        values["after_s"] = rng.uniform(0, 0.5) * duration_s
+        values["after_s"] = rng.uniform(0, 0.5) * duration_s * (not soon or rng.random() < 0.5)
+    elif soon and values["kind"] in BEGINNINGS:
+        values[BEGINNINGS[values["kind"]]] = rng.uniform(0, 0.3) * duration_s
     return values
 
 
@@ -136,10 +173,16 @@ def drawn(value: Any, rng: Random) -> Any:
 BAD_CAPTURES = (0, 0, 0, 0, 0.01, 0.03, 0.05, 0.2)
 MIRRORS = ("both",) * 8 + ("to_server", "from_server")
 
-TRAINING = Regime("training", "train", 1, 48, (1, 7), "training", BAD_CAPTURES, MIRRORS)
+TRAINING = Regime("training", "train", 1, 44, (1, 5), "training", BAD_CAPTURES, MIRRORS, 700, (0, 0, 0.1))
 # The same worlds under another seed: calibration and thresholds are set on calls that training has not seen.
-CALIBRATION = Regime("calibration", "train", 2, 40, (1, 7), "training")
-HELD_OUT = Regime("held-out", "eval", 3, 28, (1, 7), "held_out")
+CALIBRATION = Regime("calibration", "train", 2, 36, (1, 5), "training", short=400, scripted=(0, 0, 0.1))
+HELD_OUT = Regime("held-out", "eval", 3, 24, (1, 6), "held_out", short=250, scripted=(0, 0, 0.1))
+# An address is one case, however much it does: more towns, for `source` rows alone, in which addresses are the fraud.
+OF_ADDRESSES = (*ONE_ADDRESS_EACH, "goip_gateway")
+TRAINING_ADDRESSES = Regime(
+    "training-addresses", "train", 11, 36, (0.3, 1.5), "training", BAD_CAPTURES, MIRRORS, OF_ADDRESSES
+)
+CALIBRATION_ADDRESSES = Regime("calibration-addresses", "train", 12, 24, (0.3, 1.5), "training", frauds=OF_ADDRESSES)
 
 
 def shipped_judgement() -> list[Scenario]:

@@ -29,7 +29,9 @@ class CallPumping(Campaign, tag="call_pumping"):
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         devices, how = self.entrances(town, rng, "carrier"), self.answering()
-        lines = [self.beside(town, devices[k % len(devices)], town.new_number(rng, 0.6)) for k in range(self.callers)]
+        lines = [
+            self.beside(town, devices[k % len(devices)], self.own_number(town, rng, 0.6)) for k in range(self.callers)
+        ]
         first = town.new_number(rng, 0.0)
         for count, at_ns in enumerate(self.moments(town, rng, self.calls_per_hour, self.cadence)):
             number = successor(first, count % self.range_size if self.even else rng.randrange(self.range_size))

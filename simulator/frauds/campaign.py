@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from random import Random
+from typing import Any
 
 from simulator.identity import STYLE_ONLY
 from simulator.intent import Line
-from simulator.keys import Count
+from simulator.keys import Count, Fate
 from simulator.population import PopulationBase
 from simulator.rhythm import NS_PER_S, Cadence, machine_arrivals
-from simulator.town import Town
+from simulator.town import Answering, Town
 from simulator.vendors import Role
 
 
@@ -23,6 +25,9 @@ class Campaign(PopulationBase):
     for_s: float = 0.0  # how long it lasts; 0: to the end
     through: str = ""  # the honest population whose trunk carries it; empty: addresses of its own
     gateways: Count = 1  # own addresses, used in turn
+    most_calls: int = 0  # of a machine; 0: any number
+    fate: Fate = "mixed"  # how all its calls end
+    even: bool = False  # all rings and talks are of one length
     masked: bool = False  # its User-Agent is that of an honest telephone; the rest of its style stays
 
     def window(self, town: Town) -> tuple[int, int]:
@@ -42,4 +47,7 @@ class Campaign(PopulationBase):
 
     def moments(self, town: Town, rng: Random, per_hour: float, cadence: Cadence) -> Iterator[int]:
         """When its machine acts, in its window."""
-        return machine_arrivals(rng, *self.window(town), per_hour, cadence)
+        return islice(machine_arrivals(rng, *self.window(town), per_hour, cadence), self.most_calls or None)
+
+    def answering(self, **changes: Any) -> Answering:
+        return replace(super().answering(**changes), fate=self.fate, even=self.even)

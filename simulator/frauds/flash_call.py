@@ -49,12 +49,12 @@ class FlashCall(Campaign, tag="flash_call"):
             town.dial(callee, rng),
             Outcome.CANCELLED,
             self.name,
-            ring_s=log_normal(rng, self.ring_s, 0.4, 0.2, 6.0),
-            post_dial_delay_s=log_normal(rng, 1.0, 0.5, 0.1, 6.0),
+            ring_s=log_normal(rng, self.ring_s, 0.0 if self.even else 0.4, 0.2, 6.0),
+            post_dial_delay_s=log_normal(rng, 1.0, 0.0 if self.even else 0.5, 0.1, 6.0),
             status_code=487,
             label="flash_call",
             variant=self.variant,
         )
-        if rng.random() < self.rejected_ratio:
+        if self.fate == "mixed" and rng.random() < self.rejected_ratio:
             made.outcome, made.status_code = Outcome.REJECTED, rng.choice((486, 603))
         return made

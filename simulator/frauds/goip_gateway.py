@@ -93,7 +93,7 @@ class GoipGateway(Campaign, tag="goip_gateway"):
     def _registrations(self, rng: Random, at_ns: int, end_ns: int, line: Line) -> Iterator[Intent]:
         while self.register_every_s and at_ns < end_ns:
             yield Request(at_ns + rng.randrange(NS_PER_S), line, "REGISTER", line.user, (401, 200), self.name,
-                          label="goip_gateway", variant=self.variant)  # fmt: skip
+                          label="goip_gateway", variant=self.variant, series=line.user)  # fmt: skip
             at_ns += int(self.register_every_s * rng.uniform(0.98, 1.02) * NS_PER_S)
 
     def _keepalives(

@@ -46,7 +46,7 @@ class Robocall(Campaign, tag="robocall"):
             yield call(rng, town, at_ns, line, callee, how, self.name, label="robocall", variant=self.variant)
 
     def _caller(self, town: Town, rng: Random, devices: list[Line], turn: int) -> Line:
-        return self.beside(town, devices[turn % len(devices)], town.new_number(rng, 0.5))
+        return self.beside(town, devices[turn % len(devices)], self.own_number(town, rng, 0.5))
 
     def _targets(self, town: Town, rng: Random) -> Iterator[str]:
         people = [town.some_number(rng) for _ in range(self.list_size)] if self.targets == "list" else []

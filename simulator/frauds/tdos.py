@@ -10,6 +10,7 @@ from typing import Literal
 from simulator.frauds.campaign import Campaign
 from simulator.intent import Call, Intent, Outcome
 from simulator.keys import Count, Positive
+from simulator.numbers import draw_abroad
 from simulator.rhythm import NS_PER_S, Cadence, log_normal
 from simulator.town import Town, call
 
@@ -30,10 +31,10 @@ class Tdos(Campaign, tag="tdos"):
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         devices, how = self.entrances(town, rng, "dialler"), self.answering(answer_ratio=1.0)
         victim = town.new_number(rng, 0.0)
-        numbers = [town.new_number(rng, 0.6) for _ in range(self.callers)]
+        numbers = [self.own_number(town, rng, 0.6) for _ in range(self.callers)]
         found: list[Call] = []
         for count, at_ns in enumerate(self.moments(town, rng, self.calls_per_hour, self.cadence)):
-            number = rng.choice(numbers) if numbers else town.home.draw(rng)
+            number = rng.choice(numbers) if numbers else self._any_number(town, rng)
             line = self.beside(town, devices[count % len(devices)], number)
             made = call(rng, town, at_ns, line, victim, how, self.name, label="tdos", variant=self.variant)
             if self.attack == "ring":
@@ -46,6 +47,9 @@ class Tdos(Campaign, tag="tdos"):
                 line = rng.choice(town.subscribers)
                 found.append(call(rng, town, at_ns, line, victim, people, self.name, variant="tdos_bystander"))
         yield from self._occupied(sorted(found, key=lambda made: made.start_ns))
+
+    def _any_number(self, town: Town, rng: Random) -> str:
+        return draw_abroad(town.home, (), 0.0, rng) if self.abroad else town.home.draw(rng)
 
     def _occupied(self, calls: list[Call]) -> Iterator[Call]:
         """The calls, those refused that find all lines taken."""

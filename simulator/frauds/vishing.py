@@ -48,9 +48,10 @@ class Vishing(Campaign, tag="vishing"):
 
     def _numbers(self, town: Town, rng: Random, devices: list[Line]) -> list[Line]:
         """The numbers that are shown from now on."""
-        first = town.new_number(rng, 0.0)
+        first = self.own_number(town, rng, 0.0)
         numbers = [
-            successor(first, k) if self.shows == "official" else town.new_number(rng, 1.0) for k in range(self.callers)
+            successor(first, k) if self.shows == "official" else self.own_number(town, rng, 1.0)
+            for k in range(self.callers)
         ]
         return [self.beside(town, devices[k % len(devices)], number) for k, number in enumerate(numbers)]
 

@@ -9,7 +9,7 @@ from typing import Literal
 from simulator.frauds.campaign import Campaign
 from simulator.intent import Call, Intent, Line, Outcome
 from simulator.keys import Count, Positive, Ratio
-from simulator.numbers import HIGH_COST, Zone, draw_from, successor, written
+from simulator.numbers import HIGH_COST, Zone, draw_abroad, draw_from, successor, written
 from simulator.rhythm import NS_PER_S, Cadence, log_normal
 from simulator.town import Town, call
 
@@ -20,7 +20,7 @@ class Wangiri(Campaign, tag="wangiri"):
     calls_per_hour: Positive = 900.0
     cadence: Cadence = "steady"
     callers: Count = 3
-    zones: tuple[Zone, ...] = ("africa", "islands")
+    zones: tuple[Zone, ...] = ("africa", "islands")  # of the numbers shown; none: of an ordinary country abroad
     sequential: bool = False
     ring_median_s: Positive = 1.2
     callback_ratio: Ratio = 0.12  # of the town's own lines that were rung
@@ -29,10 +29,7 @@ class Wangiri(Campaign, tag="wangiri"):
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         devices = self.entrances(town, rng, "carrier")
-        lines = [
-            self.beside(town, devices[k % len(devices)], draw_from(HIGH_COST[rng.choice(self.zones)], rng))
-            for k in range(self.callers)
-        ]
+        lines = [self.beside(town, devices[k % len(devices)], self._premium(town, rng)) for k in range(self.callers)]
         number = town.some_number(rng, known_share=0.0)
         for at_ns in self.moments(town, rng, self.calls_per_hour, self.cadence):
             number = successor(number) if self.sequential else town.some_number(rng, known_share=0.25)
@@ -54,6 +51,10 @@ class Wangiri(Campaign, tag="wangiri"):
                     dialled=written(made.line.number, "international", town.home),
                 )
 
+    def _premium(self, town: Town, rng: Random) -> str:
+        """The number that is to be called back: expensive, or of an ordinary country where the call is forwarded."""
+        return draw_from(HIGH_COST[rng.choice(self.zones)], rng) if self.zones else draw_abroad(town.home, (), 0.0, rng)
+
     def _ring_once(self, town: Town, rng: Random, at_ns: int, line: Line, callee: str) -> Call:
         made = Call(
             at_ns,
@@ -65,9 +66,11 @@ class Wangiri(Campaign, tag="wangiri"):
             status_code=487,
             label="wangiri",
             variant=self.variant,
-            ring_s=log_normal(rng, self.ring_median_s, 0.35, 0.3, 5.0),
-            post_dial_delay_s=log_normal(rng, 1.2, 0.5, 0.1, 6.0),
+            ring_s=self.ring_median_s if self.even else log_normal(rng, self.ring_median_s, 0.35, 0.3, 5.0),
+            post_dial_delay_s=log_normal(rng, 1.2, 0.0 if self.even else 0.5, 0.1, 6.0),
         )
+        if self.fate != "mixed":
+            return made
         luck = rng.random()
         if luck < self.answer_ratio:
             made.outcome, made.status_code, made.talk_s, made.caller_hangs_up = (

@@ -59,6 +59,7 @@ class PbxReboot(PopulationBase, tag="pbx_reboot"):
     spread_s: Positive = 6.0  # within which all have registered
     stale_ratio: Ratio = 0.02  # extensions that were deleted and are refused
     form_digits: Count = 3  # of an extension
+    kept_call_id: bool = False  # each extension keeps a Call-ID for all its registrations
 
     @property
     def has_trunk(self) -> bool:
@@ -76,7 +77,9 @@ class PbxReboot(PopulationBase, tag="pbx_reboot"):
             for k in range(self.extensions):
                 at_ns = begins_ns + int(rng.random() * self.spread_s * NS_PER_S)
                 codes = (401, 403) if k in stale else (401, 200)
-                yield Request(at_ns, device, "REGISTER", str(first + k), codes, self.name, variant="reboot")
+                user = str(first + k)
+                series = user if self.kept_call_id else ""
+                yield Request(at_ns, device, "REGISTER", user, codes, self.name, variant="reboot", series=series)
 
 
 class NumberPorting(PopulationBase, tag="number_porting"):

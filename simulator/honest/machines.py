@@ -27,7 +27,9 @@ class Reminders(PopulationBase, tag="reminders"):
         return True
 
     def settle(self, town: Town, rng: Random) -> None:
-        town.trunks[self.name] = self.device(town, rng, "dialler", town.trunk_endpoint(), town.new_number(rng, 0.0))
+        town.trunks[self.name] = self.device(
+            town, rng, "dialler", town.trunk_endpoint(), self.own_number(town, rng, 0.0)
+        )
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         line, how = town.trunks[self.name], self.answering(talk_median_s=self.message_s, talk_sigma=0.12)

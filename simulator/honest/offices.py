@@ -29,7 +29,7 @@ class Office(PopulationBase, tag="office"):
 
     def settle(self, town: Town, rng: Random) -> None:
         for _ in range(self.offices):
-            device = self.device(town, rng, "pbx", town.trunk_endpoint(), town.new_number(rng, 0.1))
+            device = self.device(town, rng, "pbx", town.trunk_endpoint(), self.own_number(town, rng, 0.1))
             town.members.setdefault(self.name, []).append(device)
             town.trunks.setdefault(self.name, device)
 
@@ -84,11 +84,11 @@ class CallCentre(PopulationBase, tag="call_centre"):
         return True
 
     def settle(self, town: Town, rng: Random) -> None:
-        town.trunks[self.name] = self.device(town, rng, "pbx", town.trunk_endpoint(), town.new_number(rng, 0.0))
+        town.trunks[self.name] = self.device(town, rng, "pbx", town.trunk_endpoint(), self.own_number(town, rng, 0.0))
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         device, how = town.trunks[self.name], self.answering()
-        lines = [device, *(self.beside(town, device, town.new_number(rng, 0.0)) for _ in range(self.numbers - 1))]
+        lines = [device, *(self.beside(town, device, self.own_number(town, rng, 0.0)) for _ in range(self.numbers - 1))]
         called: list[str] = []
         rate = self.agents * self.calls_per_agent_hour
         for at_ns in town.arrivals(rng, rate, self.curve):

@@ -13,10 +13,12 @@ from simulator.population import PopulationBase
 from simulator.rhythm import NS_PER_S, log_normal
 from simulator.town import Town
 
+MOST_PATIENCE_S = 1800
+
 
 class Registrations(PopulationBase, tag="registrations"):
     """Telephones of the town's private lines that register again and again; some have a wrong password and keep trying,
-    which is one user many times and no scan."""
+    which is one user many times and no scan. When the server was out of order all come back within a minute."""
 
     every_s: Positive = 1800.0
     expires_s: Count = 3600
@@ -24,6 +26,10 @@ class Registrations(PopulationBase, tag="registrations"):
     wrong_password_ratio: Ratio = 0.01
     wrong_every_s: Positive = 60.0
     old_device_ratio: Ratio = 0.0  # lines that have a second telephone somewhere, with the password of before
+    kept_call_id_ratio: Ratio = 0.0  # telephones that keep a Call-ID for all their registrations (RFC 3261 10.2.4)
+    patient_ratio: Ratio = 0.0  # of those with a wrong password: they wait twice as long after each refusal
+    outage_after_s: float = 0.0  # when the server stops to reply; 0: it never does
+    outage_s: Positive = 120.0
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         for line in town.subscribers[: self.devices]:
@@ -35,9 +41,11 @@ class Registrations(PopulationBase, tag="registrations"):
 
     def _again_and_again(self, town: Town, rng: Random, line: Line, wrong: bool) -> Iterator[Intent]:
         period_ns = int((self.wrong_every_s if wrong else self.every_s) * NS_PER_S)
-        codes = (401, 403) if wrong else (401, 200)
+        series = line.user if is_so(rng, self.kept_call_id_ratio) else ""
+        patient = wrong and is_so(rng, self.patient_ratio)
         at_ns = town.start_ns + int(rng.random() * period_ns)
         while at_ns < town.end_ns:
+            codes, wait_ns = self._reply(town, rng, at_ns, wrong, period_ns)
             yield Request(
                 at_ns,
                 line,
@@ -47,8 +55,27 @@ class Registrations(PopulationBase, tag="registrations"):
                 self.name,
                 variant="wrong_password" if wrong else "refresh",
                 expires_s=self.expires_s,
+                series=series,
             )
-            at_ns += int(period_ns * rng.uniform(0.9, 1.1))
+            at_ns += int(wait_ns * rng.uniform(0.9, 1.1))
+            if patient:
+                period_ns = min(2 * period_ns, MOST_PATIENCE_S * NS_PER_S)
+
+    def _reply(self, town: Town, rng: Random, at_ns: int, wrong: bool, period_ns: int) -> tuple[tuple[int, ...], int]:
+        """What the server says, and how long the telephone waits then."""
+        out_ns = town.start_ns + int(self.outage_after_s * NS_PER_S)
+        back_ns = out_ns + int(self.outage_s * NS_PER_S)
+        if self.outage_after_s and out_ns <= at_ns < back_ns:
+            return (0,), int(rng.uniform(10, 60) * NS_PER_S)
+        if self.outage_after_s and at_ns < out_ns < at_ns + period_ns:
+            # Its server is gone before the next refresh: it notices by a keep-alive or by a call.
+            return (401, 403 if wrong else 200), out_ns - at_ns + int(rng.uniform(0, 60) * NS_PER_S)
+        return (401, 403 if wrong else 200), period_ns
+
+
+def is_so(rng: Random, ratio: float) -> bool:
+    """Drawn only where it may be, so that scenarios which do not ask stay as they were."""
+    return bool(ratio) and rng.random() < ratio
 
 
 class Keepalives(PopulationBase, tag="keepalives"):
@@ -67,6 +94,35 @@ class Keepalives(PopulationBase, tag="keepalives"):
                 at_ns += int(period_ns * rng.uniform(0.995, 1.005))
 
 
+class Monitoring(PopulationBase, tag="monitoring"):
+    """A monitoring system, or the town's own server, that asks many peers with OPTIONS whether they live: as many
+    addresses as a scan has, but always the same ones, and most of them reply."""
+
+    peers: Count = 40
+    every_s: Positive = 30.0
+    dead_ratio: Ratio = 0.03  # peers that do not reply
+    at_once: bool = False  # all of a round within seconds; else spread over the round
+    from_server: bool = False  # the town's server asks
+    after_s: float = 0.0
+    for_s: float = 0.0  # how long it asks; 0: to the end
+
+    def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
+        device = self.device(town, rng, "carrier", town.server if self.from_server else town.trunk_endpoint())
+        network = town.server.address.rsplit(".", 2)[0]
+        peers = [f"{network}.{rng.randrange(100, 250)}.{rng.randrange(1, 255)}" for _ in range(self.peers)]
+        dead = {peer for peer in peers if rng.random() < self.dead_ratio}
+        user = rng.choice(("ping", "monitor", "sip", device.user))
+        round_ns = int(self.every_s * NS_PER_S)
+        offsets_ns = [int(round_ns * (rng.random() * 0.02 if self.at_once else rng.random())) for _ in peers]
+        at_ns = town.start_ns + int(self.after_s * NS_PER_S + rng.random() * round_ns)
+        end_ns = at_ns + int(self.for_s * NS_PER_S) if self.for_s else town.end_ns
+        while at_ns < end_ns:
+            for peer, offset_ns in zip(peers, offsets_ns, strict=True):
+                codes = (0,) if peer in dead else (200,)
+                yield Request(at_ns + offset_ns, device, "OPTIONS", user, codes, self.name, peer, variant="monitoring")
+            at_ns += int(round_ns * rng.uniform(0.995, 1.005))
+
+
 class PasswordChange(PopulationBase, tag="password_change"):
     """Telephones that still have the old password after it was changed, and people who type the new one wrongly: many
     refusals for few users, until somebody puts it right. With `one_address` it is an office, and looks
@@ -79,6 +135,7 @@ class PasswordChange(PopulationBase, tag="password_change"):
     typos: Count = 3  # tries by hand before the right one
     refusal: Literal[401, 403] = 403
     one_address: bool = False
+    kept_call_id_ratio: Ratio = 0.0  # telephones that keep a Call-ID for all their registrations
 
     def settle(self, town: Town, rng: Random) -> None:
         shared = town.trunk_endpoint() if self.one_address else None
@@ -88,15 +145,16 @@ class PasswordChange(PopulationBase, tag="password_change"):
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         for line in town.members[self.name]:
+            series = line.user if is_so(rng, self.kept_call_id_ratio) else ""
             at_ns = town.start_ns + int((self.after_s + rng.uniform(0, self.every_s)) * NS_PER_S)
             fixed_ns = at_ns + int(log_normal(rng, self.fixed_after_s, 0.6, 60, 14400) * NS_PER_S)
             while at_ns < fixed_ns:
-                yield self._try(at_ns, line, (401, self.refusal), "old_password")
+                yield self._try(at_ns, line, (401, self.refusal), "old_password", series)
                 at_ns += int(self.every_s * rng.uniform(0.95, 1.05) * NS_PER_S)
             for _ in range(rng.randrange(self.typos + 1)):
-                yield self._try(at_ns, line, (401, self.refusal), "typo")
+                yield self._try(at_ns, line, (401, self.refusal), "typo", series)
                 at_ns += int(rng.uniform(8, 40) * NS_PER_S)
-            yield self._try(at_ns, line, (401, 200), "right_password")
+            yield self._try(at_ns, line, (401, 200), "right_password", series)
 
-    def _try(self, at_ns: int, line: Line, codes: tuple[int, ...], variant: str) -> Request:
-        return Request(at_ns, line, "REGISTER", line.user, codes, self.name, variant=variant)
+    def _try(self, at_ns: int, line: Line, codes: tuple[int, ...], variant: str, series: str) -> Request:
+        return Request(at_ns, line, "REGISTER", line.user, codes, self.name, variant=variant, series=series)

@@ -1,0 +1,344 @@
+"""Campaigns and their honest look-alikes, written by hand as plain SIP: nothing of the simulator is in them.
+
+They are the outside judge of the call bundle: what a script of a few lines sends, and what an ordinary network does
+that looks like it. No threshold, and nothing that teaches, may be set by them.
+
+`python -m tests.campaigns` prints what the shipped bundles say of each, for docs/DETECTION.md.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from tests.tap import Tap, calls_of, request, response, screen, udp_frame
+
+SERVER = ("198.51.100.20", 5060)
+Ends = tuple[str, int]
+
+
+class Script:
+    """Calls at chosen moments, in one capture; seconds count from its beginning."""
+
+    def __init__(self, address: str = "192.0.2.10", requests_only: bool = False):
+        self.source: Ends = (address, 5060)
+        self.requests_only = requests_only
+        self._tap = Tap()
+        self._begins_s = self._tap.now_s
+        self._count = 0
+
+    def call(
+        self,
+        at_s: float,
+        caller: str,
+        callee: str,
+        end: int | None,
+        *,
+        ring_s: float = 0.0,
+        talk_s: float = 0.0,
+        source: str = "",
+        extra: tuple[str, ...] = (),
+    ) -> None:
+        """One call that ends with this status: 200 talks, 487 is given up by the caller, None gets no reply at all."""
+        self._count += 1
+        name = f"{self._count:05d}"
+        known = {"call_id": f"{name}@script", "caller": caller, "callee": callee, "from_tag": f"f{name}"}
+        here = (source, 5060) if source else self.source
+        self._send(at_s, request("INVITE", branch=name, extra=extra, **known), here)
+        if end is None:
+            return
+        known["to_tag"] = f"t{name}"
+        self._reply(at_s + 0.02, response(100, branch=name, **{**known, "to_tag": None}), here)
+        if ring_s:
+            self._reply(at_s + 0.1, response(180, branch=name, **known), here)
+        end_s = at_s + 0.1 + ring_s
+        if end == 487:
+            self._send(end_s, request("CANCEL", branch=name, **{**known, "to_tag": None}), here)
+            self._reply(end_s + 0.01, response(200, method="CANCEL", branch=name, **known), here)
+        self._reply(end_s + 0.02, response(end, branch=name, **known), here)
+        self._send(end_s + 0.04, request("ACK", branch=name if end >= 300 else f"a{name}", **known), here)
+        if end == 200:
+            bye_s = end_s + 0.04 + talk_s
+            self._send(bye_s, request("BYE", cseq=2, branch=f"b{name}", **known), here)
+            self._reply(bye_s + 0.01, response(200, method="BYE", cseq=2, branch=f"b{name}", **known), here)
+
+    def write(self, path: Path) -> Path:
+        self._tap.packets.sort(key=lambda packet: packet[0])
+        return self._tap.write(path)
+
+    def _send(self, at_s: float, payload: bytes, here: Ends) -> None:
+        self._tap.packets.append((self._begins_s + at_s, udp_frame(here, SERVER, payload)))
+
+    def _reply(self, at_s: float, payload: bytes, here: Ends) -> None:
+        if not self.requests_only:
+            self._tap.packets.append((self._begins_s + at_s, udp_frame(SERVER, here, payload)))
+
+
+def next_to(first: int, count: int) -> list[str]:
+    return [f"+{first + k}" for k in range(count)]
+
+
+def anywhere(seed: int, count: int, prefix: str = "+4420794", digits: int = 5) -> list[str]:
+    rng = Random(seed)
+    return [f"{prefix}{rng.randrange(10**digits):0{digits}d}" for _ in range(count)]
+
+
+GERMAN, BRITISH = "+493012345678", 442079400000
+
+
+def one_caller(
+    callees: list[str], end: int | None, every_s: float, caller: str = GERMAN, **more: float
+) -> Callable[[], Script]:
+    """One number calls all of them, at an even beat, and all calls end alike."""
+
+    def play() -> Script:
+        script = Script()
+        for k, callee in enumerate(callees):
+            script.call(k * every_s, caller, callee, end, **more)
+        return script
+
+    return play
+
+
+def any_caller(callers: list[str], callees: list[str], end: int | None, every_s: float, **more) -> Callable[[], Script]:
+    """Another number at each call."""
+
+    def play() -> Script:
+        script = Script()
+        for k, caller in enumerate(callers):
+            script.call(k * every_s, caller, callees[k % len(callees)], end, **more)
+        return script
+
+    return play
+
+
+def one_ring_unheard() -> Script:
+    script = Script(requests_only=True)
+    for k, callee in enumerate(anywhere(3, 150)):
+        script.call(3.0 * k, "+252612345678", callee, 487, ring_s=2.0)
+    return script
+
+
+def prefix_scan() -> Script:
+    script = Script()
+    prefixes = ("00", "011", "9011", "900", "0", "9", "+", "", "000", "90", "8", "810", "0011", "99", "1", "7")
+    for k in range(48):
+        dialled = prefixes[k % len(prefixes)] + ("972592345678", "441904123456", "37190123456")[k // 16]
+        script.call(2.0 * k, str(1000 + k // 4), dialled, 403)
+    return script
+
+
+def expensive_exchange() -> Script:
+    script = Script()
+    for k in range(40):
+        script.call(30.0 * k, GERMAN, f"+25261{2000000 + k % 5}", 200, ring_s=2.0, talk_s=140.0)
+    return script
+
+
+def stolen_account() -> Script:
+    script = Script()
+    for k in range(6):
+        script.call(90.0 * k, GERMAN, f"+88163{1000000 + k % 2}", 200, ring_s=3.0, talk_s=60.0)
+    return script
+
+
+def pumped_range() -> Script:
+    script = Script()
+    for k in range(120):
+        script.call(
+            20.0 * k, f"+4930555{1000 + 7 * (k % 5)}", f"+44871{2345000 + k % 6}", 200, ring_s=1.0, talk_s=300.0
+        )
+    return script
+
+
+def asserted_elsewhere() -> Script:
+    script = Script()
+    for k, (caller, callee) in enumerate(zip(anywhere(5, 80, "+4420711"), anywhere(6, 80), strict=True)):
+        asserted = f"P-Asserted-Identity: <sip:+2348031{k:06d}@carrier.example>"
+        script.call(6.0 * k, caller, callee, 200, ring_s=3.0, talk_s=20.0, extra=(asserted,))
+    return script
+
+
+# name -> (what plays it, the fraud types that a watched or flagged call of it may be named)
+CAMPAIGNS: dict[str, tuple[Callable[[], Script], set[str]]] = {
+    "next numbers, all answered": (one_caller(next_to(BRITISH, 200), 200, 8.0, ring_s=3.0, talk_s=4.0), {"robocall"}),
+    "next numbers, answered at once": (one_caller(next_to(BRITISH, 200), 200, 1.0, talk_s=4.0), {"robocall"}),
+    "next numbers, no reply": (one_caller(next_to(BRITISH, 200), None, 0.5), {"robocall"}),
+    "next numbers, vacant": (one_caller(next_to(BRITISH, 200), 404, 0.5), {"robocall"}),
+    "next numbers, busy": (one_caller(next_to(BRITISH, 200), 486, 0.5), {"robocall"}),
+    "next numbers, declined": (one_caller(next_to(BRITISH, 200), 603, 0.5), {"robocall"}),
+    "next numbers, from an extension": (
+        one_caller(next_to(BRITISH, 200), 404, 0.5, caller="100"),
+        {"robocall", "toll_fraud"},
+    ),
+    "any numbers, all answered": (one_caller(anywhere(1, 200), 200, 2.0, ring_s=3.0, talk_s=4.0), {"robocall"}),
+    "any numbers, no reply": (one_caller(anywhere(2, 200), None, 1.0), {"robocall"}),
+    "forty calls, all answered": (one_caller(next_to(BRITISH, 40), 200, 1.0, ring_s=0.5, talk_s=4.0), {"robocall"}),
+    "another caller each time": (
+        any_caller(anywhere(7, 200, "+4420711"), anywhere(8, 200), 200, 1.0, ring_s=1.0, talk_s=5.0),
+        {"robocall", "caller_spoofing", "vishing"},
+    ),
+    "one ring": (one_caller(anywhere(3, 150), 487, 3.0, caller="+252612345678", ring_s=2.0), {"wangiri"}),
+    "one ring, requests only": (one_ring_unheard, {"wangiri", "flash_call", "robocall"}),
+    "prefix scan": (prefix_scan, {"toll_fraud", "irsf", "robocall"}),
+    "expensive range, an exchange": (expensive_exchange, {"irsf", "toll_fraud"}),
+    "expensive range, an account": (stolen_account, {"irsf", "toll_fraud"}),
+    "one callee, busy": (one_caller(["+442079400001"] * 200, 486, 0.3), {"tdos"}),
+    "one callee, any callers": (
+        any_caller(anywhere(9, 200, "+4420711"), ["+442079400001"], None, 0.3),
+        {"tdos", "robocall", "caller_spoofing"},
+    ),
+    "numbers of one block ring once": (
+        any_caller(next_to(493055501000, 150), anywhere(10, 150, "+447911"), 487, 1.5, ring_s=0.8),
+        {"flash_call", "wangiri"},
+    ),
+    "pumped range": (pumped_range, {"call_pumping"}),
+    "asserted elsewhere": (asserted_elsewhere, {"caller_spoofing", "robocall", "vishing"}),
+}
+
+
+def redialled() -> Script:
+    return one_caller(["+442079400001"] * 9, 486, 12.0)()
+
+
+def contacts() -> Script:
+    script, rng = Script(), Random(11)
+    friends = anywhere(12, 6)
+    for k in range(14):
+        end = rng.choice((200, 200, 200, 486, 487))
+        talk_s = rng.uniform(20, 160)
+        script.call(260.0 * k + rng.uniform(0, 60), GERMAN, rng.choice(friends), end, ring_s=9.0, talk_s=talk_s)
+    return script
+
+
+def call_centre(requests_only: bool = False) -> Script:
+    script, rng = Script(requests_only=requests_only), Random(13)
+    at_s = 0.0
+    for callee in anywhere(14, 150, "+49301", 7):
+        at_s += rng.expovariate(1 / 14)
+        if rng.random() < 0.5:
+            talk_s = min(900.0, rng.lognormvariate(4.5, 1.0))
+            script.call(at_s, GERMAN, callee, 200, ring_s=rng.uniform(3, 20), talk_s=talk_s)
+        else:
+            script.call(at_s, GERMAN, callee, rng.choice((487, 487, 486, 480)), ring_s=rng.uniform(12, 35))
+    return script
+
+
+def load_test() -> Script:
+    return one_caller(["service"] * 200, 200, 0.2, caller="sipp", talk_s=1.0)()
+
+
+def extensions() -> Script:
+    script, rng = Script(), Random(15)
+    for k in range(80):
+        one, other = rng.sample(range(20), 2)
+        end = rng.choice((200, 200, 200, 486, 487))
+        talk_s = rng.lognormvariate(3.5, 1.0)
+        script.call(
+            25.0 * k, str(200 + one), str(200 + other), end, ring_s=5.0, talk_s=talk_s, source=f"192.0.2.{100 + one}"
+        )
+    return script
+
+
+def conference() -> Script:
+    script, rng = Script(), Random(16)
+    for k, caller in enumerate(anywhere(17, 14, "+49302", 7)):
+        source = f"192.0.2.{20 + k}"
+        script.call(
+            rng.uniform(0, 120), caller, "+493055550000", 200, ring_s=1.0, talk_s=rng.uniform(900, 1800), source=source
+        )
+    return script
+
+
+def new_exchange() -> Script:
+    script, rng = Script(), Random(18)
+    for _ in range(30):
+        caller = f"+4930123456{rng.randrange(10, 25)}"
+        callee = f"+49301{rng.randrange(10**7):07d}"
+        end = rng.choice((200, 200, 487, 486))
+        script.call(
+            rng.uniform(0, 1800), caller, callee, end, ring_s=rng.uniform(3, 20), talk_s=rng.lognormvariate(4, 1)
+        )
+    return script
+
+
+def relatives() -> Script:
+    script = Script()
+    for k, talk_s in enumerate((420.0, 900.0, 1300.0, 240.0)):
+        script.call(2500.0 * k, GERMAN, ("+2348031234567", "+2348065554321")[k % 2], 200, ring_s=8.0, talk_s=talk_s)
+    return script
+
+
+def reminders() -> Script:
+    script, rng = Script(), Random(19)
+    for k, callee in enumerate(anywhere(20, 100, "+49301", 7)):
+        end = 200 if rng.random() < 0.7 else rng.choice((486, 487, 480))
+        script.call(30.0 * k, GERMAN, callee, end, ring_s=rng.uniform(3, 20), talk_s=rng.uniform(24, 30))
+    return script
+
+
+def missed_calls() -> Script:
+    script = Script()
+    for k in range(8):
+        ends = (GERMAN, "+493055551111")
+        caller, callee = ends if k % 2 else ends[::-1]
+        script.call(400.0 * k, caller, callee, 487, ring_s=3.0, source=f"192.0.2.{10 + k % 2}")
+    return script
+
+
+def alarm_panel() -> Script:
+    script = Script()
+    for k in range(30):
+        script.call(600.0 * k, GERMAN, "+493055552222", 200, ring_s=1.5, talk_s=9.0 + k % 2)
+    return script
+
+
+def hotline() -> Script:
+    script, rng = Script(), Random(21)
+    for k, caller in enumerate(anywhere(22, 80, "+49302", 7)):
+        source = f"192.0.2.{1 + k}"
+        talk_s = rng.lognormvariate(4.7, 0.8)
+        script.call(rng.uniform(0, 3600), caller, "+49800555000", 200, ring_s=0.7, talk_s=talk_s, source=source)
+    return script
+
+
+HONEST: dict[str, Callable[[], Script]] = {
+    "a busy number, dialled again": redialled,
+    "a telephone and its contacts": contacts,
+    "a call centre begins": call_centre,
+    "a call centre, requests only": lambda: call_centre(requests_only=True),
+    "a load test": load_test,
+    "extensions of one exchange": extensions,
+    "a conference": conference,
+    "a new exchange": new_exchange,
+    "relatives far away": relatives,
+    "a clinic's reminders": reminders,
+    "missed calls of friends": missed_calls,
+    "an alarm panel": alarm_panel,
+    "a hotline": hotline,
+}
+
+
+def screened(play: Callable[[], Script]) -> list[dict]:
+    """The calls as the screening report has them, in order."""
+    with TemporaryDirectory() as folder:
+        return list(calls_of(screen(play().write(Path(folder) / "calls.pcap"))).values())
+
+
+def table() -> str:
+    lines = ["| campaign | calls | watched | flagged | first noticed | named |", "|---|--:|--:|--:|--:|---|"]
+    for name, play in [*((name, play) for name, (play, _) in CAMPAIGNS.items()), *HONEST.items()]:
+        calls = screened(play)
+        counts = Counter(call["verdict"] for call in calls)
+        noticed = next((str(k) for k, call in enumerate(calls, 1) if call["verdict"] != "pass"), "never")
+        types = Counter(kind for call in calls for kind in call["fraud_types"])
+        named = ", ".join(kind for kind, count in types.most_common() if count >= 0.1 * len(calls))
+        if name == next(iter(HONEST)):
+            lines.append("| **honest** | | | | | |")
+        lines.append(f"| {name} | {len(calls)} | {counts['watch']} | {counts['flag']} | {noticed} | {named} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(table())
