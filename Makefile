@@ -18,7 +18,7 @@ COMPILED := $(wildcard $(foreach package,$(PACKAGES),$(package)/*.pyx $(package)
 SAMPLE := simulator/samples/sample.pcap.gz
 
 .PHONY: help run test build lint format bench bench-live soak fuzz model train-env dist deb test-package check-arm64 clean
-.PHONY: bench-collector soak-collector
+.PHONY: bench-collector bench-console soak-collector
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ soak: build ## an hour of 200 calls a second on simulated time: memory must not 
 bench-collector: build $(VENV)/.with-test ## measure the collector under the load of 200 boxes (ARGS="--store sqlite")
 	@tools/system-packages test
 	@$(BIN)/python -m benchmarks.collector $(ARGS)
+
+bench-console: build $(VENV)/.with-test ## measure the console's pages over a million findings (ARGS="--store sqlite")
+	@tools/system-packages test
+	@$(BIN)/python -m benchmarks.console $(ARGS)
 
 soak-collector: build $(VENV)/.with-test ## kill, crash and cut the collector for minutes; counts must be exact
 	@tools/system-packages test
