@@ -83,12 +83,13 @@ dist: $(VENV)/.with-dist ## wheel and sdist in dist/
 	rm -rf dist
 	$(BIN)/python -m build
 
-deb: $(VENV)/.installed ## a Debian package in dist/, with its own environment under /opt/sipwarden
+deb: $(VENV)/.installed ## Debian packages of box and collector in dist/, each with an environment of its own under /opt
 	@tools/deb $(BIN)/python
 
-test-package: deb $(VENV)/.with-test ## install the package in a booted Debian, and see it work (root; some minutes)
+test-package: deb $(VENV)/.with-test ## install the packages in a booted Debian, and see them work (root; some minutes)
 	@tools/system-packages container
-	@SIPWARDEN_PACKAGE="$$(ls dist/sipwarden_*.deb)" $(BIN)/pytest tests/package $(ARGS)
+	@SIPWARDEN_PACKAGE="$$(ls dist/sipwarden_*.deb)" SIPWARDEN_COLLECTOR_PACKAGE="$$(ls dist/sipwarden-collector_*.deb)" \
+	    $(BIN)/pytest tests/package $(ARGS)
 
 clean: ## remove what was built; downloaded environments too
 	rm -rf build dist *.egg-info .venv .venv-train benchmarks/data

@@ -128,6 +128,17 @@ def test_the_oldest_of_the_lowest_grade_makes_room_and_is_counted(tmp_path):
     assert all(b - a == 3 for a, b in pairwise(by_grade[WATCH]))
 
 
+def test_a_grade_may_have_a_bound_of_its_own_within_which_its_oldest_make_room(tmp_path):
+    spool = Spool(tmp_path / "spool", 1 << 20, {COUNTERS: 256 << 10})
+    spool.put(FLAG, b"flag")
+    for n in range(1000):
+        spool.put(COUNTERS, b"%d " % n + bytes(1000))
+    left = [int(payload.split()[0]) for payload in payloads(drain(spool, 2000)) if payload != b"flag"]
+    assert left == list(range(1000 - len(left), 1000)), "the oldest went"
+    assert 3 / 4 * (256 << 10) < 1000 * len(left) <= 256 << 10
+    assert spool.health().dropped == 1000 - len(left)
+
+
 def test_a_record_of_a_lower_grade_than_all_that_is_stored_is_refused(tmp_path):
     spool = make(tmp_path, 64 << 10)
     for _ in range(40):

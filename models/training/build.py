@@ -213,9 +213,7 @@ def training_card(kind: str, rows: dict[str, Rows]) -> TrainingCard:
         data="simulated only",
         command="make model",
         seed=SEED,
-        scenarios=[
-            f"{regime.name}: {regime.scenarios} drawn from seed {regime.seed}" for regime in (teaching, tuning)
-        ],
+        scenarios=[f"{regime.name}: {regime.scenarios} drawn from seed {regime.seed}" for regime in (teaching, tuning)],
         held_out=[f"{judging.name}: {judging.scenarios} drawn from seed {judging.seed}"],
         rows={name: len(part) for name, part in rows.items()},
     )
