@@ -23,7 +23,8 @@ PACKETS = SIGNALLING_PACKETS * (MEDIA_FOR_ONE + 1)
 TOP_RATE = 500_000  # about what is sent at most: only says how often the capture is sent
 UDP_PAYLOAD = 14 + 20 + 8
 PCAP_HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
-ENVIRONMENT = os.environ | {"PYTHONPATH": os.fspath(Path(__file__).parents[2])}
+# MALLOC_ARENA_MAX as in the unit
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.fspath(Path(__file__).parents[2]), "MALLOC_ARENA_MAX": "2"}
 CALL_ID = re.compile(rb"^(?:Call-ID|i)[ \t]*:[ \t]*([^\r\n]+)", re.IGNORECASE | re.MULTILINE)
 RATED = re.compile(r"Actual: (\d+) packets .* in ([\d.]+) seconds")
 
