@@ -1,5 +1,6 @@
 """The service and a collector together: what the box finds is at the collector."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,8 +22,9 @@ SAMPLE = Path(__file__).parent.parent / "simulator" / "samples" / "sample.pcap.g
 
 def test_what_the_service_finds_is_at_the_collector_once_the_box_is_enrolled(tmp_path: Path) -> None:
     collector = CollectorProcess(tmp_path / "collector").start()
-    service = Service(tmp_path).start()
+    service = Service(tmp_path, "[collector]\ncall_sample = 10")
     try:
+        service.start()
         service.give(SAMPLE)
         until(lambda: service.status()["flagged"] > 20, 60)
         command = [
@@ -53,6 +55,12 @@ def test_what_the_service_finds_is_at_the_collector_once_the_box_is_enrolled(tmp
             if before is None:
                 break
         assert found == at_the_box
+        shutil.copy(SAMPLE, tmp_path / "again.pcap.gz")
+        service.give(tmp_path / "again.pcap.gz")
+        until(lambda: collector.store().findings.calls().items, 60)
+        until(lambda: service.status()["spool"]["depth"] == 0, 60)
+        over = collector.store().findings.calls(limit=1000).items
+        assert {"pass", "flag"} <= {call.verdict for call in over}, "those of suspected callers, and a few others"
     finally:
         service.kill()
         collector.stop()
