@@ -36,7 +36,7 @@ lint: $(VENV)/.with-lint ## check style, types and Cython
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@# cython-lint runs pycodestyle from the PATH
-	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint $(COMPILED) benchmarks/walk.pyx
+	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint $(COMPILED) benchmarks/walk.pyx benchmarks/live/sender.pyx
 	$(BIN)/mypy
 
 format: $(VENV)/.with-lint ## rewrite the Python files in the project's style
@@ -50,6 +50,7 @@ bench: build ## measure against sngrep, tshark and a bare walk of the same file
 
 bench-live: build ## measure live capture on a veth pair beside tcpdump and sngrep (as root)
 	@tools/system-packages bench-live
+	@CFLAGS="-O3" $(BIN)/cythonize --quiet -3 --inplace benchmarks/live/sender.pyx
 	@$(BIN)/python -m benchmarks.live $(ARGS)
 
 soak: build ## an hour of 200 calls a second on simulated time: memory must not grow

@@ -70,6 +70,7 @@ class Service(Section, frozen=True):
     state_dir: Annotated[str, Meta(min_length=1)] = "/var/lib/sipwarden"
     snapshot_interval_s: Annotated[int, Meta(ge=1, le=86400)] = 60
     verdict_delay_ms: Annotated[int, Meta(ge=0, le=1000)] = 1
+    cpus: Annotated[int, Meta(ge=1, le=1024)] = 2
 
 
 class Capture(Section, frozen=True):

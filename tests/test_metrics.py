@@ -29,6 +29,7 @@ from appliance.live.status import (
     LatencyStatus,
     QueueStatus,
     RateStatus,
+    ReportingStatus,
     SnapshotStatus,
     SourceStatus,
     SpoolStatus,
@@ -39,7 +40,20 @@ from appliance.live.status import (
 from appliance.tally import Tally
 
 ROOT = Path(__file__).resolve().parent.parent
-LABELS = {"part", "source", "kind", "table", "subject", "verdict", "fraud_type", "rows", "bundle", "state", "version", "python"}
+LABELS = {
+    "part",
+    "source",
+    "kind",
+    "table",
+    "subject",
+    "verdict",
+    "fraud_type",
+    "rows",
+    "bundle",
+    "state",
+    "version",
+    "python",
+}
 UNITS = "seconds|bytes|packets|messages|calls|streams|findings|parties|entries|batches|reports|ratio|files|threads"
 
 
@@ -81,11 +95,18 @@ STATUS = Status(
     latency=LatencyStatus(verdicts=0, p50_ms=None, p99_ms=None, p999_ms=None),
     queue=QueueStatus(depth=1, dropped=6),
     store=StoreStatus(state="full", problem="no space left", bytes=4096, findings=2, waiting=3, lost=5, retired=4),
-    spool=SpoolStatus(state="ok", problem=None, bytes=512, depth=11, dropped=12, lost=13),
+    spool=SpoolStatus(
+        state="ok", problem=None, bytes=512, depth=11, dropped=12, lost=13, oldest="2026-01-02T02:00:00.000000Z"
+    ),
+    reporting=ReportingStatus(state="waiting", acknowledged=3, given_up=0, last=None, clock_offset_ms=None),
     bundles={"call": "call@1.2", "source": "source@1.1"},
     drift=[
         DriftStatus(
-            rows="call", state="shifted", counted=5000, ratio={"score": 0.02, "route": 0.2}, feature="route_calls_hour",
+            rows="call",
+            state="shifted",
+            counted=5000,
+            ratio={"score": 0.02, "route": 0.2},
+            feature="route_calls_hour",
             feature_ratio=0.3,
         )
     ],

@@ -38,6 +38,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from appliance.storage.database import Fault, fault_of
+from appliance.storage.spool_age import Ages
 from appliance.storage.spool_segment import MAX_PAYLOAD_BYTES, Appender, Segment, pack
 
 GRADES = 8  # 0 is the lowest
@@ -66,6 +67,7 @@ class SpoolHealth(msgspec.Struct, frozen=True):
     dropped: int  # records that made room for others, or were refused
     lost: int  # records that could not be written, or not be read again
     damaged: int  # stretches of the files that could not be read
+    oldest_ns: int | None = None  # when the record that waits the longest was put, by the wall clock; None: none waits
 
 
 class Spool:
@@ -78,6 +80,7 @@ class Spool:
         max_of_grade: Mapping[int, int] | None = None,
         *,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
+        wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.path = path
         self.max_bytes = max_bytes
@@ -85,6 +88,8 @@ class Spool:
         self.epoch = 1 + secrets.randbelow((1 << EPOCH_BITS) - 1)
         self._segment_bytes = min(MAX_SEGMENT_BYTES, max_bytes // LEAST_SEGMENTS)
         self._monotonic_ns = monotonic_ns
+        self._wall_ns = wall_ns
+        self._ages = Ages()
         self._lock = threading.Lock()  # of all below; `_health` is replaced as a whole, and read without it
         self._health = SpoolHealth("ok", None, 0, 0, 0, 0, 0)
         self._segments: deque[Segment] = deque()  # by ordinal
@@ -111,6 +116,7 @@ class Spool:
             if len(payload) > MAX_PAYLOAD_BYTES or not self._guarded(lambda: self._put(grade, payload)):
                 self._say(lost=self._health.lost + 1)
             else:
+                self._ages.put(self._sequence, self._wall_ns())
                 self._say(state="ok", problem=None)
             self._sum_up()
 
@@ -288,6 +294,8 @@ class Spool:
                         segment.acknowledge(sequence)
                     break
                 self._delete(segment)
+        if epoch == self.epoch:
+            self._ages.gone(sequence)
         self._write_mark(epoch, sequence)
 
     def _sync(self) -> None:
@@ -332,7 +340,15 @@ class Spool:
             bytes=sum(segment.size for segment in self._segments),
             depth=sum(segment.pending for segment in self._segments),
             damaged=self._gone_damage + sum(len(segment.damage) for segment in self._segments),
+            oldest_ns=self._oldest_ns(),
         )
+
+    def _oldest_ns(self) -> int | None:
+        waiting = [segment for segment in self._segments if segment.pending]
+        before = [segment.written_ns for segment in waiting if segment.epoch != self.epoch]
+        if before:
+            return min(before)
+        return self._ages.oldest_ns if waiting else None
 
     def _say(self, **news: Any) -> None:
         self._health = msgspec.structs.replace(self._health, **news)
