@@ -36,7 +36,7 @@ lint: $(VENV)/.with-lint ## check style, types and Cython
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@# cython-lint runs pycodestyle from the PATH
-	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint $(COMPILED) benchmarks/walk.pyx
+	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint $(COMPILED) benchmarks/walk.pyx benchmarks/live/sender.pyx
 	$(BIN)/mypy
 
 format: $(VENV)/.with-lint ## rewrite the Python files in the project's style
@@ -50,6 +50,7 @@ bench: build ## measure against sngrep, tshark and a bare walk of the same file
 
 bench-live: build ## measure live capture on a veth pair beside tcpdump and sngrep (as root)
 	@tools/system-packages bench-live
+	@CFLAGS="-O3" $(BIN)/cythonize --quiet -3 --inplace benchmarks/live/sender.pyx
 	@$(BIN)/python -m benchmarks.live $(ARGS)
 
 soak: build ## an hour of 200 calls a second on simulated time: memory must not grow
@@ -79,12 +80,13 @@ dist: $(VENV)/.with-dist ## wheel and sdist in dist/
 	rm -rf dist
 	$(BIN)/python -m build
 
-deb: $(VENV)/.installed ## a Debian package in dist/, with its own environment under /opt/sipwarden
+deb: $(VENV)/.installed ## Debian packages of box and collector in dist/, each with an environment of its own under /opt
 	@tools/deb $(BIN)/python
 
-test-package: deb $(VENV)/.with-test ## install the package in a booted Debian, and see it work (root; some minutes)
+test-package: deb $(VENV)/.with-test ## install the packages in a booted Debian, and see them work (root; some minutes)
 	@tools/system-packages container
-	@SIPWARDEN_PACKAGE="$$(ls dist/sipwarden_*.deb)" $(BIN)/pytest tests/package $(ARGS)
+	@SIPWARDEN_PACKAGE="$$(ls dist/sipwarden_*.deb)" SIPWARDEN_COLLECTOR_PACKAGE="$$(ls dist/sipwarden-collector_*.deb)" \
+	    $(BIN)/pytest tests/package $(ARGS)
 
 clean: ## remove what was built; downloaded environments too
 	rm -rf build dist *.egg-info .venv .venv-train benchmarks/data

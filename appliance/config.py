@@ -70,6 +70,7 @@ class Service(Section, frozen=True):
     state_dir: Annotated[str, Meta(min_length=1)] = "/var/lib/sipwarden"
     snapshot_interval_s: Annotated[int, Meta(ge=1, le=86400)] = 60
     verdict_delay_ms: Annotated[int, Meta(ge=0, le=1000)] = 1
+    cpus: Annotated[int, Meta(ge=1, le=1024)] = 2
 
 
 class Capture(Section, frozen=True):
@@ -119,6 +120,8 @@ class Collector(Section, frozen=True):
     interval_ms: Annotated[int, Meta(ge=50, le=3_600_000)] = 1000
     max_batch_kib: Annotated[int, Meta(ge=1, le=16384)] = 1024
     max_batch_reports: Annotated[int, Meta(ge=1, le=5000)] = 1000
+    call_summaries: Literal["off", "suspected", "all"] = "suspected"
+    call_sample: Annotated[int, Meta(ge=0, le=1_000_000)] = 1000
 
 
 class Admin(Section, frozen=True):

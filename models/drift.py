@@ -21,6 +21,7 @@ MOST_ROWS = 64  # of a block
 ENOUGH_ROWS = 1000  # below, chance moves the index
 FADING_ROWS = 20_000
 SHIFTED, DRIFTED = 0.1, 0.25  # as in Siddiqi 2006: no change below the one, a need to look above the other
+MOST_OF_ONE = 1.0  # a feature that has no value in common with the reference does not speak for all
 SCORE = "score"
 
 
@@ -77,7 +78,11 @@ class RowDrift:
             )  # fmt: skip
         found = self._features.stability(self._expected)
         ratio = {SCORE: float(self._score.stability(self._expected_score)[0])}
-        ratio |= {name: float(found[places].mean()) for name, places in self._parties.items() if len(places)}
+        ratio |= {
+            name: float(np.minimum(found[places], MOST_OF_ONE).mean())
+            for name, places in self._parties.items()
+            if len(places)
+        }
         read = np.concatenate(list(self._parties.values()))
         worst = int(read[np.argmax(found[read])])
         return DriftReport(

@@ -1,8 +1,8 @@
 """Garbage that refers to itself: Python looks for it at moments of its own choosing, which a live box cannot have.
 
 To look through everything takes tens of milliseconds with the interpreter held, while packets wait. So what is there
-after the start is never looked at again, what came since is at set times, which is quick, and everything since the start
-once an hour. All other memory is given back at once, as its last reference goes.
+after the start is never looked at again. What came since is at set times, before it is much, and everything since the
+start once an hour. All other memory is given back at once, as its last reference goes.
 """
 
 import asyncio

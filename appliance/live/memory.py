@@ -47,5 +47,5 @@ def unit_limits(config: Config) -> str:
     high, most = (STEP_MIB * -(-int(bound * share) // (STEP_MIB * MIB)) for share in (HIGH, MAX))
     return (
         f"# Made by `sipwarden check-config --unit`: the tables of this configuration take up to {bound // MIB} MiB.\n"
-        f"[Service]\nMemoryHigh={high}M\nMemoryMax={most}M\n"
+        f"[Service]\nMemoryHigh={high}M\nMemoryMax={most}M\nCPUQuota={100 * config.service.cpus}%\n"
     )

@@ -10,12 +10,12 @@ from appliance import log
 from appliance.findings import moment
 from appliance.live.status import Status
 from appliance.report import MAX_TEXT, Health, Minute, payload
+from appliance.reporting.grades import SELF
 from appliance.reporting.reporter import ReporterStatus
 from appliance.storage.spool import Spool
 from models.fraud_types import FraudType
 
 MINUTE_NS = 60 * 10**9
-GRADE = 0  # of the spool: the first to make room for findings
 MAX_PROBLEMS = 32
 MAX_BUNDLES = 16
 
@@ -84,8 +84,8 @@ class SelfReport:
         minute = self._minute(time_ns - time_ns % MINUTE_NS, counted)
         health = self._health(status, minute)
         self._before = counted
-        self._spool.put(GRADE, payload(minute))
-        self._spool.put(GRADE, payload(health))
+        self._spool.put(SELF, payload(minute))
+        self._spool.put(SELF, payload(health))
 
     def _minute(self, start_ns: int, now: Counted) -> Minute:
         before = self._before

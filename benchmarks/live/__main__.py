@@ -86,7 +86,7 @@ def mixed() -> None:
 def measure(contender: Contender, rate: int, seconds: float, *, tcpreplay: bool = False) -> Run:
     load = os.getloadavg()[0]
     with Link(), contender:
-        sent = traffic.send(MIXED, rate, seconds, tcpreplay=tcpreplay, before=contender.prefix)
+        sent = traffic.send(MIXED, rate, seconds, tcpreplay=tcpreplay, before=contender.sender_prefix)
     return Run(contender.name, "tcpreplay" if tcpreplay else "even", rate, load, sent, contender.result())
 
 

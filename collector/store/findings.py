@@ -211,7 +211,7 @@ def _newest_findings(wanted: Filter, before: int | None, limit: int) -> sa.Selec
 
 
 def _newest_of_many(wanted: Filter, before: Place | None, limit: int) -> sa.Select:
-    """A query for the findings of one page, in the order of their own time: read from the index that has all filters."""
+    """A query for the findings of one page, in the order of their own time, by the index that has all filters."""
     c = tables.findings.c
     narrow = sa.select(c.id).where(*_conditions(tables.findings, wanted, None))
     if before is not None:

@@ -18,28 +18,11 @@ from models.training import ablations
 from models.training.blueprint import BLUEPRINTS
 from models.training.build import build
 from models.training.collect import collect
-from models.training.regimes import (
-    CALIBRATION,
-    CALIBRATION_ADDRESSES,
-    HELD_OUT,
-    TRAINING,
-    TRAINING_ADDRESSES,
-    shipped_judgement,
-)
+from models.training.regimes import REGIMES, shipped_judgement
 from models.training.rows import Rows
 from models.training.subscriber_simulated import train_simulated
 from models.training.tables import shipped_tables
 from simulator.scenario import Scenario
-
-SCENARIOS = {
-    TRAINING.name: TRAINING.draw,
-    CALIBRATION.name: CALIBRATION.draw,
-    HELD_OUT.name: HELD_OUT.draw,
-    "judgement": shipped_judgement,
-}
-
-# What `source` rows come from beside those.
-ADDRESSES = {TRAINING.name: TRAINING_ADDRESSES, CALIBRATION.name: CALIBRATION_ADDRESSES}
 
 SUBSCRIBER = "subscriber"
 
@@ -76,26 +59,29 @@ def main() -> None:
         print(f"training {SUBSCRIBER}", flush=True)
         print_metrics(train_simulated(arguments.out / SUBSCRIBER).metrics)
         wanted.remove(SUBSCRIBER)
-    rows = {name: rows_of(name, draw, arguments.rows) for name, draw in SCENARIOS.items()} if wanted else {}
     for name in wanted:
         print(f"training {name}", flush=True)
-        card = build(BLUEPRINTS[name], {world: kinds[name] for world, kinds in rows.items()}, arguments.out / name)
+        card = build(BLUEPRINTS[name], all_rows(name, arguments.rows), arguments.out / name)
         print_metrics(card.metrics)
 
 
-def rows_of(name: str, draw: Callable[[], list[Scenario]], folder: Path | None) -> dict[str, Rows]:
+def all_rows(kind: str, folder: Path | None) -> dict[str, Rows]:
+    """The labelled rows that teach, tune and judge one bundle."""
+    scenarios = {regime.name: regime.draw for regime in REGIMES[kind]} | {"judgement": shipped_judgement}
+    return {name: rows_of(kind, name, draw, folder) for name, draw in scenarios.items()}
+
+
+def rows_of(kind: str, name: str, draw: Callable[[], list[Scenario]], folder: Path | None) -> Rows:
     """The labelled rows of some scenarios, simulated unless the folder has them."""
-    files = {kind: folder / f"{name}-{kind}.npz" for kind in BLUEPRINTS} if folder else {}
-    if files and all(file.exists() for file in files.values()):
-        return {kind: Rows.load(file) for kind, file in files.items()}
+    file = folder / f"{name}-{kind}.npz" if folder else None
+    if file and file.exists():
+        return Rows.load(file)
     scenarios = draw()
     print(f"simulating {name}: {len(scenarios)} scenarios", flush=True)
-    rows = collect(scenarios)
-    if name in ADDRESSES:
-        rows["source"] = Rows.concatenate([rows["source"], collect(ADDRESSES[name].draw())["source"]])
-    for kind, file in files.items():
+    rows = collect(scenarios)[kind]
+    if file:
         file.parent.mkdir(parents=True, exist_ok=True)
-        rows[kind].save(file)
+        rows.save(file)
     return rows
 
 

@@ -48,8 +48,8 @@ BLUEPRINTS = {
         },
     ),
     # Whoever sends requests from outside to an open SIP port is often a scanner, and no subscriber is blocked with it.
-    # A telephone with a wrong password tries for ever, too, but as one registration, whose Call-ID it keeps; a trunk asks
-    # its one server for one user or two whether it lives, at whatever beat: a scan asks for five or more.
+    # A telephone with a wrong password tries for ever, too, but as one registration, whose Call-ID it keeps; a trunk
+    # asks its one server for one user or two whether it lives, at whatever beat: a scan asks for five or more.
     "source": Blueprint(
         rows="source",
         prevalence=0.1,

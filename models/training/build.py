@@ -17,7 +17,7 @@ from models.training.blueprint import Blueprint
 from models.training.calibration import Honest, tail_platt, thresholds
 from models.training.card import short, write_bundle
 from models.training.evaluation import evaluate
-from models.training.regimes import CALIBRATION, HELD_OUT, TRAINING
+from models.training.regimes import CALIBRATION, HELD_OUT, REGIMES, TRAINING
 from models.training.rows import Rows, concerned, thinned
 from models.training.timing import campaigns, towns
 
@@ -80,7 +80,7 @@ def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Card:
         typical=short(typical),
         knots=[short(row) for row in knots],
         classes=calibrated(blueprint, model, encode(tuning.features), tuning),
-        training=training_card(rows),
+        training=training_card(blueprint.rows, rows),
         metrics={},
     )
     write_bundle(path, card, model)
@@ -207,14 +207,13 @@ def calibrated(blueprint: Blueprint, model: bytes, encoded: np.ndarray, rows: Ro
     return classes
 
 
-def training_card(rows: dict[str, Rows]) -> TrainingCard:
+def training_card(kind: str, rows: dict[str, Rows]) -> TrainingCard:
+    teaching, tuning, judging = REGIMES[kind]
     return TrainingCard(
         data="simulated only",
         command="make model",
         seed=SEED,
-        scenarios=[
-            f"{regime.name}: {regime.scenarios} drawn from seed {regime.seed}" for regime in (TRAINING, CALIBRATION)
-        ],
-        held_out=[f"{HELD_OUT.name}: {HELD_OUT.scenarios} drawn from seed {HELD_OUT.seed}"],
+        scenarios=[f"{regime.name}: {regime.scenarios} drawn from seed {regime.seed}" for regime in (teaching, tuning)],
+        held_out=[f"{judging.name}: {judging.scenarios} drawn from seed {judging.seed}"],
         rows={name: len(part) for name, part in rows.items()},
     )

@@ -9,14 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from kernels.schema_subscriber import SUBSCRIBER_FEATURES, SUBSCRIBER_SCHEMA_HASH
-from models.bundle import Card, Evidence, FraudClass, TrainingCard
+from models.bundle import Bundle, Card, Evidence, FraudClass, TrainingCard
+from models.drift import reference_of
 from models.interpreter import Interpreter
 from models.measures import auc, expected_calibration_error, recall_at
-from models.scorer import encoder
+from models.scorer import Scorer, encoder
 from models.subscriber import Table
 from models.training.calibration import Honest, platt, thresholds
 from models.training.card import short, write_bundle
@@ -158,6 +160,9 @@ def train_labelled(table: Table, path: Path, command: str) -> Card:
     )
     final = teach(rows, fraud, labelled_teacher, HIDDEN_FEATURES)
     card = card_of(path.resolve().name, final, calibrated, training, metrics)
+    write_bundle(path, card, final.model)
+    reference = reference_of(Scorer(Bundle.load(path)), rows[~fraud])
+    card = msgspec.structs.replace(card, reference=reference)
     write_bundle(path, card, final.model)
     return card
 

@@ -112,7 +112,7 @@ class OptionsScan(Campaign, tag="options_scan"):
         for count, at_ns in enumerate(self.moments(town, rng, 3600 * self.requests_per_s, self.cadence)):
             if self.asks == "users":
                 user, target = str(extension + count), ""
-                code = 200 if rng.random() < self.alive_ratio else self.unknown_code
+                code = 200 if rng.random() < self.alive_ratio else int(self.unknown_code)
             else:
                 host = count % self.hosts
                 user, target = rng.choice(("100", "1000", "sip")), neighbour(town, host)
