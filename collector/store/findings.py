@@ -247,7 +247,7 @@ def _is_of_party(wanted: Filter) -> bool:
 
 
 def _of_number(
-    table: sa.Table, columns: list[ColumnElement], wanted: Filter, before: int | None, limit: int
+    table: sa.Table, columns: Iterable[ColumnElement], wanted: Filter, before: int | None, limit: int
 ) -> sa.Select:
     """A query for one page of what a number called or was called by: the newest of both, by an index for each."""
     parties = [
