@@ -199,7 +199,7 @@ class Findings:
         c = tables.findings.c
         with self._engine.connect() as connection:
             time_ns = connection.scalar(sa.select(c.time_ns).where(c.id == before))
-        return (arrival_ns(before) if time_ns is None else time_ns, before)
+        return (min(arrival_ns(before), MAX_ID) if time_ns is None else time_ns, before)
 
     def _rows(self, query: sa.Select) -> list[Row]:
         with self._engine.connect() as connection:
