@@ -18,7 +18,7 @@ COMPILED := $(wildcard $(foreach package,$(PACKAGES),$(package)/*.pyx $(package)
 SAMPLE := simulator/samples/sample.pcap.gz
 
 .PHONY: help run test build lint format bench bench-live soak fuzz model train-env dist deb test-package check-arm64 clean
-.PHONY: soak-live bench-collector soak-collector
+.PHONY: soak-live bench-collector bench-console soak-collector
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,10 @@ soak-live: ## ten minutes of 200 calls a second in real time, on a veth pair, th
 bench-collector: build $(VENV)/.with-test ## measure the collector under the load of 200 boxes (ARGS="--store sqlite")
 	@tools/system-packages test
 	@$(BIN)/python -m benchmarks.collector $(ARGS)
+
+bench-console: build $(VENV)/.with-test ## measure the console's pages over a million findings (ARGS="--store sqlite")
+	@tools/system-packages test
+	@$(BIN)/python -m benchmarks.console $(ARGS)
 
 soak-collector: build $(VENV)/.with-test ## kill, crash and cut the collector for minutes; counts must be exact
 	@tools/system-packages test

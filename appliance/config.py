@@ -6,6 +6,7 @@ conf.d/*.toml beside the main file, the last by name first, then the main file i
 every key. A configuration is checked as a whole before anything starts: appliance/config_file.py words what is wrong.
 """
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ SYSTEM_CONFIG = Path("/etc/sipwarden/sipwarden.toml")
 PREFIX = "SIPWARDEN_"  # of environment variables
 ENVIRONMENT = "SIPWARDEN_CONFIG"
 FOLDER = "conf.d"
+FINGERPRINT_DIGITS = 12
 
 # What the command line sets: (flag, section, key, value).
 Flags = Iterable[tuple[str, str, str, object]]
@@ -159,6 +161,11 @@ class Config(Section, frozen=True):
     admin: Admin = Admin()
     metrics: Metrics = Metrics()
     log: Log = Log()
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same settings, wherever they were read from: tells whether two boxes are set alike."""
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:FINGERPRINT_DIGITS]
 
     @property
     def identity_dir(self) -> Path:

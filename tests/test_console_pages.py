@@ -259,6 +259,7 @@ def test_a_box_tells_how_it_is_and_since_when_it_is_silent(browser: Browser, sto
     text = browser.get("/boxes/edge-1").text
     assert "the disk is &lt;b&gt;full&lt;/b&gt;" in text
     assert "call@1" in text
+    assert "c0ffee" in text
     (certificate,) = store.fleet.certificates(store.fleet.box("edge-1").id)
     assert certificate.serial in text
     assert "This box has never reported." in browser.get("/boxes/edge-2").text

@@ -80,7 +80,7 @@ def test_a_minute_report_says_what_was_counted_since_the_one_before(status: Stat
     spool = Spool(tmp_path / "spool", 1 << 24)
     now, frauds = counted(status, 90, 10, calls=10, flagged=2), {"irsf": 2, "tdos": 0}
     state = ReporterStatus("off")
-    reports = SelfReport(spool, lambda: now, lambda: frauds, lambda: state)
+    reports = SelfReport(spool, lambda: now, lambda: frauds, lambda: state, lambda: "c0ffee")
     reports.report(0)
     assert spool.health().depth == 0, "nobody to report to"
     state = ReporterStatus("up", clock_offset_ms=7)
@@ -97,4 +97,5 @@ def test_a_minute_report_says_what_was_counted_since_the_one_before(status: Stat
     assert (health.capture_loss, healthier.capture_loss) == (0.1, 0.0)
     assert (health.problems, health.clock_offset_ms) == (["eth1: is down"], 7)
     assert health.bundles == sorted(status.bundles.values())
+    assert health.config == "c0ffee"
     spool.close()

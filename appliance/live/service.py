@@ -112,6 +112,7 @@ class Service:
             self.status,
             lambda: self.tally.fraud_types,
             lambda: self._reporter.status,
+            lambda: self.config.fingerprint,
         )
         self._watchdog = Watchdog(self._tracker, self._notification)
         self._metrics = Metrics(self)

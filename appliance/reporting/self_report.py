@@ -48,7 +48,8 @@ class SelfReport:
     """Puts a minute and a health report into `spool` at the end of each minute of the wall clock, once the box is
     enrolled.
 
-    `status` and `fraud_types` (verdicts by fraud type) count since the start of the service.
+    `status` and `fraud_types` (verdicts by fraud type) count since the start of the service; `config` gives the
+    fingerprint of the configuration in force.
     """
 
     def __init__(
@@ -57,11 +58,13 @@ class SelfReport:
         status: Callable[[], Status],
         fraud_types: Callable[[], Mapping[FraudType, int]],
         reporter: Callable[[], ReporterStatus],
+        config: Callable[[], str],
     ) -> None:
         self._spool = spool
         self._status = status
         self._fraud_types = fraud_types
         self._reporter = reporter
+        self._config = config
         self._before = Counted(0, 0, 0, 0, 0, 0, {})
 
     async def run(self) -> None:
@@ -110,5 +113,6 @@ class SelfReport:
             spool_dropped=spool.dropped,
             clock_offset_ms=self._reporter().clock_offset_ms,
             bundles=sorted(status.bundles.values())[:MAX_BUNDLES],
+            config=self._config(),
             problems=[problem[:MAX_TEXT] for problem in status.problems[:MAX_PROBLEMS]],
         )
