@@ -18,7 +18,7 @@ COMPILED := $(wildcard $(foreach package,$(PACKAGES),$(package)/*.pyx $(package)
 SAMPLE := simulator/samples/sample.pcap.gz
 
 .PHONY: help run test build lint format bench bench-live soak fuzz model train-env dist deb test-package check-arm64 clean
-.PHONY: bench-collector soak-collector
+.PHONY: soak-live bench-collector soak-collector
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench-live: build ## measure live capture on a veth pair beside tcpdump and sngr
 
 soak: build ## an hour of 200 calls a second on simulated time: memory must not grow
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
+
+soak-live: ## ten minutes of 200 calls a second in real time, on a veth pair, through the service (as root)
+	@$(MAKE) --no-print-directory bench-live ARGS="--soak $(ARGS)"
 
 bench-collector: build $(VENV)/.with-test ## measure the collector under the load of 200 boxes (ARGS="--store sqlite")
 	@tools/system-packages test

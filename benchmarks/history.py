@@ -139,7 +139,7 @@ def _boxes(store: Store, size: Size, draw: random.Random, now: int) -> list[int]
         store.fleet.create_token(name, "bench", 3600, name)
         store.fleet.enrol(name, name, certificate)
     with store.engine.begin() as connection:
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "key": box.id,
                 "last_report_ns": now - (3 * 3600 * S_NS if box.id % 40 == 7 else draw.randrange(60 * S_NS)),

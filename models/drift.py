@@ -3,7 +3,7 @@
 The reference is in the bundle: how honest rows of its calibration set lie, by feature and by score. What comes in is
 counted beside it and compared by the population stability index (kernels/drift.pyx), by party: a carrier's callers may
 be as taught, and its routes quite others. Of a large block only some rows are counted, evenly spread, so that counting
-costs about a hundredth of scoring. Once there are FADING_ROWS rows all counts are halved: older rows fade.
+costs about a twentieth of scoring. Once there are FADING_ROWS rows all counts are halved: older rows fade.
 """
 
 from typing import Literal

@@ -76,10 +76,46 @@ def until_bound(port, process):
         time.sleep(0.02)
 
 
-@contextmanager
+# A registrar that knows the users 100 to 109, each with a password of its own, and says 404 of others.
+REGISTRAR = """#!KAMAILIO
+debug=-1
+log_stderror=yes
+children=1
+auto_aliases=no
+mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules/:/usr/lib/aarch64-linux-gnu/kamailio/modules/"
+listen=udp:127.0.0.1:5060
+loadmodule "pv.so"
+loadmodule "sl.so"
+loadmodule "siputils.so"
+loadmodule "auth.so"
+request_route {
+    if (method == "ACK") exit;
+    if (method == "REGISTER" && $tU =~ "^10[0-9]$") {
+        if (!pv_www_authenticate("example.org", "of its own: $tU", "0")) www_challenge("example.org", "0");
+        else sl_send_reply("200", "OK");
+        exit;
+    }
+    if (method == "OPTIONS" && $rU =~ "^10[0-9]$") {
+        sl_send_reply("200", "OK");
+        exit;
+    }
+    sl_send_reply("404", "Not Found");
+}
+"""
+
+
 def proxy(folder, hep_port):
+    return kamailio(folder, config(hep_port))
+
+
+def registrar(folder):
+    return kamailio(folder, REGISTRAR)
+
+
+@contextmanager
+def kamailio(folder, text):
     path = folder / "kamailio.cfg"
-    path.write_text(config(hep_port))
+    path.write_text(text)
     with running(
         ["kamailio", "-DD", "-E", "-f", str(path), "-Y", str(folder), "-P", str(folder / "pid")], folder
     ) as process:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from collector.console import account
+from collector.console import account, reasons
 from collector.console.catalogue import LANGUAGES, WORDS, language_of
 from collector.console.sessions import COOKIE, MAX_OF_ONE_USER
 from collector.console.text import visible
 from collector.store.store import Store
+from kernels.schema import CALL_FEATURES, SOURCE_FEATURES
 from models.fraud_types import FRAUD_TYPES
 from tests.consoles import PASSWORD, Browser, browsers, filled
 
@@ -144,6 +145,23 @@ def test_the_language_is_the_accounts_else_the_browsers(browser: Browser, store:
     store.accounts.set_language("reader", None, "test")
     assert language_of(None, "de, en;q=0.3, zh;q=0.2") == "en"
     assert language_of(None, "") == "en"
+
+
+def test_every_reason_can_be_said_in_chinese_with_its_value_as_the_boxes_have_it() -> None:
+    features = {feature.name: feature for feature in (*CALL_FEATURES, *SOURCE_FEATURES)}
+    assert set(reasons.SENTENCES) == set(features)
+    for name, feature in features.items():
+        for value in (0.0, 0.034, 1.0, 2.0, 7.26, 250.0):
+            expected = feature.text(value)
+            said = reasons.in_chinese({"feature": name, "value": value, "typical": None})
+            assert said is not None
+            assert said.endswith(f"通常为 {reasons.NOT_KNOWN}")
+            if feature.words:
+                assert len(reasons.CLASSES.get(name, reasons.YES_NO)) == len(feature.words), name
+            else:
+                unit = {"ratio": (" %", "%"), "s": (" s", " 秒")}.get(feature.unit, ("", ""))
+                assert expected.removesuffix(unit[0]) + unit[1] in said, (name, value)
+    assert reasons.in_chinese({"feature": "of_a_newer_box", "value": 1.0, "typical": 0.0}) is None
 
 
 def test_the_catalogue_is_complete_in_both_languages() -> None:

@@ -88,6 +88,16 @@ def test_signs_are_counted_in_the_row_of_the_address(tmp_path):
     assert row["source_remote_busy"] == row["source_acrypt_headers"] == 0
 
 
+def test_a_gateway_that_makes_no_call_is_looked_at_for_its_keepalives(tmp_path):
+    tap = Tap()
+    for _ in range(12):
+        tap.send(KEEPALIVE, CALLER, GATEWAY, after=30)
+    rows = engine_rows(tap, tmp_path, "source")
+    assert [row["source_evidence"] for row in rows] == [4, 5, 7, 9, 12]
+    assert rows[-1]["source_requests_day"] == 0
+    assert rows[-1]["goip_keepalives"] == pytest.approx(12, abs=0.1)
+
+
 def test_an_address_that_renames_its_agent_is_told_by_the_rest(tmp_path):
     tap = Tap()
     for i in range(6):

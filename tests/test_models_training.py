@@ -171,6 +171,8 @@ def label_of(**changes) -> dict:
         "type": "call",
         "call_id": "1",
         "caller_e164": "4930123",
+        "source": "172.16.0.9:5060",
+        "start": "2026-01-05T10:00:00.000000Z",
         "label": "honest",
         "population": "homes-3",
         "variant": "contact",
@@ -185,6 +187,18 @@ def test_the_number_of_an_honest_person_is_not_the_frauds_whose_carrier_cheats()
     assert Collector([honest, cheated])._population(honest) == "homes"
     assert actor(stolen) == "4930123"
     assert actor(cheated) == "false_answer-7"
+
+
+def test_an_address_is_what_its_calls_are_and_the_home_server_is_honest():
+    honest, stolen = label_of(), label_of(call_id="2", label="toll_fraud", source="172.16.0.8:5060")
+    handed_on = label_of(call_id="3", label="goip_gateway", source="10.0.0.5:5060")
+    found = Collector([honest, stolen, handed_on]).sources
+    kinds = {address[12:]: [label["label"] for label in labels] for address, labels in found.items()}
+    assert kinds == {
+        bytes([172, 16, 0, 9]): ["honest"],
+        bytes([172, 16, 0, 8]): ["toll_fraud"],
+        bytes([10, 0, 0, 5]): ["honest"],
+    }
 
 
 def test_bystanders_of_a_fraud_are_honest_populations_of_their_own():

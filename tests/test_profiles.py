@@ -309,6 +309,44 @@ def test_a_telephone_that_registers_is_one_user():
     assert source_value(rows, 19, "source_registered_ratio") == pytest.approx(0.5, abs=0.1)
 
 
+def test_a_telephone_with_a_wrong_password_keeps_its_call_id_and_a_guesser_does_not():
+    def tries(address, call_ids):
+        return [
+            request(10 * i + j, status=401 + 2 * j, address=address, credentials=bool(j), call_id=call_ids[i])
+            for i in range(30)
+            for j in range(2)
+        ]
+
+    rows, _ = ask(*tries(1, ["always"] * 30), *tries(2, [f"{i}" for i in range(30)]))
+    telephone, guesser = rows[59], rows[119]
+    column = SOURCE_COLUMN["source_wrong_passwords_day"]
+    assert telephone[column] == pytest.approx(guesser[column], rel=1e-3)
+    column = SOURCE_COLUMN["source_call_ids_day"]
+    assert (telephone[column], guesser[column]) == (pytest.approx(1, abs=0.1), pytest.approx(30, rel=0.3))
+    column = SOURCE_COLUMN["source_call_id_ratio"]
+    assert telephone[column] < 0.05
+    assert 0.35 < guesser[column] < 0.65
+
+
+def test_a_monitor_asks_the_same_servers_again_and_a_sweep_does_not():
+    peers = [f"peer {i}" for i in range(10)]
+    monitor = [request(30 * i, "ping", OPTIONS, 200, 1, target=peers[i % 10]) for i in range(60)]
+    sweep = [request(30 * i, "100", OPTIONS, 200 * (i % 20 == 0), 2, target=f"host {i}") for i in range(60)]
+    rows, _ = ask(*monitor, *sweep)
+    assert source_value(rows, 59, "source_probes_day") == pytest.approx(10, rel=0.3)
+    assert source_value(rows, 59, "source_probe_ratio") < 0.25
+    assert source_value(rows, 59, "source_replied_ratio") > 0.95
+    assert source_value(rows, 119, "source_probes_day") == pytest.approx(60, rel=0.35)
+    assert source_value(rows, 119, "source_probe_ratio") > 0.7
+    assert source_value(rows, 119, "source_replied_ratio") < 0.15
+
+
+def test_users_asked_for_with_options_count_at_one_server_too():
+    rows, _ = ask(*(request(i, f"user{i}", OPTIONS, 404) for i in range(25)))
+    assert source_value(rows, 24, "source_targets_day") == pytest.approx(1, abs=0.1)
+    assert source_value(rows, 24, "source_probes_day") == pytest.approx(25, rel=0.35)
+
+
 def rows_due(*requests):
     rows, _ = replay_requests(Profiles(8, 8), np.array(list(requests), REQUEST), only_due=True)
     return (np.flatnonzero(~np.isnan(rows[:, 0])) + 1).tolist()

@@ -13,17 +13,17 @@ ALL_S = 3600.0
 MIDDLE_GENERATION = 1
 
 
-def settle() -> None:
-    """After the start: what is there stays, and nothing is looked for by itself any more."""
+async def collect() -> None:
+    """A chore of the event loop, for as long as the service runs. What is there when it begins is taken to stay."""
     gc.collect()
     gc.freeze()
     gc.disable()
-
-
-async def collect() -> None:
-    """A chore of the event loop, for as long as the service runs."""
-    while True:
-        for _ in range(round(ALL_S / YOUNG_S)):
-            await asyncio.sleep(YOUNG_S)
-            gc.collect(MIDDLE_GENERATION)
-        gc.collect()
+    try:
+        while True:
+            for _ in range(round(ALL_S / YOUNG_S)):
+                await asyncio.sleep(YOUNG_S)
+                gc.collect(MIDDLE_GENERATION)
+            gc.collect()
+    finally:
+        gc.enable()
+        gc.unfreeze()

@@ -161,7 +161,6 @@ class Service:
         ]
         while self._tracker.turns == 0 and self._tracker.is_alive():
             await asyncio.sleep(FIRST_TURN_S)
-        garbage.settle()
         self._notification.ready()
         log.info("started", version=self.version, state_dir=self.config.service.state_dir)
         if not self._tracker.sources:

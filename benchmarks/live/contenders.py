@@ -19,8 +19,8 @@ from benchmarks.live.link import TAP, watched
 from benchmarks.live.traffic import ENVIRONMENT, sip_packets
 
 RING_MIB = 64  # for all: sipwarden's default
-# What is left in the rings is read in this time after the last packet.
-DRAIN_S = 0.7
+# What is left in the rings is read in this time after the last packet: libpcap lets a block wait for a second.
+DRAIN_S = 1.5
 STARTED_S = 20.0
 SAMPLE_S = 0.25  # between two looks at the memory of the service
 

@@ -14,13 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.live.sender import Sender
-from benchmarks.live.traffic import UDP_PAYLOAD
+from benchmarks.live.traffic import CALL_ID, UDP_PAYLOAD
 from capture import sip
 from capture.file import CaptureFile
 
 PACKET_QDISC_BYPASS, SOL_PACKET = 20, 263  # linux/if_packet.h
 SEND_BYTES = 4 << 20
-CALL_ID = re.compile(rb"^(?:Call-ID|i)[ \t]*:[ \t]*([^\r\n]+)", re.IGNORECASE | re.MULTILINE)
 NUMBER = re.compile(rb"""(?:sips?:|tel:|")\+?(\d{7,15})""")
 DIGITS = 4  # of a Call-ID its first, of a number its last: 10,000 rounds until they come again
 

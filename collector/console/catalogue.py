@@ -376,7 +376,7 @@ def known(key: str) -> bool:
 
 def span(say: Callable[..., str], seconds: float) -> str:
     """A length of time in its two largest units: `3 h 2 min`."""
-    left, parts = max(0, int(seconds)), []
+    left, parts = max(0, int(seconds)), list[str]()
     for unit, length in UNITS:
         count, left = divmod(left, length)
         if count or (unit == "s" and not parts):

@@ -189,7 +189,7 @@ class Findings:
         c = tables.findings.c
         with self._engine.connect() as connection:
             time_ns = connection.scalar(sa.select(c.time_ns).where(c.id == before))
-        return (arrival_ns(before) if time_ns is None else time_ns, before)
+        return (min(arrival_ns(before), MAX_ID) if time_ns is None else time_ns, before)
 
     def _rows(self, query: sa.Select) -> list[Row]:
         with self._engine.connect() as connection:
@@ -247,7 +247,7 @@ def _is_of_party(wanted: Filter) -> bool:
 
 
 def _of_number(
-    table: sa.Table, columns: list[ColumnElement], wanted: Filter, before: int | None, limit: int
+    table: sa.Table, columns: Iterable[ColumnElement], wanted: Filter, before: int | None, limit: int
 ) -> sa.Select:
     """A query for one page of what a number called or was called by: the newest of both, by an index for each."""
     parties = [

@@ -180,10 +180,10 @@ HELD_OUT = Regime("held-out", "eval", 3, 16, (1, 4), "held_out", short=250, scri
 # are the fraud, and many of each kind.
 OF_ADDRESSES = (*ONE_ADDRESS_EACH, "goip_gateway")
 ADDRESSES_TRAINING = Regime(
-    "training", "train", 11, 44, (0.3, 2), "training", BAD_CAPTURES, MIRRORS, frauds=OF_ADDRESSES
+    "training", "train", 11, 30, (0.3, 2), "training", BAD_CAPTURES, MIRRORS, frauds=OF_ADDRESSES
 )
-ADDRESSES_CALIBRATION = Regime("calibration", "train", 12, 32, (0.3, 2), "training", frauds=OF_ADDRESSES)
-ADDRESSES_HELD_OUT = Regime("held-out", "eval", 13, 32, (0.3, 3), "held_out", frauds=OF_ADDRESSES)
+ADDRESSES_CALIBRATION = Regime("calibration", "train", 12, 20, (0.3, 2), "training", frauds=OF_ADDRESSES)
+ADDRESSES_HELD_OUT = Regime("held-out", "eval", 13, 22, (0.3, 3), "held_out", frauds=OF_ADDRESSES)
 
 # For each kind of row: what teaches, what tunes, what judges.
 REGIMES = {

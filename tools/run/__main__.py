@@ -139,13 +139,18 @@ def introduce(screen: Screen, box: Box, collector: Collector, duration_s: float)
 def show(screen: Screen, box: Box, collector: Collector, traffic: Traffic | None, duration_s: float) -> None:
     """Shows what the box finds, until the time is over, `make` is gone or Stopped is raised. Raises ProcessError."""
     parent, end_s = os.getppid(), time.monotonic() + duration_s
+    told: set[str] = set()
     while time.monotonic() < end_s and os.getppid() == parent:
         collector.process.check()
         if traffic is not None:
             traffic.check()
         for row in box.news():
             screen.finding(row)
-        screen.count(counted(box.status()))
+        status = box.status()
+        for problem in set(status["problems"]) - told:
+            screen.note(problem)
+        told = set(status["problems"])
+        screen.count(counted(status))
         time.sleep(LOOK_S)
 
 

@@ -37,6 +37,7 @@ class Collector:
             "SIPWARDEN_COLLECTOR_INGEST_LISTEN": f"{HOST}:{ingest}",
             "SIPWARDEN_COLLECTOR_ENROLMENT_LISTEN": f"{HOST}:{enrolment}",
             "SIPWARDEN_COLLECTOR_CONSOLE_LISTEN": f"{HOST}:{console}",
+            "SIPWARDEN_COLLECTOR_METRICS_LISTEN": "",  # nobody asks
         }
         self.process = Process("the collector", log, MODULE, "serve", environment=self._environment)
 
