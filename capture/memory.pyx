@@ -8,10 +8,13 @@ for it, takes some milliseconds, which a packet of a live link should not wait f
 resident tables: then they take at the start what they may ever take, and memory does not grow with the traffic.
 """
 from libc.stdint cimport uintptr_t
-from posix.mman cimport MAP_ANONYMOUS, MAP_FAILED, MAP_PRIVATE, PROT_READ, PROT_WRITE, madvise, mmap, munmap
 
 cdef extern from "sys/mman.h" nogil:
-    const int MADV_HUGEPAGE
+    void* mmap(void* address, size_t length, int protection, int flags, int file, long offset)
+    int munmap(void* address, size_t length)
+    int madvise(void* address, size_t length, int advice)
+    const int PROT_READ, PROT_WRITE, MAP_PRIVATE, MAP_ANONYMOUS, MADV_HUGEPAGE
+    void* MAP_FAILED
 
 cdef enum:
     PAGE_BYTES = 4096

@@ -172,7 +172,7 @@ def drawn(value: Any, rng: Random) -> Any:
 BAD_CAPTURES = (0, 0, 0, 0, 0.01, 0.03, 0.05, 0.2)
 MIRRORS = ("both",) * 8 + ("to_server", "from_server")
 
-TRAINING = Regime("training", "train", 1, 30, (0.7, 3), "training", BAD_CAPTURES, MIRRORS, 700, (0, 0, 0.1))
+TRAINING = Regime("training", "train", 1, 44, (1, 5), "training", BAD_CAPTURES, MIRRORS, 700, (0, 0, 0.1))
 # The same worlds under another seed: calibration and thresholds are set on calls that training has not seen.
 CALIBRATION = Regime("calibration", "train", 2, 24, (0.7, 3), "training", short=400, scripted=(0, 0, 0.1))
 HELD_OUT = Regime("held-out", "eval", 3, 16, (1, 4), "held_out", short=250, scripted=(0, 0, 0.1))
