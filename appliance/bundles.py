@@ -253,4 +253,5 @@ def show_drift(drift: list[dict] | None) -> None:
         print("drift: the service does not answer, and it alone knows")
     for one in drift or []:
         moved = f"; {one['feature']} moved most ({one['feature_ratio']:.2f})" if one["feature"] else ""
-        print(f"drift of {one['rows']} rows: {one['state']}, {one['counted']:,} counted: {shown_drift(one['ratio'])}{moved}")
+        seen = f"{one['state']}, {one['counted']:,} counted: {shown_drift(one['ratio'])}"
+        print(f"drift of {one['rows']} rows: {seen}{moved}")

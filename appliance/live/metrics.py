@@ -139,7 +139,7 @@ def _judgement(status: Status, tally: Tally) -> Iterator[Metric]:
     drift = {(one.rows, part): ratio for one in status.drift for part, ratio in one.ratio.items()}
     yield _gauges(
         "sipwarden_model_drift_ratio",
-        "Population stability index of the score, and of the features by whose they are, against the bundle's reference.",
+        "Population stability index of the score, and of the features by whose they are, against the bundle's own.",
         ("rows", "part"),
         drift,
     )
