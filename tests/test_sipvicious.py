@@ -24,7 +24,10 @@ SCANS = {
     "users by REGISTER": (["svwar", "--force", "-e", "100-220", "127.0.0.1"], "registration_scan"),
     "users by OPTIONS": (["svwar", "--force", "-m", "OPTIONS", "-e", "100-220", "127.0.0.1"], "options_scan"),
     "passwords of one user": (["svcrack", *BRIEFLY, "-u", "101", "-r", "1000-1120", "127.0.0.1"], "password_guessing"),
-    "passwords by one nonce": (["svcrack", *BRIEFLY, "-n", "-u", "102", "-r", "1000-1120", "127.0.0.1"], "password_guessing"),
+    "passwords by one nonce": (
+        ["svcrack", *BRIEFLY, "-n", "-u", "102", "-r", "1000-1120", "127.0.0.1"],
+        "password_guessing",
+    ),
 }
 
 
