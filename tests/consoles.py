@@ -62,8 +62,8 @@ def fill(store: Store) -> Store:
         state="completed", duration_s=3.0, verdict="pass", score=0.01,
     )  # fmt: skip
     health = Health(
-        time=start, version="0.1.0", started=start, capture_loss=0.01, spool_depth=3, bundles=["call@1"], config="c0ffee",
-        problems=["the disk is <b>full</b>"],
+        time=start, version="0.1.0", started=start, capture_loss=0.01, spool_depth=3, bundles=["call@1"],
+        config="c0ffee", problems=["the disk is <b>full</b>"],
     )  # fmt: skip
     reports = [*lines, payload(summary), payload(health)]
     for back in range(30):

@@ -16,6 +16,7 @@ from tests.watch import Watch
 
 SCANNER, TOOLS = "127.0.9.9", Path(sys.executable).parent
 ENDS = ["-b", SCANNER, "-x", SCANNER, "-P", "5090"]
+PASSWORDS = ["-r", "1000-1120"]
 BRIEFLY = ["--maximumtime", "1"]  # that it waits for a reply at the end
 WINDOW_NS = 10_000_000  # the loopback interface shows every packet twice
 
@@ -23,11 +24,8 @@ SCANS = {
     "a sweep over addresses": (["svmap", "127.0.0.1-120"], "options_scan"),
     "users by REGISTER": (["svwar", "--force", "-e", "100-220", "127.0.0.1"], "registration_scan"),
     "users by OPTIONS": (["svwar", "--force", "-m", "OPTIONS", "-e", "100-220", "127.0.0.1"], "options_scan"),
-    "passwords of one user": (["svcrack", *BRIEFLY, "-u", "101", "-r", "1000-1120", "127.0.0.1"], "password_guessing"),
-    "passwords by one nonce": (
-        ["svcrack", *BRIEFLY, "-n", "-u", "102", "-r", "1000-1120", "127.0.0.1"],
-        "password_guessing",
-    ),
+    "passwords of one user": (["svcrack", *BRIEFLY, "-u", "101", *PASSWORDS, "127.0.0.1"], "password_guessing"),
+    "passwords by one nonce": (["svcrack", *BRIEFLY, "-n", "-u", "102", *PASSWORDS, "127.0.0.1"], "password_guessing"),
 }
 
 

@@ -10,7 +10,6 @@ build and kind of processor.
 """
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
 from models.bundle import SHIPPED
@@ -67,16 +66,16 @@ def main() -> None:
 
 def all_rows(kind: str, folder: Path | None) -> dict[str, Rows]:
     """The labelled rows that teach, tune and judge one bundle."""
-    scenarios = {regime.name: regime.draw for regime in REGIMES[kind]} | {"judgement": shipped_judgement}
-    return {name: rows_of(kind, name, draw, folder) for name, draw in scenarios.items()}
+    drawn = {parts[0].name: [scenario for part in parts for scenario in part.draw()] for parts in REGIMES[kind]}
+    drawn["judgement"] = shipped_judgement()
+    return {name: rows_of(kind, name, scenarios, folder) for name, scenarios in drawn.items()}
 
 
-def rows_of(kind: str, name: str, draw: Callable[[], list[Scenario]], folder: Path | None) -> Rows:
+def rows_of(kind: str, name: str, scenarios: list[Scenario], folder: Path | None) -> Rows:
     """The labelled rows of some scenarios, simulated unless the folder has them."""
     file = folder / f"{name}-{kind}.npz" if folder else None
     if file and file.exists():
         return Rows.load(file)
-    scenarios = draw()
     print(f"simulating {name}: {len(scenarios)} scenarios", flush=True)
     rows = collect(scenarios)[kind]
     if file:

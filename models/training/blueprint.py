@@ -56,8 +56,8 @@ BLUEPRINTS = {
         false_flag_cost=20,
         population_rows=20_000,
         town_rows=1000,
-        epochs=30,
-        teachers=4,
+        epochs=24,
+        teachers=3,
         evidence={
             "registration_scan": Evidence("source_evidence", 8),
             "password_guessing": Evidence("source_call_ids_day", 8),

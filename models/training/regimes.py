@@ -33,7 +33,8 @@ BEGINNINGS = {"mass_notification": "after_s", "new_exchange": "opens_after_s", "
               "password_change": "after_s"}  # fmt: skip
 
 WORLDS: dict[str, dict[str, Any]] = {
-    name: tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text()) for name in ("training", "held_out")
+    name: {"plain": []} | tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text())
+    for name in ("training", "addresses", "held_out")
 }
 
 
@@ -177,18 +178,22 @@ TRAINING = Regime("training", "train", 1, 44, (1, 5), "training", BAD_CAPTURES, 
 CALIBRATION = Regime("calibration", "train", 2, 24, (0.7, 3), "training", short=400, scripted=(0, 0, 0.1))
 HELD_OUT = Regime("held-out", "eval", 3, 16, (1, 4), "held_out", short=250, scripted=(0, 0, 0.1))
 # An address is one case, however much it does: the bundle for `source` rows has towns of its own, in which addresses
-# are the fraud, and many of each kind.
+# are the fraud, and many of each kind; and some of half an hour, of a small world beside it.
 OF_ADDRESSES = (*ONE_ADDRESS_EACH, "goip_gateway")
 ADDRESSES_TRAINING = Regime(
-    "training", "train", 11, 30, (0.3, 2), "training", BAD_CAPTURES, MIRRORS, frauds=OF_ADDRESSES
+    "training", "train", 11, 44, (0.3, 2), "training", BAD_CAPTURES, MIRRORS, frauds=OF_ADDRESSES
 )
 ADDRESSES_CALIBRATION = Regime("calibration", "train", 12, 20, (0.3, 2), "training", frauds=OF_ADDRESSES)
+SHORT_TRAINING = Regime(
+    "training", "train", 14, 24, (0.15, 0.6), "addresses", BAD_CAPTURES, MIRRORS, frauds=OF_ADDRESSES
+)
+SHORT_CALIBRATION = Regime("calibration", "train", 15, 14, (0.15, 0.6), "addresses", frauds=OF_ADDRESSES)
 ADDRESSES_HELD_OUT = Regime("held-out", "eval", 13, 22, (0.3, 3), "held_out", frauds=OF_ADDRESSES)
 
 # For each kind of row: what teaches, what tunes, what judges.
 REGIMES = {
-    "call": (TRAINING, CALIBRATION, HELD_OUT),
-    "source": (ADDRESSES_TRAINING, ADDRESSES_CALIBRATION, ADDRESSES_HELD_OUT),
+    "call": ((TRAINING,), (CALIBRATION,), (HELD_OUT,)),
+    "source": ((ADDRESSES_TRAINING, SHORT_TRAINING), (ADDRESSES_CALIBRATION, SHORT_CALIBRATION), (ADDRESSES_HELD_OUT,)),
 }
 
 
