@@ -80,8 +80,8 @@ cdef class Engine:
     """All tables of the appliance and the pass over them.
 
     Sizes are counts of entries, `block_packets` the most that a block takes; `region` is the home country (ISO 3166)
-    or None; `secret` keys every hash. `subscribers`: how many of them statistics are kept of, 0 for none. With `duplicate_window_ns` a packet that comes again within that time is passed
-    over: live sources see some twice (capture/duplicates.pyx).
+    or None; `secret` keys every hash. `subscribers`: how many of them statistics are kept of, 0 for none. With
+    `duplicate_window_ns` a packet that comes again within that time is passed over: live sources see some twice (capture/duplicates.pyx).
 
     Time. In a replay it comes with the packets alone. A live box calls `advance` with the time of a clock that never
     steps: from then on calls run out while no packet comes, and what a packet says of its time is believed only as far
