@@ -18,7 +18,7 @@ COMPILED := $(wildcard $(foreach package,$(PACKAGES),$(package)/*.pyx $(package)
 SAMPLE := simulator/samples/sample.pcap.gz
 
 .PHONY: help run test build lint format bench bench-live soak fuzz model train-env dist deb test-package check-arm64 clean
-.PHONY: bench-collector soak-collector
+.PHONY: soak-live bench-collector bench-console soak-collector
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,7 +36,7 @@ lint: $(VENV)/.with-lint ## check style, types and Cython
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@# cython-lint runs pycodestyle from the PATH
-	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint $(COMPILED) benchmarks/walk.pyx
+	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint $(COMPILED) benchmarks/walk.pyx benchmarks/live/sender.pyx
 	$(BIN)/mypy
 
 format: $(VENV)/.with-lint ## rewrite the Python files in the project's style
@@ -50,14 +50,22 @@ bench: build ## measure against sngrep, tshark and a bare walk of the same file
 
 bench-live: build ## measure live capture on a veth pair beside tcpdump and sngrep (as root)
 	@tools/system-packages bench-live
+	@CFLAGS="-O3" $(BIN)/cythonize --quiet -3 --inplace benchmarks/live/sender.pyx
 	@$(BIN)/python -m benchmarks.live $(ARGS)
 
 soak: build ## an hour of 200 calls a second on simulated time: memory must not grow
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
+soak-live: ## ten minutes of 200 calls a second in real time, on a veth pair, through the service (as root)
+	@$(MAKE) --no-print-directory bench-live ARGS="--soak $(ARGS)"
+
 bench-collector: build $(VENV)/.with-test ## measure the collector under the load of 200 boxes (ARGS="--store sqlite")
 	@tools/system-packages test
 	@$(BIN)/python -m benchmarks.collector $(ARGS)
+
+bench-console: build $(VENV)/.with-test ## measure the console's pages over a million findings (ARGS="--store sqlite")
+	@tools/system-packages test
+	@$(BIN)/python -m benchmarks.console $(ARGS)
 
 soak-collector: build $(VENV)/.with-test ## kill, crash and cut the collector for minutes; counts must be exact
 	@tools/system-packages test
@@ -79,12 +87,13 @@ dist: $(VENV)/.with-dist ## wheel and sdist in dist/
 	rm -rf dist
 	$(BIN)/python -m build
 
-deb: $(VENV)/.installed ## a Debian package in dist/, with its own environment under /opt/sipwarden
+deb: $(VENV)/.installed ## Debian packages of box and collector in dist/, each with an environment of its own under /opt
 	@tools/deb $(BIN)/python
 
-test-package: deb $(VENV)/.with-test ## install the package in a booted Debian, and see it work (root; some minutes)
+test-package: deb $(VENV)/.with-test ## install the packages in a booted Debian, and see them work (root; some minutes)
 	@tools/system-packages container
-	@SIPWARDEN_PACKAGE="$$(ls dist/sipwarden_*.deb)" $(BIN)/pytest tests/package $(ARGS)
+	@SIPWARDEN_PACKAGE="$$(ls dist/sipwarden_*.deb)" SIPWARDEN_COLLECTOR_PACKAGE="$$(ls dist/sipwarden-collector_*.deb)" \
+	    $(BIN)/pytest tests/package $(ARGS)
 
 clean: ## remove what was built; downloaded environments too
 	rm -rf build dist *.egg-info .venv .venv-train benchmarks/data

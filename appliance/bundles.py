@@ -253,5 +253,5 @@ def show_drift(drift: list[dict] | None) -> None:
         print("drift: the service does not answer, and it alone knows")
     for one in drift or []:
         moved = f"; {one['feature']} moved most ({one['feature_ratio']:.2f})" if one["feature"] else ""
-        seen = f"{one['state']}, {one['counted']:,} counted: {shown_drift(one['ratio'])}"
-        print(f"drift of {one['rows']} rows: {seen}{moved}")
+        ratios = shown_drift(one["ratio"])
+        print(f"drift of {one['rows']} rows: {one['state']}, {one['counted']:,} counted: {ratios}{moved}")

@@ -6,6 +6,7 @@ conf.d/*.toml beside the main file, the last by name first, then the main file i
 every key. A configuration is checked as a whole before anything starts: appliance/config_file.py words what is wrong.
 """
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ SYSTEM_CONFIG = Path("/etc/sipwarden/sipwarden.toml")
 PREFIX = "SIPWARDEN_"  # of environment variables
 ENVIRONMENT = "SIPWARDEN_CONFIG"
 FOLDER = "conf.d"
+FINGERPRINT_DIGITS = 12
 
 # What the command line sets: (flag, section, key, value).
 Flags = Iterable[tuple[str, str, str, object]]
@@ -70,6 +72,7 @@ class Service(Section, frozen=True):
     state_dir: Annotated[str, Meta(min_length=1)] = "/var/lib/sipwarden"
     snapshot_interval_s: Annotated[int, Meta(ge=1, le=86400)] = 60
     verdict_delay_ms: Annotated[int, Meta(ge=0, le=1000)] = 1
+    cpus: Annotated[int, Meta(ge=1, le=1024)] = 2
 
 
 class Capture(Section, frozen=True):
@@ -119,6 +122,8 @@ class Collector(Section, frozen=True):
     interval_ms: Annotated[int, Meta(ge=50, le=3_600_000)] = 1000
     max_batch_kib: Annotated[int, Meta(ge=1, le=16384)] = 1024
     max_batch_reports: Annotated[int, Meta(ge=1, le=5000)] = 1000
+    call_summaries: Literal["off", "suspected", "all"] = "suspected"
+    call_sample: Annotated[int, Meta(ge=0, le=1_000_000)] = 1000
 
 
 class Admin(Section, frozen=True):
@@ -156,6 +161,11 @@ class Config(Section, frozen=True):
     admin: Admin = Admin()
     metrics: Metrics = Metrics()
     log: Log = Log()
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same settings, wherever they were read from: tells whether two boxes are set alike."""
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:FINGERPRINT_DIGITS]
 
     @property
     def identity_dir(self) -> Path:

@@ -34,7 +34,7 @@ from models.verdict import FLAG, WATCH
 # a table is salted apart from it (capture/index.pxd).
 REPLAY_SECRET = 0x7369_7077_6172_6465
 
-# Findings about parties held at once: more suspects than any desk reads, in some 30 MiB.
+# Findings about parties held at once: more suspects than any desk reads, in some 95 MiB (appliance/live/memory.py).
 MAX_FINDINGS = 65536
 
 ROW_KINDS = ("call", "source", "subscriber")

@@ -248,6 +248,7 @@ class Health(Report, frozen=True, tag="health", kw_only=True):
     spool_dropped: Count = 0  # reports that were given up since the service started
     clock_offset_ms: int | None = None  # the box's clock less the collector's, by the last acknowledgement
     bundles: Annotated[list[Label], Meta(max_length=16)] = []
+    config: Text = ""  # the same for the same settings
     problems: Annotated[list[Text], Meta(max_length=32)] = []  # one sentence each
 
 

@@ -42,6 +42,7 @@ class Size:
     days: int = 90  # of findings and hours
     call_days: int = 30
     minute_days: int = 2
+    health_minutes: int = 1440
     events: int = 50_000
     audits: int = 50_000
 
@@ -81,7 +82,7 @@ def fill(store: Store, size: Size = Size(), seed: int = 1) -> Known:
         _write(store, tables.fraud_counters, _fraud_counters(draw, boxes, span_s, since, now))
     _write(store, tables.events, _events(size, draw, first, now))
     _write(store, tables.audit, _audit(size, draw, first, now))
-    _write(store, tables.health, _health(boxes, now))
+    _write(store, tables.health, _health(size, boxes, now))
     with store.engine.begin() as connection:
         for table in filled:
             for index in table.indexes:
@@ -138,7 +139,7 @@ def _boxes(store: Store, size: Size, draw: random.Random, now: int) -> list[int]
         store.fleet.create_token(name, "bench", 3600, name)
         store.fleet.enrol(name, name, certificate)
     with store.engine.begin() as connection:
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "key": box.id,
                 "last_report_ns": now - (3 * 3600 * S_NS if box.id % 40 == 7 else draw.randrange(60 * S_NS)),
@@ -293,11 +294,10 @@ def _audit(size: Size, draw: random.Random, first: int, now: int) -> Iterator[di
         }  # fmt: skip
 
 
-def _health(boxes: list[int], now: int) -> Iterator[dict[str, Any]]:
-    """A report each minute of the last day, of each box."""
-    count = 1440
-    for number in range(count):
-        at = now - (count - number) * 60 * S_NS
+def _health(size: Size, boxes: list[int], now: int) -> Iterator[dict[str, Any]]:
+    """A report each minute, of each box."""
+    for number in range(size.health_minutes):
+        at = now - (size.health_minutes - number) * 60 * S_NS
         for place, box in enumerate(boxes):
             yield {
                 "id": lowest_id(at) + (1 << COUNT_BITS - 1) + place, "box_id": box, "time_ns": at,

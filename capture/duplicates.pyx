@@ -14,12 +14,11 @@ two taps. Told apart by this:
 The first sighting stays in the table; a third within the window is compared with it, so a packet that comes again and
 again is let through once a window and cannot hide itself for ever.
 """
-from libc.stdlib cimport free
 
 from capture.endpoints cimport flow_key
 from capture.hashing cimport hash_bytes, hash_mix
 from capture.index cimport index_key
-from capture.memory cimport table_calloc
+from capture.memory cimport table_calloc, table_free
 
 
 cdef class Duplicates:
@@ -35,7 +34,7 @@ cdef class Duplicates:
             raise MemoryError("no memory for the packets that were seen")
 
     def __dealloc__(self):
-        free(self.entries)
+        table_free(self.entries)
 
     cdef bint seen(self, const Packet* packet) noexcept nogil:
         cdef uint64_t key = index_key(hash_mix(

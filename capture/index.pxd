@@ -11,13 +11,15 @@ depends on it. So a replay can use a known key for its hashes, and give the same
 nobody can write a capture whose keys all fall on one place.
 """
 from libc.stdint cimport int32_t, uint32_t, uint64_t
-from libc.stdlib cimport free
 
 from capture.hashing cimport hash_mix
-from capture.memory cimport table_calloc
+from capture.memory cimport table_calloc, table_free
 
 cdef extern from "sys/random.h" nogil:
     ssize_t getrandom(void* buffer, size_t length, unsigned int flags)
+
+cdef extern from *:
+    void prefetch "__builtin_prefetch"(const void* address) noexcept nogil
 
 cdef enum:
     NO_SLOT = -1
@@ -49,7 +51,7 @@ cdef inline int index_init(Index* index, uint32_t capacity) noexcept nogil:
 
 
 cdef inline void index_free(Index* index) noexcept nogil:
-    free(index.entries)
+    table_free(index.entries)
     index.entries = NULL
 
 
@@ -59,6 +61,11 @@ cdef inline uint64_t index_key(uint64_t hashed) noexcept nogil:
 
 cdef inline uint64_t index_home(const Index* index, uint64_t key) noexcept nogil:
     return hash_mix(key, index.salt) & index.mask
+
+
+cdef inline void index_prefetch(const Index* index, uint64_t key) noexcept nogil:
+    """Has memory bring the place of a key while there is other work to do."""
+    prefetch(&index.entries[index_home(index, key)])
 
 
 cdef inline int32_t index_find(const Index* index, uint64_t key) noexcept nogil:

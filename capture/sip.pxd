@@ -6,6 +6,8 @@ bytes are.
 """
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from capture.index cimport Index
+
 cdef enum SipStatus:
     SIP_MESSAGE = 1         # a whole message; `bytes` says how long it is
     SIP_NEED_MORE = 0       # stream only: a message may begin here and has not ended; `bytes` is the least
@@ -115,6 +117,12 @@ cdef struct SipUri:
     Span host                # IPv6 references without their brackets
     uint16_t port            # 0 when absent
 
+# A look into a large table waits for memory as long as half a message takes to read. So its place is asked for as soon
+# as the Call-ID is there.
+cdef struct Lookup:
+    const Index* index
+    uint64_t secret
+
 cdef struct SipMessage:
     const uint8_t* data
     uint32_t bytes           # of the whole message, body included
@@ -142,10 +150,14 @@ cdef struct SipMessage:
     uint32_t error_offset
     uint16_t error           # SipError of capture/sip_errors.py, 0 when none
     uint16_t reserved
+    const Lookup* lookup     # where the Call-ID will be looked up, or NULL
+    uint64_t call_id_key     # of `lookup`, else 0
 
 # One UDP datagram holds one message (RFC 3261 18.3): never SIP_NEED_MORE. A start line with any use left in the
 # rest is a SIP_MESSAGE, `error` then says what is wrong with it.
 cdef int sip_read_datagram(const uint8_t* data, uint32_t length, SipMessage* message) noexcept nogil
+# The same for who will look the Call-ID up.
+cdef int sip_read_for(const uint8_t* data, uint32_t length, const Lookup* lookup, SipMessage* message) noexcept nogil
 # The first message of a byte stream, framed by Content-Length (RFC 3261 18.3; absent or broken: no body). Line ends
 # before the start line (RFC 3261 7.5, RFC 5626 3.5.1 keep-alives) are skipped and are part of `bytes`.
 cdef int sip_read_stream(const uint8_t* data, uint32_t length, SipMessage* message) noexcept nogil

@@ -8,6 +8,8 @@ reading: what passes a firewall and rings a telephone has to be counted, however
 from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memset
 
+from capture.hashing cimport hash_bytes
+from capture.index cimport index_key, index_prefetch
 from capture.scan cimport Lines, begin_lines, find_byte, find_line_stop, next_line_end
 from capture.sip_body cimport MAX_MULTIPART_DEPTH, find_sdp_part, read_boundary
 from capture.sip_names cimport header_kind, method_kind, usual_kind
@@ -154,6 +156,12 @@ cdef inline bint is_read(uint8_t kind) noexcept nogil:
     ) >> kind & 1
 
 
+cdef inline void ask_for_call(SipMessage* message) noexcept nogil:
+    message.call_id_key = index_key(
+        hash_bytes(message.data + message.call_id.start, message.call_id.length, message.lookup.secret))
+    index_prefetch(message.lookup.index, message.call_id_key)
+
+
 cdef void read_value(SipMessage* message, uint8_t kind, uint32_t at, uint32_t end) noexcept nogil:
     """Reads what is wanted of the first field of a kind."""
     cdef const uint8_t* data = message.data
@@ -167,6 +175,8 @@ cdef void read_value(SipMessage* message, uint8_t kind, uint32_t at, uint32_t en
             note(message, SIP_BAD_URI, at)
     elif kind == HEADER_CALL_ID:
         message.call_id = span(at, end)
+        if message.lookup != NULL:
+            ask_for_call(message)
     elif kind == HEADER_CSEQ:
         if not read_cseq(data, at, end, &message.cseq, &message.cseq_method):
             note(message, SIP_BAD_CSEQ, at)
@@ -279,7 +289,7 @@ cdef uint32_t read_fields(SipMessage* message, uint32_t at, uint32_t end, bint* 
 
 # --- The whole message ----------------------------------------------------------------------------------------------
 
-cdef inline void begin(SipMessage* message, const uint8_t* data) noexcept nogil:
+cdef inline void begin(SipMessage* message, const uint8_t* data, const Lookup* lookup) noexcept nogil:
     """Clears everything but the fields, of which the first `field_count` are valid."""
     memset(message, 0, <size_t>(<char*>&message.first - <char*>message))
     memset(message.first, 0xff, sizeof(message.first))
@@ -287,6 +297,8 @@ cdef inline void begin(SipMessage* message, const uint8_t* data) noexcept nogil:
     message.content_length = NOT_A_NUMBER
     message.error = SIP_NO_PROBLEM
     message.error_offset = 0
+    message.lookup = lookup
+    message.call_id_key = 0
 
 
 cdef inline uint32_t skip_line_end(const uint8_t* data, uint32_t at, uint32_t end) noexcept nogil:
@@ -353,8 +365,12 @@ cdef int read_datagram_rest(SipMessage* message, uint32_t at, uint32_t length) n
 
 
 cdef int sip_read_datagram(const uint8_t* data, uint32_t length, SipMessage* message) noexcept nogil:
+    return sip_read_for(data, length, NULL, message)
+
+
+cdef int sip_read_for(const uint8_t* data, uint32_t length, const Lookup* lookup, SipMessage* message) noexcept nogil:
     cdef uint32_t at = 0
-    begin(message, data)
+    begin(message, data, lookup)
     if read_start_line(data, 0, length, True, message, &at) != LINE_READ:
         return SIP_OTHER
     return read_datagram_rest(message, at, length)
@@ -385,7 +401,7 @@ cdef int sip_read_stream(const uint8_t* data, uint32_t length, SipMessage* messa
     cdef uint32_t end
     cdef bint ended = False
     cdef int status
-    begin(message, data)
+    begin(message, data, NULL)
     while start < length and (data[start] == c'\r' or data[start] == c'\n'):
         start += 1
     end = length if length - start < MAX_HEADER_BYTES else start + MAX_HEADER_BYTES
@@ -543,7 +559,7 @@ def read_header(bytes data not None, uint32_t at) -> dict:
     cdef SipMessage message
     if not at <= len(data) <= 0x7fffffff:
         raise ValueError("the header begins outside the message")
-    begin(&message, data)
+    begin(&message, data, NULL)
     read_datagram_rest(&message, at, <uint32_t>len(data))
     return message_of(&message)
 

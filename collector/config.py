@@ -100,6 +100,12 @@ class Console(Section, frozen=True):
     tls: bool = False
 
 
+class MetricsSection(Section, frozen=True):
+    """Where Prometheus asks."""
+
+    listen: Listen = "127.0.0.1:9161"
+
+
 class WebhooksSection(Section, frozen=True):
     """How findings are told to others."""
 
@@ -124,6 +130,7 @@ class Config(Section, frozen=True):
     numbers: NumbersSection = NumbersSection()
     console: Console = Console()
     webhooks: WebhooksSection = WebhooksSection()
+    metrics: MetricsSection = MetricsSection()
 
     @property
     def state_dir(self) -> Path:

@@ -1,5 +1,6 @@
 """One transaction of reports: what of some batches is new, and the rows that it becomes."""
 
+from collections import Counter
 from itertools import product
 from typing import Any
 
@@ -72,12 +73,13 @@ class Known(msgspec.Struct):
 
 
 class Deposit:
-    """Stores batches within one open transaction; nothing of them stays in the object."""
+    """Stores batches within one open transaction. `findings` counts those that are new, by verdict."""
 
     def __init__(self, connection: Connection, ids: Ids) -> None:
         self._connection = connection
         self._ids = ids
         self._upsert = _UPSERTS[connection.dialect.name]
+        self.findings: Counter[int] = Counter()
 
     def store(self, arrivals: list[Arrival]) -> list[Acknowledgement | CollectorError]:
         """For each batch its acknowledgement, or why nothing of it was stored. Raises SQLAlchemyError."""
@@ -217,6 +219,7 @@ class Deposit:
             if stored is not None and _is_newer(row, stored.incarnation, stored.sequence):
                 again.append({"finding": stored.id, **row})
         insert_rows(self._connection, tables.findings, new)
+        self.findings.update(row["verdict"] for row in new)
         self._announce(new, again, known)
         if again:
             replaced = [name for name in again[0] if name not in ("finding", "subject", "box_id")]

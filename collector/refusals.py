@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections import Counter
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -24,13 +25,13 @@ class Refusals:
         self._store = store
         self._lock = threading.Lock()
         self._waiting: dict[Key, tuple[int, str]] = {}
-        self.total = 0
+        self.by_reason: Counter[str] = Counter()
 
     def note(self, error: RefusedError, address: str | None) -> None:
         box = error.box[:MAX_NAME] if error.box else None
         key = (error.reason, box, address)
         with self._lock:
-            self.total += 1
+            self.by_reason[error.reason] += 1
             count, detail = self._waiting.get(key, (0, error.detail))
             if count or len(self._waiting) < MAX_KINDS:
                 self._waiting[key] = (count + 1, detail)

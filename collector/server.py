@@ -26,6 +26,7 @@ from collector.enrolment import enrolment_app
 from collector.errors import CollectorError, StoreError
 from collector.ingest import ingest_app
 from collector.maintenance import maintain
+from collector.metrics import Metrics, metrics_app
 from collector.peer import PeerProtocol
 from collector.pseudonyms import Numbers
 from collector.refusals import Refusals
@@ -40,6 +41,7 @@ KEEP_ALIVE_S = 75  # boxes report more often: a connection is set up once
 MAX_REQUESTS = 2000  # at a time, of each listener
 MAX_ENROLMENTS = 64
 MAX_PAGES = 64
+MAX_SCRAPES = 8
 SHUTDOWN_S = 10
 BACKLOG = 1024
 # A request passes from the loop to a worker, to the writer and back: each would wait Python's 5 ms for the next one.
@@ -131,6 +133,9 @@ class Listener(uvicorn.Server):
             self.socket = socket.create_server(
                 (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=BACKLOG
             )
+            # Connections inherit it. asyncio sets it only for sockets that say that they are TCP, and these do not:
+            # head and body of an answer go out apart, and the body waits 40 ms for the delayed acknowledgement.
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
             raise CollectorError(f"cannot listen on {listen} ({name}): {error.strerror}") from error
 
@@ -155,7 +160,7 @@ class Listener(uvicorn.Server):
         yield
 
 
-def listeners(core: Core) -> tuple[list[Listener], ssl.SSLContext, ssl.SSLContext]:
+def listeners(core: Core, dispatcher: Dispatcher) -> tuple[list[Listener], ssl.SSLContext, ssl.SSLContext]:
     """All listeners of the configuration, bound, and the TLS contexts whose certificate is renewed while they run."""
     config = core.config
     files = server_files(core)
@@ -173,6 +178,9 @@ def listeners(core: Core) -> tuple[list[Listener], ssl.SSLContext, ssl.SSLContex
         api = api_app(config, core.store, core.numbers, core.refusals)
         tls = outside if config.console.tls else None
         found.append(Listener("console", beside(console, api), config.console.listen, tls, MAX_PAGES))
+    if config.metrics.listen:
+        metrics = metrics_app(Metrics(core.store, core.writer, core.refusals, dispatcher.totals))
+        found.append(Listener("metrics", metrics, config.metrics.listen, None, MAX_SCRAPES))
     return found, inside, outside
 
 
@@ -188,7 +196,7 @@ async def serve(core: Core) -> None:
     """Runs until SIGTERM or SIGINT; then what waits is written and acknowledged."""
     sys.setswitchinterval(SWITCH_S)
     dispatcher = Dispatcher(core.store, core.config.webhooks)
-    running, *contexts = listeners(core)
+    running, *contexts = listeners(core, dispatcher)
     core.writer.start()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

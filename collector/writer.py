@@ -15,9 +15,12 @@ in it, each batch is tried alone, so that one cannot take others down.
 import logging
 import queue
 import threading
+import time
+from collections import Counter
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from prometheus_client import Histogram
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from appliance.report import Acknowledgement
@@ -33,6 +36,7 @@ MAX_WAITING = 2048  # batches
 RETRY_AFTER_BUSY_S = 2
 RETRY_AFTER_DOWN_S = 5
 STOP_S = 30
+LATENCIES_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 log = logging.getLogger("collector.writer")
 
@@ -49,6 +53,7 @@ class Totals:
     duplicates: int = 0
     rejected: int = 0  # reports, as not of the schema
     failures: int = 0  # batches that the store did not take
+    findings: Counter[int] = field(default_factory=Counter)  # new ones, by verdict
 
 
 class Writer(threading.Thread):
@@ -64,6 +69,12 @@ class Writer(threading.Thread):
         self._queue: queue.Queue[Waiting | None] = queue.Queue(MAX_WAITING)
         self._down = False
         self.totals = Totals()
+        self.latency = Histogram(
+            "sipwarden_collector_batch_latency_seconds",
+            "From the arrival of a batch to its acknowledgement, after the commit.",
+            buckets=LATENCIES_S,
+            registry=None,
+        )
 
     def submit(self, arrival: Arrival) -> "Future[Acknowledgement]":
         """Queues a batch. The future ends with a CollectorError when it was not stored. Raises BusyError when too
@@ -129,6 +140,7 @@ class Writer(threading.Thread):
             self._give_back(arrival)
             if isinstance(answer, Acknowledgement):
                 self._count(answer)
+                self.latency.observe(max(0, time.time_ns() - arrival.arrived_ns) / 1e9)
                 future.set_result(answer)
             else:
                 self.totals.failures += isinstance(answer, BusyError)
@@ -159,6 +171,7 @@ class Writer(threading.Thread):
             self._ids = None  # another process may have given out the same ids
             raise
         self.totals.transactions += 1
+        self.totals.findings.update(deposit.findings)
         if self._down:
             log.warning("store_back")
             self._down = False

@@ -1,10 +1,9 @@
 # cython: language_level=3
 """Noting and finding registrations, and their Python face."""
 from libc.stdint cimport int64_t, uint32_t, uint64_t
-from libc.stdlib cimport free
 from libc.string cimport memset
 
-from capture.memory cimport table_calloc
+from capture.memory cimport table_calloc, table_free
 
 SET = BINDINGS_A_SET
 MEMORY_S = BINDING_NS * 1e-9
@@ -21,7 +20,7 @@ cdef int bindings_init(BindingTable* table, uint64_t bindings) noexcept nogil:
 
 
 cdef void bindings_free(BindingTable* table) noexcept nogil:
-    free(table.bindings)
+    table_free(table.bindings)
     memset(table, 0, sizeof(BindingTable))
 
 

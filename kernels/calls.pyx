@@ -34,7 +34,7 @@ from capture.hashing cimport hash_bytes
 from capture.index cimport (
     NO_SLOT, index_find, index_free, index_init, index_insert, index_key, index_remove,
 )
-from capture.memory cimport table_calloc
+from capture.memory cimport table_calloc, table_free
 from capture.packet cimport Packet, address_hash
 from capture.sip cimport (
     HEADER_USER_AGENT, METHOD_ACK, METHOD_BYE, METHOD_CANCEL, METHOD_INVITE, METHOD_PRACK, SIP_REQUEST,
@@ -114,7 +114,7 @@ cdef class CallTable:
         self.next_due_ns = INT64_MAX
 
     def __dealloc__(self):
-        free(self.calls)
+        table_free(self.calls)
         free(self.free_slots)
         free(self.released)
         index_free(&self.index)
@@ -123,7 +123,9 @@ cdef class CallTable:
 
     cdef int32_t message(self, const Packet* packet, const SipMessage* message, uint8_t transport,
                          int64_t now_ns) noexcept nogil:
-        cdef uint64_t key = index_key(span_hash(message, message.call_id, self.secret))
+        cdef uint64_t key = message.call_id_key
+        if key == 0:
+            key = index_key(span_hash(message, message.call_id, self.secret))
         cdef int32_t slot = index_find(&self.index, key)
         cdef Call* call
         self.events = 0

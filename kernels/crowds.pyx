@@ -3,11 +3,10 @@
 import numpy as np
 
 from libc.stdint cimport int64_t, uint64_t
-from libc.stdlib cimport free
 from libc.string cimport memset
 
 from capture.hashing cimport hash_mix
-from capture.memory cimport table_calloc
+from capture.memory cimport table_calloc, table_free
 from kernels.behaviour cimport WINDOW_DAY_NS
 from kernels.distinct cimport distinct_add, distinct_advance, distinct_count, distinct_seen
 
@@ -25,7 +24,7 @@ cdef int crowds_init(CrowdTable* table, uint64_t crowds) noexcept nogil:
 
 
 cdef void crowds_free(CrowdTable* table) noexcept nogil:
-    free(table.crowds)
+    table_free(table.crowds)
     memset(table, 0, sizeof(CrowdTable))
 
 

@@ -6,8 +6,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from capture.decode cimport Decoder
 from capture.duplicates cimport Duplicates
 from capture.packet cimport Address, Packet
-from capture.sdp cimport SdpMemory
-from capture.sip cimport SipMessage
+from capture.sdp cimport SdpMemory, SdpSession
+from capture.sip cimport Lookup, SipMessage
 from capture.source cimport Record, RecordSource
 from capture.tcp cimport StreamTable
 from kernels.calls cimport CallTable
@@ -52,6 +52,7 @@ cdef class Engine:
     cdef int64_t last_ns
     cdef Packet packet
     cdef SipMessage message
+    cdef Lookup lookup
     cdef int32_t stream_slot        # a TCP direction with messages still to be taken, or NO_SLOT
 
     cdef uint32_t block_packets
@@ -89,7 +90,8 @@ cdef class Engine:
     cdef void _flush(self, int64_t now_ns) noexcept nogil
     cdef void _message(self, int status, uint8_t transport) noexcept nogil
     cdef void _outside_calls(self) noexcept nogil
-    cdef void _media_offered(self, int32_t slot) noexcept nogil
+    cdef bint _read_offer(self, int32_t slot, SdpSession* session) noexcept nogil
+    cdef void _expect(self, int32_t slot, const SdpSession* session) noexcept nogil
     cdef bint _is_of_caller(self, int32_t slot) noexcept nogil
     cdef void _tell(self, int32_t slot, int events, int64_t now_ns) noexcept nogil
     cdef void _retire(self, int32_t slot) noexcept nogil

@@ -22,7 +22,7 @@ from capture.packet cimport PACKET_MESSAGE, PACKET_TRUNCATED, PROTOCOL_UDP, addr
 from capture.sdp cimport SdpSession, sdp_read
 from capture.sip cimport (
     HEADER_AUTHORIZATION, HEADER_PROXY_AUTHORIZATION, METHOD_ACK, METHOD_BYE, METHOD_CANCEL, METHOD_INVITE, SIP_MESSAGE,
-    SIP_NEED_MORE, SIP_OTHER, SIP_REQUEST, SIP_RESPONSE, SipMessage, Span, sip_read_datagram, sip_sdp_body,
+    SIP_NEED_MORE, SIP_OTHER, SIP_REQUEST, SIP_RESPONSE, SipMessage, Span, sip_read_for, sip_sdp_body,
 )
 from capture.sip_text cimport same_name
 from capture.source cimport RECORD_FOUND, RECORD_NEED_MORE, Record, RecordSource
@@ -81,7 +81,8 @@ cdef class Engine:
 
     Sizes are counts of entries, `block_packets` the most that a block takes; `region` is the home country (ISO 3166)
     or None; `secret` keys every hash. `subscribers`: how many of them statistics are kept of, 0 for none. With
-    `duplicate_window_ns` a packet that comes again within that time is passed over: live sources see some twice (capture/duplicates.pyx).
+    `duplicate_window_ns` a packet that comes again within that time is passed over: live sources see some twice
+    (capture/duplicates.pyx).
 
     Time. In a replay it comes with the packets alone. A live box calls `advance` with the time of a clock that never
     steps: from then on calls run out while no packet comes, and what a packet says of its time is believed only as far
@@ -99,6 +100,7 @@ cdef class Engine:
             self.duplicates = Duplicates(duplicate_window_ns, secret)
         self.streams = StreamTable(tcp_connections, tcp_bytes, secret)
         self.calls = CallTable(calls, BLOCK_CALLS, secret, self.plan)
+        self.lookup.index, self.lookup.secret = &self.calls.index, secret
         self.media = MediaTable(streams, calls + 1 + BLOCK_CALLS, secret)
         self.profiles = Profiles(callers, sources, callees, secret)
         if subscribers:
@@ -199,7 +201,7 @@ cdef class Engine:
         if first >= 0x80:                       # RTP and RTCP are version 2 (RFC 7983); SIP begins with ASCII
             self.media.packet(&self.packet)
             return
-        status = sip_read_datagram(self.packet.payload, self.packet.payload_bytes, &self.message)
+        status = sip_read_for(self.packet.payload, self.packet.payload_bytes, &self.lookup, &self.message)
         if status == SIP_OTHER:
             self._beside_sip()
             return
@@ -237,7 +239,9 @@ cdef class Engine:
     cdef void _message(self, int status, uint8_t transport) noexcept nogil:
         """A message with a SIP start line is counted. One that broke the grammar is followed as far as it goes,
         since attackers send such; one of which no call can be told (SIP_MALFORMED) is not."""
+        cdef SdpSession session
         cdef int32_t slot
+        cdef bint offered
         if self.message.kind == SIP_REQUEST:
             self.sip_requests += 1
         else:
@@ -253,10 +257,11 @@ cdef class Engine:
             return
         if self.calls.events:
             self.profiles.prefetch(&self.calls.calls[slot], self.calls.events & EVENT_SETUP != 0)
-        if self.message.body.length > 0:
-            self._media_offered(slot)
+        offered = self.message.body.length > 0 and self._read_offer(slot, &session)
         if self.calls.events:
             self._tell(slot, self.calls.events, self.packet.time_ns)
+        if offered:
+            self._expect(slot, &session)
         if self.calls.live > self.calls.capacity:
             self.evicted += 1
             self._retire(self.calls.oldest())
@@ -282,18 +287,23 @@ cdef class Engine:
                 &self.packet.destination.address, address_hash(&self.packet.source.address, self.secret),
                 self.message.method, user, self.message.status_code, self.packet.time_ns)
 
-    cdef void _media_offered(self, int32_t slot) noexcept nogil:
-        cdef SdpSession session
+    cdef bint _read_offer(self, int32_t slot, SdpSession* session) noexcept nogil:
+        """The session description of the message, if it has one: where media is going to be."""
         cdef Span body
-        cdef bint of_caller
         cdef int i
         if not sip_sdp_body(&self.message, &body):
-            return
-        if sdp_read(self.message.data + body.start, body.length, &session, &self.descriptions) <= 0:
-            return
+            return False
+        if sdp_read(self.message.data + body.start, body.length, session, &self.descriptions) <= 0:
+            return False
         if is_early(&self.message) and self.calls.calls[slot].early_media_ns == 0:
             self.calls.calls[slot].early_media_ns = self.packet.time_ns
-        of_caller = self._is_of_caller(slot)
+        for i in range(session.media_count):
+            self.media.expectations.prefetch(&session.media[i])     # there is a row to fill before they are added
+        return True
+
+    cdef void _expect(self, int32_t slot, const SdpSession* session) noexcept nogil:
+        cdef bint of_caller = self._is_of_caller(slot)
+        cdef int i
         for i in range(session.media_count):
             self.media.expect(slot, &session.media[i], of_caller, self.packet.time_ns)
 

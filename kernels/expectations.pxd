@@ -45,6 +45,8 @@ cdef class Expectations:
     cdef readonly uint64_t evicted      # expectations that made room for others
     cdef readonly uint64_t unnamed      # formats dropped because the table of formats was full
 
+    # `add` will come soon: has memory bring what it looks at first.
+    cdef void prefetch(self, const SdpMedia* media) noexcept nogil
     cdef void add(self, int32_t call_slot, const SdpMedia* media, bint of_caller) noexcept nogil
     cdef const Expectation* find(self, const Endpoint* endpoint) noexcept nogil
     # The format of a payload type; NULL when the session description does not list it.

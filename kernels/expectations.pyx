@@ -11,9 +11,9 @@ from libc.string cimport memcpy, memset
 
 from capture.hashing cimport hash_bytes, hash_mix
 from capture.index cimport (
-    NO_SLOT, index_find, index_free, index_init, index_insert, index_key, index_remove,
+    NO_SLOT, index_find, index_free, index_init, index_insert, index_key, index_prefetch, index_remove,
 )
-from capture.memory cimport table_calloc
+from capture.memory cimport table_calloc, table_free
 from capture.packet cimport Address, Endpoint, address_is_v4, endpoint_hash
 from capture.sdp cimport SDP_NAME_BYTES, SdpMedia
 
@@ -47,7 +47,7 @@ cdef class Expectations:
     def __dealloc__(self):
         index_free(&self.index)
         index_free(&self.format_index)
-        free(self.entries)
+        table_free(self.entries)
         free(self.formats)
         free(self.first_of_call)
 
@@ -78,6 +78,9 @@ cdef class Expectations:
         for i in range(media.format_count):
             entry.payload_types[i] = media.formats[i].payload_type
             entry.formats[i] = self._use_format(media.formats[i].name, media.formats[i].clock_hz)
+
+    cdef void prefetch(self, const SdpMedia* media) noexcept nogil:
+        index_prefetch(&self.index, index_key(endpoint_hash(&media.rtp, self.secret)))
 
     cdef const Expectation* find(self, const Endpoint* endpoint) noexcept nogil:
         cdef int32_t slot = index_find(&self.index, index_key(endpoint_hash(endpoint, self.secret)))

@@ -82,7 +82,6 @@ cdef class MediaTable:
     cdef int32_t candidates
     cdef int32_t calls
     cdef int32_t live
-    cdef void* memory               # what `streams` lies in
     cdef int32_t free_slot          # the slot that was freed last, NO_SLOT when none is
     cdef int32_t used_slots         # slots from here on were never used
     cdef int32_t hand               # where the search for a stream to evict goes on

@@ -8,13 +8,13 @@ then counted, with all of its packets. RTP has no signature, so whatever fails t
 Candidates live in the same array behind the proved streams: one index probe finds either, statistics are kept
 from the first packet on, and garbage can only push out other candidates.
 """
-from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset, strcmp, strncpy
 
 from capture.endpoints cimport endpoint_from_pair, endpoint_to_pair, flow_key
 from capture.index cimport NO_SLOT, index_find, index_free, index_init, index_insert, index_remove
-from capture.memory cimport table_calloc
+from capture.memory cimport table_calloc, table_free
 from capture.packet cimport PACKET_TRUNCATED, PROTOCOL_UDP, Endpoint, Packet
 from capture.rtp cimport (
     RtpHeader, StaticFormat, rtcp_is_compound, rtcp_starts_here, rtp_read, static_format,
@@ -26,7 +26,6 @@ from kernels.stream_statistics cimport statistics_begin, statistics_jitter, stat
 import secrets
 
 cdef enum:
-    CACHE_LINE_BYTES = 64
     MIN_CANDIDATES = 4096           # being proved at once; or as many as streams: all may be there at the start
     CALL_STREAMS = 32               # of one call; two are usual, and an attacker can make up SSRCs
     ENDPOINTS_A_CALL = 2            # offer and answer; room for all calls together, see Expectations
@@ -94,18 +93,17 @@ cdef class MediaTable:
         self.calls = calls
         self.expectations = Expectations(max(calls * ENDPOINTS_A_CALL, 64), calls, self.secret)
         self.first_of_call = <int32_t*>malloc(calls * sizeof(int32_t))
-        self.memory = table_calloc(total + 1, sizeof(Stream))       # one more, to begin at a cache line
+        self.streams = <Stream*>table_calloc(total, sizeof(Stream))
         if (self.first_of_call == NULL or index_init(&self.index, total) != 0
-                or self.memory == NULL):
+                or self.streams == NULL):
             raise MemoryError("no memory for the media table")
-        self.streams = <Stream*>((<uintptr_t>self.memory + CACHE_LINE_BYTES - 1) & ~<uintptr_t>(CACHE_LINE_BYTES - 1))
         for slot in range(calls):
             self.first_of_call[slot] = NO_SLOT
         self.free_slot = NO_SLOT
 
     def __dealloc__(self):
         index_free(&self.index)
-        free(self.memory)
+        table_free(self.streams)
         free(self.first_of_call)
 
     cdef void expect(self, int32_t call_slot, const SdpMedia* media, bint of_caller,

@@ -2,10 +2,9 @@
 """Noting and finding pairs, and their Python face."""
 import numpy as np
 
-from libc.stdlib cimport free
 from libc.string cimport memset
 
-from capture.memory cimport table_calloc
+from capture.memory cimport table_calloc, table_free
 
 ENTRIES = PAIR_ENTRIES
 MEMORY_S = PAIR_MEMORY * 2.0**PAIR_TICK_BITS * 1e-9
@@ -21,7 +20,7 @@ cdef int pairs_init(PairTable* table, uint64_t pairs) noexcept nogil:
 
 
 cdef void pairs_free(PairTable* table) noexcept nogil:
-    free(table.entries)
+    table_free(table.entries)
     memset(table, 0, sizeof(PairTable))
 
 

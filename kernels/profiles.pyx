@@ -9,12 +9,11 @@ import ipaddress
 
 from libc.math cimport NAN
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free
 from libc.string cimport memset
 
 from capture.hashing cimport hash_mix
 from capture.index cimport NO_SLOT
-from capture.memory cimport table_calloc
+from capture.memory cimport table_calloc, table_free
 from capture.packet cimport Address, address_hash, address_is_v4
 from capture.sip cimport METHOD_INVITE, METHOD_OPTIONS, METHOD_REGISTER
 from kernels.behaviour cimport *
@@ -231,11 +230,11 @@ cdef class Profiles:
         slots_free(&self.callees)
         slots_free(&self.sources)
         pairs_free(&self.pairs)
-        free(self.ranges)
-        free(self.caller_profiles)
-        free(self.callee_profiles)
-        free(self.source_profiles)
-        free(self.styles)
+        table_free(self.ranges)
+        table_free(self.caller_profiles)
+        table_free(self.callee_profiles)
+        table_free(self.source_profiles)
+        table_free(self.styles)
 
     # -- events -----------------------------------------------------------------------------------------------
 

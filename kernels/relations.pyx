@@ -2,12 +2,11 @@
 """Groups of sources and routes, crowds, and bindings: what fills them, and what a call keeps of them."""
 from libc.math cimport NAN
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free
 from libc.string cimport memset
 
 from capture.hashing cimport hash_bytes, hash_mix
 from capture.index cimport NO_SLOT
-from capture.memory cimport table_calloc
+from capture.memory cimport table_calloc, table_free
 from kernels.bindings cimport BOUND_ELSEWHERE, binding_note, binding_of, bindings_free, bindings_init
 from kernels.calls cimport Call
 from kernels.crowds cimport (
@@ -47,8 +46,8 @@ cdef class Relations:
             raise MemoryError("relations: no memory for crowds and bindings")
 
     def __dealloc__(self):
-        free(self.groups)
-        free(self.route_groups)
+        table_free(self.groups)
+        table_free(self.route_groups)
         slots_free(&self.routes)
         crowds_free(&self.crowds)
         bindings_free(&self.bindings)

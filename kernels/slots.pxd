@@ -12,16 +12,12 @@ All memory is of table_calloc (capture/memory.pxd): slots that were never used a
 unless the process keeps its tables resident.
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free
 from libc.string cimport memset
 
 from capture.index cimport (
-    NO_SLOT, Index, index_find, index_free, index_home, index_init, index_insert, index_key, index_remove,
+    NO_SLOT, Index, index_find, index_free, index_init, index_insert, index_key, index_prefetch, index_remove, prefetch,
 )
-from capture.memory cimport table_calloc
-
-cdef extern from *:
-    void prefetch "__builtin_prefetch"(const void* address) noexcept nogil
+from capture.memory cimport table_calloc, table_free
 
 cdef enum:
     EARNING_EVENTS = 4
@@ -54,15 +50,15 @@ cdef inline int slots_init(SlotTable* table, uint32_t capacity) noexcept nogil:
 
 cdef inline void slots_free(SlotTable* table) noexcept nogil:
     index_free(&table.index)
-    free(table.keys)
-    free(table.generations)
-    free(table.lives)
+    table_free(table.keys)
+    table_free(table.generations)
+    table_free(table.lives)
     memset(table, 0, sizeof(SlotTable))
 
 
 cdef inline void slots_prefetch(const SlotTable* table, uint64_t key) noexcept nogil:
     """Has memory bring the place of a key while there is other work to do."""
-    prefetch(&table.index.entries[index_home(&table.index, index_key(key))])
+    index_prefetch(&table.index, index_key(key))
 
 
 cdef inline void prefetch_all(const void* data, size_t size) noexcept nogil:

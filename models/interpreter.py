@@ -16,7 +16,6 @@ from models.errors import BundleError, RuntimeMissingError
 # a dozen, which would pay for 256. Measured on 112-48-32-11 (x86-64): 16 rows 7 us, 64 rows 18, 256 rows 60, and then
 # no less a row.
 SIZES = (16, 64, 256)
-BATCH_ROWS = SIZES[-1]
 
 RUNTIMES = ("tflite_runtime.interpreter", "ai_edge_litert.interpreter")
 
@@ -57,10 +56,13 @@ class Interpreter:
         if rows.dtype != np.int8 or rows.ndim != 2 or rows.shape[1] != self.inputs:
             raise ValueError(f"rows must be int8 [n, {self.inputs}], not {rows.dtype} {list(rows.shape)}")
         outputs = np.empty((len(rows), self.outputs), np.int8)
-        for start in range(0, len(rows), BATCH_ROWS):
-            chunk = rows[start : start + BATCH_ROWS]
-            smallest = next(batch for batch in self._batches if len(chunk) <= batch.rows)
-            smallest.run(chunk, outputs[start : start + len(chunk)])
+        start = 0
+        while start < len(rows):
+            # two of a size cost less than one of the next
+            batch = next((one for one in self._batches if len(rows) - start <= 2 * one.rows), self._batches[-1])
+            chunk = rows[start : start + batch.rows]
+            batch.run(chunk, outputs[start : start + len(chunk)])
+            start += len(chunk)
         return outputs
 
 

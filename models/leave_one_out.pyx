@@ -9,9 +9,10 @@ import numpy as np
 def variants(const int8_t[:, ::1] codes, const int8_t[::1] typical):
     """codes: int8 [n, features], typical: int8 [features].
 
-    Returns (rows int8 [m, features], column int32 [m], first int64 [n + 1]): rows first[i] to first[i + 1] are row `i`
-    with one column put back; columns that read as typical already cannot move anything and have none: of most rows
-    that is more than half of them. Raises ValueError when the numbers of features differ.
+    Returns (rows int8 [n + m, features], column int32 [m], first int64 [n + 1]): the rows as they are, then of each row
+    `i` its variants first[i] to first[i + 1] with one column put back. Columns that read as typical already cannot move
+    anything and have none: of most rows that is about half of them. Raises ValueError when the numbers of features
+    differ.
     """
     cdef Py_ssize_t i, at = 0, count = codes.shape[0]
     cdef int column, features = <int>codes.shape[1]
@@ -25,14 +26,15 @@ def variants(const int8_t[:, ::1] codes, const int8_t[::1] typical):
         for column in range(features):
             at += codes[i, column] != typical[column]
     first[count] = at
-    rows = np.empty((at, features), np.int8)
+    rows = np.empty((count + at, features), np.int8)
     columns = np.empty(at, np.int32)
+    rows[:count] = codes
     at = 0
     for i in range(count):
         for column in range(features):
             if codes[i, column] != typical[column]:
-                memcpy(&rows[at, 0], &codes[i, 0], features)
-                rows[at, column] = typical[column]
+                memcpy(&rows[count + at, 0], &codes[i, 0], features)
+                rows[count + at, column] = typical[column]
                 columns[at] = column
                 at += 1
     return rows.base, columns.base, first.base

@@ -29,8 +29,8 @@ def _explain(scorer: Scorer, rows: np.ndarray) -> list[list[Reason]]:
     """One batch scores each row as it is, and once more for each feature that is not typical with that feature put
     back."""
     codes = scorer.encode(rows)
-    back, column, first = variants(codes, scorer.typical_codes)
-    log_odds = scorer.log_odds(np.concatenate([codes, back]))
+    all_codes, column, first = variants(codes, scorer.typical_codes)
+    log_odds = scorer.log_odds(all_codes)
     alone, without = log_odds[: len(codes)], log_odds[len(codes) :]
     # Near 0 and 1 a probability hardly moves: features are ranked by log-odds, which do.
     chosen = strongest(alone, without, first, MAX_REASONS, LEAST_SHARE)

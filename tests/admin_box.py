@@ -78,7 +78,10 @@ class Box:
                 state=health.state, problem=health.problem, bytes=health.bytes, findings=health.findings, waiting=0,
                 lost=0, retired=0,
             ),
-            spool=status.SpoolStatus(state="ok", problem=None, bytes=0, depth=4, dropped=0, lost=0),
+            spool=status.SpoolStatus(state="ok", problem=None, bytes=0, depth=4, dropped=0, lost=0, oldest=None),
+            reporting=status.ReportingStatus(
+                state="off", acknowledged=0, given_up=0, last=None, clock_offset_ms=None
+            ),
             bundles={"call": "call@1", "source": "source@1"},
             drift=[
                 status.DriftStatus(

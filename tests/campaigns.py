@@ -182,7 +182,8 @@ CAMPAIGNS: dict[str, tuple[Callable[[], Script], set[str]]] = {
     "one ring": (one_caller(anywhere(3, 150), 487, 3.0, caller="+252612345678", ring_s=2.0), {"wangiri"}),
     "one ring, requests only": (one_ring_unheard, {"wangiri", "flash_call", "robocall"}),
     "prefix scan": (prefix_scan, {"toll_fraud", "irsf", "robocall"}),
-    "expensive range, an exchange": (expensive_exchange, {"irsf", "toll_fraud"}),
+    # Calls of one length to a handful of neighbouring numbers are pumped, too.
+    "expensive range, an exchange": (expensive_exchange, {"irsf", "toll_fraud", "call_pumping"}),
     "expensive range, an account": (stolen_account, {"irsf", "toll_fraud"}),
     "one callee, busy": (one_caller(["+442079400001"] * 200, 486, 0.3), {"tdos"}),
     "one callee, any callers": (

@@ -60,7 +60,7 @@ class CollectorProcess:
         self.config_file = folder / "collector.toml"
         self.config_file.write_text(
             f'[service]\nstate_dir = "{folder / "state"}"\n[store]\nurl = "{store_url}"\n'
-            f'[console]\nlisten = ""\n{extra}'
+            f'[console]\nlisten = ""\n[metrics]\nlisten = ""\n{extra}'
         )
         # by the environment, so that `extra` may have these sections too
         self.environment = {

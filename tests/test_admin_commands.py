@@ -89,6 +89,7 @@ tables    0 entries made room for newer ones
 queue     0 wait, 0 dropped
 store     ok; 0 findings in 0.0 MiB; 0 lost
 spool     ok; 4 wait for the collector, 0 made room for others
+reports   the box is not enrolled at a collector
 drift     call rows stable
 bundles   call@1 (call), source@1 (source)
 snapshot  -
@@ -127,6 +128,22 @@ def test_calls_are_chosen_by_state_number_and_source(ask, box: Box, tmp_path: Pa
     assert chosen("--number", "+442079460002") == ["call-2"]
     assert chosen("--source", "192.0.2.10", "--limit", 1) == ["call-3"]
     assert chosen("--source", "192.0.2.11") == []
+
+
+def test_followed_calls_come_a_card_each_as_they_begin(box: Box, tmp_path: Path) -> None:
+    follow = [*COMMAND, "calls", "--follow", "--socket", box.config.admin.socket]
+    open_calls(box, tmp_path, 1)
+    with subprocess.Popen(follow, stdout=subprocess.PIPE, text=True) as follower:
+        first = [follower.stdout.readline() for _ in range(2)]
+        open_calls(box, tmp_path, 1, first=1, answered=False)
+        second = [follower.stdout.readline() for _ in range(2)]
+        follower.terminate()
+    assert first == [
+        "2023-11-14 22:13:20 UTC  answered  pass 0.00  -\n",
+        "        +4930******00 > +4420******00, 192.0.2.10:5060, Call-ID call-0\n",
+    ]
+    assert "trying" in second[0]
+    assert "Call-ID call-1" in second[1]
 
 
 def test_calls_for_people_fit_a_terminal_of_80_columns(ask, box: Box, tmp_path: Path) -> None:

@@ -346,7 +346,7 @@ def test_a_follower_that_hangs_up_is_forgotten(served, box: Box) -> None:
 
 
 def test_a_follower_sees_what_comes_and_what_rises_once(served, box: Box, monkeypatch) -> None:
-    monkeypatch.setattr("appliance.admin.commands_findings.FOLLOW_S", 0.05)
+    monkeypatch.setattr("appliance.admin.following.FOLLOW_S", 0.05)
     box.store.put([call_finding(verdict="watch")])
     with Client(served.path) as client:
         items = client.follow("follow")
@@ -355,6 +355,16 @@ def test_a_follower_sees_what_comes_and_what_rises_once(served, box: Box, monkey
         assert next(items)["verdict"] == "flag"
         box.store.put([call_finding("another@192.0.2.7")])
         assert next(items)["call_id"] == "another@192.0.2.7"
+
+
+def test_a_follower_sees_a_call_again_when_its_state_has_changed(served, box: Box, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("appliance.admin.following.FOLLOW_S", 0.05)
+    open_calls(box, tmp_path, 1, answered=False)
+    with Client(served.path) as client:
+        items = client.follow("calls.follow")
+        assert next(items)["state"] == "trying"
+        open_calls(box, tmp_path, 1)
+        assert next(items)["state"] == "answered"
 
 
 # --- who may what

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from appliance.report import Health, payload
+from appliance.findings import moment
+from appliance.report import CallSummary, Health, payload
 from collector.config import Retention
 from collector.errors import NotFoundError, RefusedError, StoreError
 from collector.maintenance import DAY_NS, maintain
@@ -299,6 +300,31 @@ def test_the_same_number_has_the_same_pseudonym_from_every_box_and_only_the_key_
         assert not any(part in repr(dict(row)) for row in rows for part in ("0123400001", "930999000"))
     finally:
         desk.close()
+
+
+def test_a_summary_of_a_call_is_stored_once_with_its_numbers_by_the_policy(store_url: str) -> None:
+    desk = Desk(Store.open(store_url, create=True), Numbers("pseudonym", bytes(range(64))))
+    try:
+        serial = desk.enrol("edge-1")
+        reports = [(n, payload(call_summary(n))) for n in range(1, 6)]
+        desk.put("edge-1", serial, reports[:3])
+        answer = desk.put("edge-1", serial, reports)
+        assert (answer.stored, answer.duplicates) == (2, 3)
+        calls = desk.store.findings.calls().items
+        assert sorted(call.call_id for call in calls) == [f"over-{n}" for n in range(1, 6)]
+        assert {(call.state, call.duration_s, call.verdict) for call in calls} == {("completed", 3.5, "pass")}
+        assert {desk.numbers.reveal(call.callee) for call in calls} == {"+4930999000"}
+        caller = desk.numbers.search("+4930123400002")
+        assert [call.call_id for call in desk.store.findings.calls(Filter(caller=caller)).items] == ["over-2"]
+    finally:
+        desk.close()
+
+
+def call_summary(number: int) -> CallSummary:
+    return CallSummary(
+        call_id=f"over-{number}", caller=f"+493012340{number:04}", callee="+4930999000", source="192.0.2.1:5060",
+        start=moment(time.time_ns()), state="completed", status_code=200, duration_s=3.5, verdict="pass", score=0.01,
+    )  # fmt: skip
 
 
 # --- schema and retention

@@ -245,3 +245,12 @@ def test_every_documented_key_has_a_sentence_above_it():
         if KEY.match(line):
             assert before.startswith("# "), line
             assert before.endswith("."), line
+
+
+def test_the_same_settings_have_the_same_fingerprint_and_others_another(tmp_path: Path) -> None:
+    first, again, other = (tmp_path / name for name in ("first.toml", "again.toml", "other.toml"))
+    first.write_text('[screen]\nregion = "DE"\n[spool]\nmax_mib = 64\n')
+    again.write_text('spool.max_mib = 64\nscreen.region = "DE"\n')
+    other.write_text('screen.region = "FR"\n')
+    assert config.load(first).fingerprint == config.load(again).fingerprint
+    assert config.load(first).fingerprint != config.load(other).fingerprint

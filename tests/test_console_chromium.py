@@ -1,9 +1,16 @@
-"""The console in a real Chromium: every page in both languages, narrow and wide, and by the keyboard alone."""
+"""The console in a real Chromium: every page in both languages, narrow and wide, light and dark, by the keyboard alone.
 
+With SIPWARDEN_SCREENSHOTS=FOLDER a picture of each page in each form is left in the folder, to be looked at.
+"""
+
+import base64
+import os
 import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 import uvicorn
@@ -33,7 +40,44 @@ SWITCHES = (
     "--disable-dev-shm-usage",
 )
 NARROW, WIDE = 360, 1920
+SCHEMES = ("light", "dark")
+SCREENSHOTS = os.environ.get("SIPWARDEN_SCREENSHOTS")
+TALLEST = 2000  # of a picture, in pixels
+# Texts whose colour is too near to what is behind it (WCAG 2.2, 1.4.3: 4.5, and 3 for large ones).
+FAINT = """
+const channel = v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+const parse = c => (c.match(/[\\d.]+/g) || [0, 0, 0, 0]).map(Number);
+const light = c => 0.2126 * channel(c[0]) + 0.7152 * channel(c[1]) + 0.0722 * channel(c[2]);
+const behind = e => { for (; e; e = e.parentElement) {
+  const c = parse(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0) return c; }
+  return [255, 255, 255]; };
+const faint = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (walker.nextNode()) {
+  const node = walker.currentNode, e = node.parentElement;
+  if (!node.data.trim() || !e.getClientRects().length) continue;
+  const style = getComputedStyle(e), size = parseFloat(style.fontSize), svg = e instanceof SVGElement;
+  const [a, b] = [light(parse(svg ? style.fill : style.color)), light(behind(e))];
+  const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  const large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
+  if (ratio < (large ? 3 : 4.5)) faint.push(node.data.trim() + ' ' + ratio.toFixed(2));
+}
+return faint;
+"""
+# What a screen reader would find nothing to say about, and what is no good outline of a page.
+MUTE = """
+const mute = [];
+for (const e of document.querySelectorAll('input:not([type=hidden]), select, button, a, summary'))
+  if (!(e.labels && e.labels.length && e.labels[0].textContent.trim()) && !e.textContent.trim()
+      && !e.getAttribute('aria-label')) mute.push(e.outerHTML);
+for (const e of document.querySelectorAll('svg[role=img]')) if (!e.getAttribute('aria-label')) mute.push('svg');
+if (document.querySelectorAll('h1').length != 1) mute.push('h1');
+if (document.querySelectorAll('main').length != 1) mute.push('main');
+const ids = [...document.querySelectorAll('[id]')].map(e => e.id);
+if (new Set(ids).size != ids.length) mute.push('ids');
+return mute;
+"""
 WAIT_S = 10
+MOST_STOPS = 400  # of the focus on one page
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +143,57 @@ def tab_to(chromium: webdriver.Chrome, **wanted: str) -> None:
     raise AssertionError(f"no Tab leads to {wanted}")
 
 
+def paths(store: Store) -> dict[str, str]:
+    """Every page that an administrator sees: name -> path."""
+    hostile = store.findings.find(Filter(caller=HOSTILE["caller"])).items[0].id
+    ordinary = store.findings.find().items[-1].id
+    return {
+        "findings": "/findings",
+        "filtered": "/findings?fraud_type=wangiri&since=2020-01-01T00:00",
+        "nothing": "/findings?number=none",
+        "hostile": f"/findings/{hostile}",
+        "finding": f"/findings/{ordinary}",
+        "party": "/party?kind=caller&value=%2B4930123400001",
+        "fleet": "/fleet",
+        "box": "/boxes/edge-1",
+        "silent": "/boxes/edge-2",
+        "trends": "/trends",
+        "events": "/events",
+        "audit": "/audit",
+        "accounts": "/accounts",
+        "password": "/password",
+        "missing": "/findings/1",
+    }
+
+
+def show(chromium: webdriver.Chrome, scheme: str) -> None:
+    """Light or dark, as the system of who looks has it."""
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+def picture(chromium: webdriver.Chrome, name: str, width: int) -> None:
+    """A picture of a page from its top, where pictures are asked for."""
+    if not SCREENSHOTS:
+        return
+    high = min(TALLEST, chromium.execute_script("return document.documentElement.scrollHeight"))
+    clip = {"x": 0, "y": 0, "width": width, "height": high, "scale": 1}
+    taken = chromium.execute_cdp_cmd("Page.captureScreenshot", {"clip": clip, "captureBeyondViewport": True})
+    folder = Path(SCREENSHOTS)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.png").write_bytes(base64.b64decode(taken["data"]))
+
+
+def fonts(chromium: webdriver.Chrome, selector: str) -> set[str]:
+    """The families of the fonts that an element is drawn with."""
+    for domain in ("DOM", "CSS"):
+        chromium.execute_cdp_cmd(f"{domain}.enable", {})
+    root = chromium.execute_cdp_cmd("DOM.getDocument", {})["root"]["nodeId"]
+    node = chromium.execute_cdp_cmd("DOM.querySelector", {"nodeId": root, "selector": selector})["nodeId"]
+    used = chromium.execute_cdp_cmd("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]
+    return {font["familyName"] for font in used}
+
+
 def arrive(chromium: webdriver.Chrome, url: str) -> None:
     """Waits until the page is there that the last key leads to."""
     loaded = "return document.readyState == 'complete'"
@@ -108,33 +203,73 @@ def arrive(chromium: webdriver.Chrome, url: str) -> None:
 def login(chromium: webdriver.Chrome, address: str, name: str) -> None:
     chromium.delete_all_cookies()
     chromium.get(f"{address}/login")
-    assert focused(chromium)["name"] == "name"
+    WebDriverWait(chromium, WAIT_S).until(lambda _: focused(chromium)["name"] == "name")  # it begins where one types
     press(chromium, name, Keys.TAB, PASSWORD, Keys.ENTER)
     arrive(chromium, f"{address}/findings")
 
 
-def test_every_page_fits_narrow_and_wide_in_both_languages(
-    chromium: webdriver.Chrome, address: str, store: Store, tmp_path: Path
+def test_every_page_can_be_read_narrow_and_wide_light_and_dark_in_both_languages(
+    chromium: webdriver.Chrome, address: str, store: Store
 ) -> None:
     login(chromium, address, "administrator")
-    hostile = store.findings.find(Filter(caller=HOSTILE["caller"])).items[0].id
-    ordinary = store.findings.find().items[-1].id
-    paths = ["/findings", f"/findings/{hostile}", f"/findings/{ordinary}", "/party?kind=caller&value=%2B4930123400001"]
-    paths += ["/fleet", "/trends", "/events", "/audit", "/password", "/findings/1"]
     for language in ("en", "zh"):
         store.accounts.set_language("administrator", language, "test")
-        for path in paths:
+        for name, path in paths(store).items():
             chromium.get(address + path)
             assert chromium.execute_script("return document.documentElement.lang").startswith(language)
+            assert chromium.execute_script(MUTE) == [], path
             for width in (NARROW, WIDE):
                 resize(chromium, width)
                 broad = chromium.execute_script("return document.documentElement.scrollWidth")
                 assert broad <= width, (path, language, width, broad)
-                name = path.strip("/").partition("?")[0].replace("/", "-")
-                chromium.save_screenshot(str(tmp_path / f"{language}-{width}-{name}.png"))
+                for scheme in SCHEMES if width == WIDE or SCREENSHOTS else ():
+                    show(chromium, scheme)
+                    assert chromium.execute_script(FAINT) == [], (path, language, width, scheme)
+                    picture(chromium, f"{name}-{language}-{width}-{scheme}", width)
     store.accounts.set_language("administrator", None, "test")
     complaints = [entry["message"] for entry in chromium.get_log("browser") if "404" not in entry["message"]]
     assert not complaints, complaints  # a violated content security policy would be here
+
+
+def test_chinese_is_drawn_with_the_characters_of_a_chinese_font(
+    chromium: webdriver.Chrome, address: str, store: Store
+) -> None:
+    listed = subprocess.run(["fc-list", ":lang=zh-cn", "family"], capture_output=True, text=True, check=True).stdout
+    chinese = {family.strip() for line in listed.splitlines() for family in line.split(",")}
+    assert chinese, "no Chinese font: `make test` installs one, or run `tools/system-packages test`"
+    login(chromium, address, "administrator")
+    store.accounts.set_language("administrator", "zh", "test")
+    for path in ("/findings", "/fleet", "/accounts"):
+        chromium.get(address + path)
+        assert fonts(chromium, "h1") <= chinese, path
+    store.accounts.set_language("administrator", None, "test")
+
+
+def test_the_keyboard_gets_through_every_page_and_sees_where_it_is(
+    chromium: webdriver.Chrome, address: str, store: Store
+) -> None:
+    resize(chromium, WIDE)
+    login(chromium, address, "administrator")
+    one = urlencode({"number": store.findings.find().items[-1].caller, "since": "2020-01-01T00:00"})
+    few = {**paths(store), "findings": f"/findings?{one}"}
+    del few["filtered"]
+    for path in few.values():
+        chromium.get(address + path)
+        press(chromium, Keys.TAB)
+        assert focused(chromium)["text"] == "Skip to the content", path
+        press(chromium, Keys.ENTER, Keys.TAB)
+        inside = "return document.activeElement == document.body || !!document.activeElement.closest('main')"
+        assert chromium.execute_script(inside), path
+        chromium.get(address + path)
+        stops = 0
+        while stops < MOST_STOPS:
+            press(chromium, Keys.TAB)
+            found = focused(chromium)
+            if found["tag"] == "BODY":  # behind the last one is the browser itself
+                break
+            assert found["outline"] != "none", (path, found)
+            stops += 1
+        assert 5 < stops < MOST_STOPS, f"the focus does not leave {path}, or reaches nothing"
 
 
 def test_an_analyst_labels_a_finding_with_the_keyboard_alone(
@@ -165,7 +300,12 @@ def test_a_hostile_call_runs_nothing_and_turns_nothing_round(
     chromium: webdriver.Chrome, address: str, store: Store
 ) -> None:
     login(chromium, address, "reader")
-    for path in ("/findings", f"/findings/{store.findings.find(Filter(caller=HOSTILE['caller'])).items[0].id}"):
+    hostile = store.findings.find(Filter(caller=HOSTILE["caller"])).items[0].id
+    for path in (
+        "/findings",
+        f"/findings/{hostile}",
+        f"/party?{urlencode({'kind': 'caller', 'value': HOSTILE['caller']})}",
+    ):
         chromium.get(address + path)
         assert chromium.execute_script("return document.scripts.length + document.images.length") == 0
         text = chromium.execute_script("return document.body.innerText")

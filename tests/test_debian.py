@@ -96,7 +96,10 @@ def test_the_documents_that_the_package_takes_along_are_there(package: str) -> N
     ("command", "wanted"),
     [
         ("sipwarden", {"screen", "status", "findings", "doctor", r"check\-config", "model"}),
-        ("sipwarden-collector", {"serve", "boxes", "token", "users", "backup", "restore", "reveal"}),
+        (
+            "sipwarden-collector",
+            {"serve", "boxes", "token", r"api\-tokens", "webhooks", "users", "backup", "restore", "reveal"},
+        ),
     ],
 )
 def test_the_manual_has_every_command_and_is_one_that_man_takes(command: str, wanted: set[str]) -> None:

@@ -189,7 +189,9 @@ def test_clock_memory_and_permissions_are_asked_of_the_kernel() -> None:
 
 
 def test_rows_unlike_those_of_the_bundle_are_told_with_what_moved(status: Status) -> None:
-    drifted = replace(status.drift[0], state="drifted", ratio={"score": 0.02, "route": 0.41}, feature="route_calls_hour")
+    drifted = replace(
+        status.drift[0], state="drifted", ratio={"score": 0.02, "route": 0.41}, feature="route_calls_hour"
+    )
     check = checks(replace(status, drift=[drifted]))["drift of call rows"]
     assert check.state == "warn"
     assert "drifted: route 0.41, score 0.02, in 5,000 rows" in check.seen

@@ -46,6 +46,7 @@ FORBIDDEN_IN_CYTHON = re.compile(
 )
 MAY_DO_IO_IN_CYTHON: dict[str, str] = {
     "capture/hep_feed.pyx": "takes datagrams off a socket, many with one system call",
+    "capture/memory.pyx": "maps the memory of tables, where a huge page can begin",
 }
 
 # What would tie a wheel to one processor or break NaN handling.

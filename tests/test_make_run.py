@@ -31,13 +31,22 @@ CHOSEN = "correct horse battery staple"
 class Run:
     """`make run` as a terminal has it, a process group of its own; `prefix` is what it is started with."""
 
-    def __init__(self, folder: Path, seconds: str = "", prefix: tuple[str, ...] = ()) -> None:
+    def __init__(self, folder: Path, seconds: str = "", prefix: tuple[str, ...] = (), interface: str = "") -> None:
         self.mark = f"{os.getpid()}-{time.time_ns()}"
         self._file = folder / "stdout"
         made = [f"--old-file={name}" for name in ("build", ".venv/.with-collector")]
         with self._file.open("w") as out:
             self.process = subprocess.Popen(
-                [*prefix, "make", "--silent", *made, f"BIN={Path(sys.executable).parent}", f"SECONDS={seconds}", "run"],
+                [
+                    *prefix,
+                    "make",
+                    "--silent",
+                    *made,
+                    f"BIN={Path(sys.executable).parent}",
+                    f"SECONDS={seconds}",
+                    f"INTERFACE={interface}",
+                    "run",
+                ],
                 cwd=ROOT,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -151,6 +160,12 @@ def test_make_run_without_the_right_to_capture_and_without_its_port_says_so_and_
             run.interrupt()
     assert "what it came to" in run.said
     assert run.left() == []
+
+
+def test_make_run_on_an_interface_that_is_not_there_says_so(tmp_path: Path) -> None:
+    with running(tmp_path, seconds="1", interface="nosuch0") as run:
+        run.says(r"(?m)^  nosuch0: is not there")
+        assert run.process.wait(PATIENCE_S) == 0, run.said
 
 
 def submit(browser: httpx.Client, page: str, **fields: str) -> httpx.Response:

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from appliance.config import Capture, Config, Limits
+from appliance.config import Capture, Config, Limits, Service
 from appliance.live.memory import MIB, bound_bytes, unit_limits
 from kernels.calls import CALL_BYTES
 from kernels.profiles import PROFILE_BYTES
@@ -51,6 +51,11 @@ def test_the_unit_as_it_comes_suits_the_defaults_with_a_ring() -> None:
     assert high <= 1024 * MIB
     assert most <= 1536 * MIB
     assert {"MemoryHigh=1G", "MemoryMax=1536M"} <= set(unit.splitlines())
+
+
+def test_the_processors_of_the_drop_in_are_those_of_the_configuration() -> None:
+    assert "CPUQuota=200%\n" in unit_limits(Config())
+    assert "CPUQuota=700%\n" in unit_limits(Config(service=Service(cpus=7)))
 
 
 def test_systemd_takes_the_drop_in(tmp_path: Path) -> None:

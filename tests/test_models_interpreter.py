@@ -10,9 +10,11 @@ import pytest
 from models import interpreter
 from models.bundle import Bundle
 from models.errors import BundleError, RuntimeMissingError
-from models.interpreter import BATCH_ROWS, Interpreter
+from models.interpreter import SIZES, Interpreter
 
 BUNDLES = ("call", "source")
+
+LARGEST = SIZES[-1]
 
 
 @pytest.fixture(params=BUNDLES)
@@ -71,10 +73,10 @@ def test_outputs_are_those_of_the_same_integers_in_numpy(bundle):
 
 
 def test_outputs_do_not_depend_on_how_rows_are_split(bundle):
-    rows = codes(3 * BATCH_ROWS + 17, len(bundle.card.features))
+    rows = codes(3 * LARGEST + 17, len(bundle.card.features))
     whole = Interpreter(bundle.model).run(rows)
     again = Interpreter(bundle.model)
-    for size in (1, 7, BATCH_ROWS - 1, BATCH_ROWS, BATCH_ROWS + 1):
+    for size in (1, 7, LARGEST - 1, LARGEST, LARGEST + 1):
         parts = [again.run(rows[start : start + size]) for start in range(0, len(rows), size)]
         assert np.array_equal(np.concatenate(parts), whole), size
 

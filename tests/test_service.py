@@ -129,7 +129,7 @@ def test_a_configuration_that_is_broken_under_sighup_changes_nothing_and_is_said
     service.configure("service.verdict_delay_ms = 5")
     service.hang_up()
     until(lambda: not refusals(service))
-    assert "verdict_delay_ms: 2 -> 5" in service.errors.read_text()
+    assert "verdict_delay_ms: 1 -> 5" in service.errors.read_text()
     assert service.status()["calls"] == screened[0]["calls"], "nothing that was known is forgotten"
     assert service.stop() == 0
 

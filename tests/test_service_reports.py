@@ -19,12 +19,11 @@ from tests.running import Service
 SAMPLE = Path(__file__).parent.parent / "simulator" / "samples" / "sample.pcap.gz"
 
 
-def test_what_the_service_finds_is_at_the_collector_once_the_box_is_enrolled(tmp_path: Path) -> None:
+def test_what_an_enrolled_box_finds_is_at_the_collector_and_calls_that_are_over_too(tmp_path: Path) -> None:
     collector = CollectorProcess(tmp_path / "collector").start()
-    service = Service(tmp_path).start()
+    service = Service(tmp_path, "[collector]\ncall_sample = 10")
     try:
-        service.give(SAMPLE)
-        until(lambda: service.status()["flagged"] > 20, 60)
+        service.start()
         command = [
             sys.executable,
             "-m",
@@ -40,6 +39,8 @@ def test_what_the_service_finds_is_at_the_collector_once_the_box_is_enrolled(tmp
             [*command, "--config", service.config], cwd=ROOT, input=collector.token(), text=True, check=False
         )
         assert enrolled.returncode == 0
+        until(lambda: service.status()["reporting"]["state"] == "ready", 60)
+        service.give(SAMPLE)
         until(lambda: service.status()["spool"]["depth"] == 0 and collector.store().findings.count() > 20, 60)
         assert service.stop() == 0
         service.start()  # what the end of the service found went into the spool
@@ -53,6 +54,8 @@ def test_what_the_service_finds_is_at_the_collector_once_the_box_is_enrolled(tmp
             if before is None:
                 break
         assert found == at_the_box
+        over = collector.store().findings.calls(limit=1000).items
+        assert {"pass", "flag"} <= {call.verdict for call in over}, "those of suspected callers, and a few others"
     finally:
         service.kill()
         collector.stop()
@@ -77,7 +80,7 @@ def test_a_minute_report_says_what_was_counted_since_the_one_before(status: Stat
     spool = Spool(tmp_path / "spool", 1 << 24)
     now, frauds = counted(status, 90, 10, calls=10, flagged=2), {"irsf": 2, "tdos": 0}
     state = ReporterStatus("off")
-    reports = SelfReport(spool, lambda: now, lambda: frauds, lambda: state)
+    reports = SelfReport(spool, lambda: now, lambda: frauds, lambda: state, lambda: "c0ffee")
     reports.report(0)
     assert spool.health().depth == 0, "nobody to report to"
     state = ReporterStatus("up", clock_offset_ms=7)
@@ -94,4 +97,5 @@ def test_a_minute_report_says_what_was_counted_since_the_one_before(status: Stat
     assert (health.capture_loss, healthier.capture_loss) == (0.1, 0.0)
     assert (health.problems, health.clock_offset_ms) == (["eth1: is down"], 7)
     assert health.bundles == sorted(status.bundles.values())
+    assert health.config == "c0ffee"
     spool.close()

@@ -14,10 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from appliance.storage.spool import LEAST_SEGMENTS, MAX_PAYLOAD_BYTES, Spool
+from appliance.storage.spool_age import MOST, Ages
 from appliance.storage.spool_segment import Segment
 from tests.disks import ROOT_ONLY, tmpfs
 
 MIB = 1 << 20
+SECOND_NS = 10**9
 FLAG, WATCH, COUNTERS = 2, 1, 0
 
 
@@ -124,6 +126,17 @@ def test_the_oldest_of_the_lowest_grade_makes_room_and_is_counted(tmp_path):
     assert by_grade[FLAG] == list(range(2, 300, 3)), "while others can make room"
     assert by_grade[COUNTERS] == [] or by_grade[COUNTERS][-1] == 297
     assert all(b - a == 3 for a, b in pairwise(by_grade[WATCH]))
+
+
+def test_a_grade_may_have_a_bound_of_its_own_within_which_its_oldest_make_room(tmp_path):
+    spool = Spool(tmp_path / "spool", 1 << 20, {COUNTERS: 256 << 10})
+    spool.put(FLAG, b"flag")
+    for n in range(1000):
+        spool.put(COUNTERS, b"%d " % n + bytes(1000))
+    left = [int(payload.split()[0]) for payload in payloads(drain(spool, 2000)) if payload != b"flag"]
+    assert left == list(range(1000 - len(left), 1000)), "the oldest went"
+    assert 3 / 4 * (256 << 10) < 1000 * len(left) <= 256 << 10
+    assert spool.health().dropped == 1000 - len(left)
 
 
 def test_a_record_of_a_lower_grade_than_all_that_is_stored_is_refused(tmp_path):
@@ -387,3 +400,58 @@ spool.put(1, b"2")
 print(spool.health().state, spool.health().depth)
 spool.close()
 """
+
+
+# --- how long the oldest record has waited
+
+
+class Hours:
+    """A wall clock in seconds."""
+
+    def __init__(self):
+        self.now_s = 1000
+
+    def __call__(self):
+        return self.now_s * SECOND_NS
+
+
+def test_the_age_is_that_of_the_oldest_record_that_waits(tmp_path):
+    clock = Hours()
+    spool = Spool(tmp_path, MIB, wall_ns=clock)
+    assert spool.health().oldest_ns is None
+    for _ in range(4):
+        spool.put(FLAG, b"x")
+        clock.now_s += 100
+    assert spool.health().oldest_ns == 1000 * SECOND_NS
+    spool.batch(MIB, 2)
+    spool.acknowledge(spool.epoch, 2)
+    assert spool.health().oldest_ns == 1200 * SECOND_NS
+    drain(spool)
+    assert spool.health().oldest_ns is None
+    clock.now_s = 9000
+    spool.put(FLAG, b"x")
+    assert spool.health().oldest_ns == 9000 * SECOND_NS, "and not since the last one that was acknowledged"
+
+
+def test_after_a_restart_the_age_is_at_least_that_of_the_last_record_before_it(tmp_path):
+    spool = make(tmp_path)
+    spool.put(FLAG, b"x")
+    spool.close()
+    (file,) = tmp_path.glob("spool/*.spool")
+    os.utime(file, (500, 500))
+    spool = make(tmp_path)
+    spool.put(FLAG, b"y")
+    assert spool.health().oldest_ns == 500 * SECOND_NS
+    spool.batch(MIB, 1)
+    spool.acknowledge(spool.batch(MIB, 1).epoch, 1)
+    assert spool.health().oldest_ns > 1_000_000 * SECOND_NS
+
+
+def test_ages_stay_few_and_never_call_a_record_younger_than_it_is():
+    ages = Ages()
+    for sequence in range(1, 20_001):
+        ages.put(sequence, sequence * SECOND_NS)
+        assert len(ages._moments) <= MOST
+    for sequence in range(0, 20_000, 37):
+        ages.gone(sequence)
+        assert sequence + 1 - 64 <= ages.oldest_ns // SECOND_NS <= sequence + 1

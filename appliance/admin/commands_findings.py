@@ -1,6 +1,5 @@
 """The commands about what was found: listing, following, explaining, labelling."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from difflib import get_close_matches
@@ -11,6 +10,7 @@ from msgspec import structs
 from appliance import log
 from appliance.admin.commands_calls import Limit
 from appliance.admin.errors import AdminError
+from appliance.admin.following import following
 from appliance.admin.live_calls import live_calls
 from appliance.admin.peer import Role
 from appliance.admin.registry import Arguments, Context, Natural, registry
@@ -20,7 +20,6 @@ from appliance.errors import StoreError
 from appliance.report import Record, StoredVerdict
 from models.fraud_types import FraudType
 
-FOLLOW_S = 1.0  # between two looks for news
 NEAR_FINDINGS = 500  # among so many of the latest an unknown id is looked for
 
 
@@ -79,14 +78,11 @@ async def findings(context: Context, arguments: FindingsArguments) -> list[Findi
 async def follow(context: Context, arguments: FindingsArguments) -> AsyncIterator[FindingRow]:
     """Findings as they come: the latest, and then each that is new or whose verdict changes."""
     hide = masking(context, arguments, "follow")
-    known: dict[int, str] = {}
-    while True:
-        rows = await context.aside(_rows, context, arguments, hide)
-        for row in reversed(rows):
-            if known.get(row.id) != row.verdict:
-                yield row
-        known = {row.id: row.verdict for row in rows}
-        await asyncio.sleep(FOLLOW_S)
+    rows = following(
+        lambda: context.aside(_rows, context, arguments, hide), lambda row: row.id, lambda row: row.verdict
+    )
+    async for row in rows:
+        yield row
 
 
 @registry.command("explain", Role.READER)

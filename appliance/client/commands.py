@@ -36,6 +36,7 @@ Config = Annotated[
 ]
 Unmasked = Annotated[bool, typer.Option("--unmasked", help="Show telephone numbers: administrators only, and logged.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="At most so many.")]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")]
 Number = Annotated[str | None, typer.Option(metavar="N", help="Of the caller or callee, as sent or in E.164.")]
 Source = Annotated[str | None, typer.Option(metavar="IP", help="The address that the calls come from.")]
 Since = Annotated[str | None, typer.Option(metavar="T", help="A time ago (2h, 7d), or a moment (2026-11-24T08:00Z).")]
@@ -94,6 +95,7 @@ def calls(
     number: Number = None,
     source: Source = None,
     limit: Limit = 50,
+    follow: Follow = False,
     unmasked: Unmasked = False,
     output: As = Form.HUMAN,
     socket: Socket = None,
@@ -104,7 +106,14 @@ def calls(
 
     wanted = {"state": state, "number": number, "source": source, "limit": limit, "unmasked": unmasked}
     service = _service(socket, config)
-    raise typer.Exit(operate.guarded(lambda: operate.listing(service, output, listings.CALLS, "calls", **wanted)))
+
+    def run() -> None:
+        if follow:
+            operate.following(service, output, listings.FOLLOWED_CALLS, "calls.follow", **wanted)
+        else:
+            operate.listing(service, output, listings.CALLS, "calls", **wanted)
+
+    raise typer.Exit(operate.guarded(run))
 
 
 def findings(
@@ -119,7 +128,7 @@ def findings(
     number: Number = None,
     source: Source = None,
     limit: Limit = 50,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+    follow: Follow = False,
     unmasked: Unmasked = False,
     output: As = Form.HUMAN,
     socket: Socket = None,

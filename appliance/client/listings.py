@@ -1,6 +1,8 @@
 """How each listing of the client commands looks. The fields of `raw` are part of the contract with scripts: they are
 only ever added to, at the end."""
 
+from dataclasses import replace
+
 from appliance.client.output import NOTHING, Column, Listing, Row, moment, shown, stacked
 
 
@@ -28,6 +30,14 @@ def _finding(row: Row) -> list[str]:
     ]
 
 
+def _call(row: Row) -> list[str]:
+    return [
+        f"{moment(row['start'])} UTC  {row['state']}  {row['verdict']} {row['score']:.2f}  "
+        f"{', '.join(row['fraud_types']) or NOTHING}",
+        f"        {_parties(row).replace(chr(10), ' ')}, {row['source']}, Call-ID {row['call_id']}",
+    ]
+
+
 CALLS = Listing(
     columns=(
         Column("verdict", styled=True),
@@ -43,6 +53,8 @@ CALLS = Listing(
     ),
     empty="No calls.",
 )  # fmt: skip
+
+FOLLOWED_CALLS = replace(CALLS, columns=(), card=_call)
 
 FINDINGS = Listing(
     card=_finding,

@@ -1,8 +1,8 @@
 """Garbage that refers to itself: Python looks for it at moments of its own choosing, which a live box cannot have.
 
 To look through everything takes tens of milliseconds with the interpreter held, while packets wait. So what is there
-after the start is never looked at again, what came since is at set times, which is quick, and everything since the start
-once an hour. All other memory is given back at once, as its last reference goes.
+after the start is never looked at again. What came since is at set times, before it is much, and everything since the
+start once an hour. All other memory is given back at once, as its last reference goes.
 """
 
 import asyncio
@@ -13,17 +13,17 @@ ALL_S = 3600.0
 MIDDLE_GENERATION = 1
 
 
-def settle() -> None:
-    """After the start: what is there stays, and nothing is looked for by itself any more."""
+async def collect() -> None:
+    """A chore of the event loop, for as long as the service runs. What is there when it begins is taken to stay."""
     gc.collect()
     gc.freeze()
     gc.disable()
-
-
-async def collect() -> None:
-    """A chore of the event loop, for as long as the service runs."""
-    while True:
-        for _ in range(round(ALL_S / YOUNG_S)):
-            await asyncio.sleep(YOUNG_S)
-            gc.collect(MIDDLE_GENERATION)
-        gc.collect()
+    try:
+        while True:
+            for _ in range(round(ALL_S / YOUNG_S)):
+                await asyncio.sleep(YOUNG_S)
+                gc.collect(MIDDLE_GENERATION)
+            gc.collect()
+    finally:
+        gc.enable()
+        gc.unfreeze()

@@ -5,14 +5,18 @@ ARCHITECTURE.md, "Bounds", lists the tables. The sum is an upper bound: memory i
 
 from appliance.config import Config
 from appliance.live.recorder import QUEUE_BYTES
+from appliance.pipeline import MAX_FINDINGS
 from kernels.calls import CALL_BYTES
 from kernels.profiles import PROFILE_BYTES
 from kernels.signalling import STYLE_BYTES
 from kernels.subscribers import SUBSCRIBER_BYTES
 
 MIB = 1 << 20
-# Python, NumPy, the TFLite runtime, feature rows, findings about parties, and the tables that no key sizes.
+# Python, NumPy, the TFLite runtime, feature rows, and the tables that no key sizes.
 PROGRAM_BYTES = 160 * MIB
+# What Python keeps of a finding about a party, with its reasons; and the reasons of a call that is watched or flagged.
+FINDING_BYTES = 1500
+REASONS_BYTES = 768
 # Of an index: twice the entries, rounded up to a power of two, of 24 bytes at most.
 INDEX_BYTES = 4 * 24
 # A stream with what is expected of it, and one that is being proved; a direction of a TCP connection.
@@ -28,7 +32,7 @@ def bound_bytes(config: Config) -> int:
     """The most that the service takes with `config`."""
     limits, capture = config.limits, config.capture
     tables = (
-        (limits.calls, CALL_BYTES),
+        (limits.calls, CALL_BYTES + REASONS_BYTES),
         (limits.callers, PROFILE_BYTES["caller"]),
         (limits.callees, PROFILE_BYTES["callee"]),
         (limits.sources, PROFILE_BYTES["source"] + STYLE_BYTES),
@@ -38,7 +42,7 @@ def bound_bytes(config: Config) -> int:
     )
     entries = sum(count * (size + INDEX_BYTES) for count, size in tables)
     rings = capture.ring_mib * MIB * len(capture.interfaces)
-    return PROGRAM_BYTES + entries + limits.tcp_bytes + rings + QUEUE_BYTES
+    return PROGRAM_BYTES + MAX_FINDINGS * FINDING_BYTES + entries + limits.tcp_bytes + rings + QUEUE_BYTES
 
 
 def unit_limits(config: Config) -> str:
@@ -47,5 +51,5 @@ def unit_limits(config: Config) -> str:
     high, most = (STEP_MIB * -(-int(bound * share) // (STEP_MIB * MIB)) for share in (HIGH, MAX))
     return (
         f"# Made by `sipwarden check-config --unit`: the tables of this configuration take up to {bound // MIB} MiB.\n"
-        f"[Service]\nMemoryHigh={high}M\nMemoryMax={most}M\n"
+        f"[Service]\nMemoryHigh={high}M\nMemoryMax={most}M\nCPUQuota={100 * config.service.cpus}%\n"
     )

@@ -139,7 +139,7 @@ def _judgement(status: Status, tally: Tally) -> Iterator[Metric]:
     drift = {(one.rows, part): ratio for one in status.drift for part, ratio in one.ratio.items()}
     yield _gauges(
         "sipwarden_model_drift_ratio",
-        "Population stability index of the score, and of the features by whose they are, against the bundle's own.",
+        "Population stability index of the score, and of each party's features, against the bundle's reference.",
         ("rows", "part"),
         drift,
     )
@@ -153,7 +153,7 @@ def _disk(status: Status) -> Iterator[Metric]:
     if status.store is not None:
         yield from _store(status.store)
     if status.spool is not None:
-        yield from _spool(status.spool)
+        yield from _spool(status.spool, awaited=status.reporting.state != "off")
     snapshot = status.snapshot
     if snapshot.taken is not None:
         taken_s = _seconds(snapshot.taken)
@@ -175,11 +175,18 @@ def _store(store: StoreStatus) -> Iterator[Metric]:
     )
 
 
-def _spool(spool: SpoolStatus) -> Iterator[Metric]:
+def _spool(spool: SpoolStatus, *, awaited: bool) -> Iterator[Metric]:
+    """`awaited`: a collector is to take what waits, so that its age means something."""
     states = {(state,): float(state == spool.state) for state in DISK_STATES}
     yield _gauges("sipwarden_spool_state", "1 for the state that the spool is in.", ("state",), states)
     yield _gauge("sipwarden_spool_size_bytes", "Size of the spool on disk.", spool.bytes)
     yield _gauge("sipwarden_spool_waiting_reports", "Reports that wait for the collector.", spool.depth)
+    if awaited and spool.oldest is not None:
+        yield _gauge(
+            "sipwarden_spool_oldest_timestamp_seconds",
+            "When the report was made that the collector has kept waiting the longest.",
+            _seconds(spool.oldest),
+        )
     yield _counter("sipwarden_spool_dropped_reports", "Reports that made room for others.", spool.dropped)
     yield _counter(
         "sipwarden_spool_lost_reports", "Reports that could not be written, or not be read again.", spool.lost

@@ -181,6 +181,7 @@ def _spool(recorder: Recorder) -> SpoolStatus:
         depth=health.depth,
         dropped=health.dropped,
         lost=health.lost,
+        oldest=None if health.oldest_ns is None else moment(health.oldest_ns),
     )
 
 

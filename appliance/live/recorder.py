@@ -7,6 +7,7 @@ is over; what else becomes known of a party meanwhile goes to the store alone.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -15,6 +16,8 @@ from appliance import log, report
 from appliance.admin.allow_list import AllowList
 from appliance.outlet import Outlet
 from appliance.report import CallLine, SourceLine, StoredFinding
+from appliance.reporting.call_summaries import CallSummaries
+from appliance.reporting.grades import FLAG, WATCH
 from appliance.storage.spool import Spool
 from appliance.storage.store import Store
 
@@ -26,8 +29,7 @@ MAX_COUNTS = 3600
 IDLE_S = 2.0
 # In a string of JSON the quotation marks would be escaped.
 PASSED = b'"verdict":"pass"'
-# Grades of the spool: those of a lower one make room first.
-GRADES = {"watch": 1, "flag": 2}
+GRADES = {"watch": WATCH, "flag": FLAG}
 
 
 def time_ns(moment: str) -> int:
@@ -63,7 +65,7 @@ class Recorder(threading.Thread):
     """Stores what its `outlet` is given, until `stop`, and hands what is reported to `listener`, on its thread.
 
     `dropped` counts blocks of lines that found no room. Findings about whom `allowed` covers are stored as such, and
-    neither spooled nor handed on.
+    neither spooled nor handed on. `summaries` gets the calls that are over.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Recorder(threading.Thread):
         spool: Spool,
         listener: Callable[[StoredFinding], object] | None = None,
         queue_bytes: int = QUEUE_BYTES,
+        summaries: CallSummaries | None = None,
     ) -> None:
         super().__init__(name="recorder", daemon=True)
         self.store = store
@@ -80,9 +83,10 @@ class Recorder(threading.Thread):
         self.dropped = 0
         self.allowed = AllowList()
         self._listener = listener
+        self._summaries = summaries
         self._counts: deque[tuple[int, Mapping[str, int]]] = deque(maxlen=MAX_COUNTS)
-        self.outlet = Outlet(calls=self._report, findings=self._update, alert=self._report)
-        self._queue: deque[tuple[bytes, bool]] = deque()  # lines, and whether they are for the spool too
+        self.outlet = Outlet(calls=self._finish, findings=self._update, alert=self._report)
+        self._queue: deque[tuple[bytes, bool, bool]] = deque()  # lines; are they for the spool; are they calls' last
         self._waiting_bytes = 0
         self._news = threading.Condition()
         self._stopping = False
@@ -115,26 +119,29 @@ class Recorder(threading.Thread):
             if last:
                 return
 
+    def _finish(self, block: bytes) -> None:
+        self._put(block, reported=True, over=True)
+
     def _report(self, block: bytes) -> None:
         self._put(block, reported=True)
 
     def _update(self, block: bytes) -> None:
         self._put(block, reported=False)
 
-    def _put(self, block: bytes, *, reported: bool) -> None:
+    def _put(self, block: bytes, *, reported: bool, over: bool = False) -> None:
         with self._news:
             if self._waiting_bytes + len(block) > self.queue_bytes:
                 self.dropped += 1
                 return
-            self._queue.append((block, reported))
+            self._queue.append((block, reported, over))
             self._waiting_bytes += len(block)
             self._news.notify()
 
-    def _record(self, blocks: list[tuple[bytes, bool]]) -> None:
+    def _record(self, blocks: list[tuple[bytes, bool, bool]]) -> None:
         try:
             findings = [
                 (stored(line, self.allowed), reported)
-                for block, reported in blocks
+                for block, reported, _ in blocks
                 for line in block.splitlines()
                 if PASSED not in line
             ]
@@ -144,8 +151,17 @@ class Recorder(threading.Thread):
             for finding, reported in findings:
                 if reported and finding.verdict in GRADES:
                     self.spool.put(GRADES[finding.verdict], finding.line)
+                    if self._summaries is not None:
+                        self._summaries.suspect(finding)
                     if self._listener is not None:
                         self._listener(finding)
+            if self._summaries is not None:
+                self._summarise(self._summaries, b"".join(block for block, _, over in blocks if over))
         except Exception:
             # a fault in here must not keep the findings after these from being stored
             log.exception("findings could not be recorded", blocks=len(blocks))
+
+    def _summarise(self, summaries: CallSummaries, lines: bytes) -> None:
+        now_ns = time.time_ns()
+        for line in lines.splitlines():
+            summaries.take(line, self.allowed, now_ns)

@@ -17,6 +17,7 @@ AT_START = (
     "screen.region",
     "limits",
     "service.state_dir",
+    "service.cpus",
     "store",
     "spool",
     "collector",

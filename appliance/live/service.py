@@ -35,6 +35,8 @@ from appliance.live.status import Status, shown_drift
 from appliance.live.totals import Totals
 from appliance.live.tracker import Tracker
 from appliance.pipeline import Pipeline
+from appliance.reporting.call_summaries import CallSummaries
+from appliance.reporting.grades import CALL_SUMMARY, CALL_SUMMARY_SHARE
 from appliance.reporting.identity import Identity
 from appliance.reporting.reporter import Reporter
 from appliance.reporting.self_report import SelfReport
@@ -97,10 +99,12 @@ class Service:
         self._bundles = _labels(pipeline)
         self.store = Store(state.path / STORE_FILE, config.store.max_mib << 20, config.store.max_age_days * DAY_NS)
         stack.callback(self.store.close)
-        spool = Spool(state.path / "spool", config.spool.max_mib << 20)
+        spool_bytes = config.spool.max_mib << 20
+        spool = Spool(state.path / "spool", spool_bytes, {CALL_SUMMARY: int(spool_bytes * CALL_SUMMARY_SHARE)})
         stack.callback(spool.close)
         self._show = Show(sys.stdout) if show else None
-        self._recorder = Recorder(self.store, spool, self._show.take if self._show else None)
+        summaries = CallSummaries(config.collector, spool, lambda: self._reporter.status.state != "off")
+        self._recorder = Recorder(self.store, spool, self._show.take if self._show else None, summaries=summaries)
         self._tracker = Tracker(pipeline, sources, self._recorder.outlet, config.service.verdict_delay_ms / 1e3, clock)
         self._reporter = Reporter(config.collector, spool, Identity(config.identity_dir))
         self._self_report = SelfReport(
@@ -108,6 +112,7 @@ class Service:
             self.status,
             lambda: self.tally.fraud_types,
             lambda: self._reporter.status,
+            lambda: self.config.fingerprint,
         )
         self._watchdog = Watchdog(self._tracker, self._notification)
         self._metrics = Metrics(self)
@@ -157,7 +162,6 @@ class Service:
         ]
         while self._tracker.turns == 0 and self._tracker.is_alive():
             await asyncio.sleep(FIRST_TURN_S)
-        garbage.settle()
         self._notification.ready()
         log.info("started", version=self.version, state_dir=self.config.service.state_dir)
         if not self._tracker.sources:

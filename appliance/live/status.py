@@ -95,6 +95,7 @@ class SpoolStatus(Part, frozen=True, kw_only=True):
     depth: Count
     dropped: Count  # made room for others
     lost: Count  # could not be written
+    oldest: Moment | None  # when the report that waits the longest was made; null: none waits
 
 
 class ReportingStatus(Part, frozen=True, kw_only=True):

@@ -10,12 +10,12 @@ from appliance import log
 from appliance.findings import moment
 from appliance.live.status import Status
 from appliance.report import MAX_TEXT, Health, Minute, payload
+from appliance.reporting.grades import SELF
 from appliance.reporting.reporter import ReporterStatus
 from appliance.storage.spool import Spool
 from models.fraud_types import FraudType
 
 MINUTE_NS = 60 * 10**9
-GRADE = 0  # of the spool: the first to make room for findings
 MAX_PROBLEMS = 32
 MAX_BUNDLES = 16
 
@@ -48,7 +48,8 @@ class SelfReport:
     """Puts a minute and a health report into `spool` at the end of each minute of the wall clock, once the box is
     enrolled.
 
-    `status` and `fraud_types` (verdicts by fraud type) count since the start of the service.
+    `status` and `fraud_types` (verdicts by fraud type) count since the start of the service; `config` gives the
+    fingerprint of the configuration in force.
     """
 
     def __init__(
@@ -57,11 +58,13 @@ class SelfReport:
         status: Callable[[], Status],
         fraud_types: Callable[[], Mapping[FraudType, int]],
         reporter: Callable[[], ReporterStatus],
+        config: Callable[[], str],
     ) -> None:
         self._spool = spool
         self._status = status
         self._fraud_types = fraud_types
         self._reporter = reporter
+        self._config = config
         self._before = Counted(0, 0, 0, 0, 0, 0, {})
 
     async def run(self) -> None:
@@ -84,8 +87,8 @@ class SelfReport:
         minute = self._minute(time_ns - time_ns % MINUTE_NS, counted)
         health = self._health(status, minute)
         self._before = counted
-        self._spool.put(GRADE, payload(minute))
-        self._spool.put(GRADE, payload(health))
+        self._spool.put(SELF, payload(minute))
+        self._spool.put(SELF, payload(health))
 
     def _minute(self, start_ns: int, now: Counted) -> Minute:
         before = self._before
@@ -110,5 +113,6 @@ class SelfReport:
             spool_dropped=spool.dropped,
             clock_offset_ms=self._reporter().clock_offset_ms,
             bundles=sorted(status.bundles.values())[:MAX_BUNDLES],
+            config=self._config(),
             problems=[problem[:MAX_TEXT] for problem in status.problems[:MAX_PROBLEMS]],
         )

@@ -17,6 +17,7 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -37,7 +38,7 @@ CHUNK = struct.Struct("<BI")
 END, ENGINE, FINDINGS, REASONS, PARTIES = range(5)
 DIGEST_BYTES = 32
 STEP_BYTES = 1 << 20
-STEP_ENTRIES = 256  # findings or reasons that are written in one step: below a millisecond
+STEP_ENTRIES = 64  # findings or reasons that are written in one step: half a millisecond
 MAX_HEAD_BYTES = 1 << 16
 MAX_CHUNK_BYTES = 16 << 20
 
@@ -126,19 +127,17 @@ class _Taking:
     def __init__(self, pipeline: Pipeline) -> None:
         self.layout = layout(pipeline.engine)
         self._engine = EngineSnapshot(pipeline.engine)
-        self._findings = pipeline.findings.kept()
-        self._reasons = list(pipeline.reasons.items())
+        self._findings = iter(pipeline.findings.kept())
+        self._reasons = iter(list(pipeline.reasons.items()))
         self._parties: Parties | None = Parties(
             pipeline.flagged_sources, pipeline.watched_sources, pipeline.findings.evicted
         )
 
     def step(self) -> tuple[int, bytes | bytearray]:
         """Kind and content of the next chunk."""
-        if self._findings:
-            some, self._findings = self._findings[:STEP_ENTRIES], self._findings[STEP_ENTRIES:]
+        if some := list(islice(self._findings, STEP_ENTRIES)):
             return FINDINGS, _encode(some)
-        if self._reasons:
-            written, self._reasons = self._reasons[:STEP_ENTRIES], self._reasons[STEP_ENTRIES:]
+        if written := list(islice(self._reasons, STEP_ENTRIES)):
             return REASONS, _encode([(serial, msgspec.Raw(text)) for serial, text in written])
         if self._parties is not None:
             parties, self._parties = self._parties, None

@@ -12,7 +12,7 @@ Invariants
    files is skipped and counted: reading goes on at the next record, which begins with its epoch. Who writes
    payloads does not know it, so that no payload can pass for a record.
 5. Bounded: at most `max_bytes` on disk. Room is made from the lowest grade, there from the oldest, a segment at a time;
-   a record of a lower grade than everything that is stored is refused itself.
+   a record of a lower grade than everything that is stored is refused itself. A grade may have a bound of its own.
 6. `put` returns after the record was handed to the kernel: `kill -9` loses none. The disk is made to keep it within
    SYNC_NS while records come, so a power cut loses the last second at most.
 7. Trouble with the disk is never raised: it is counted, `health` says it, and each `put` tries again.
@@ -28,7 +28,7 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from hashlib import blake2b
 from operator import itemgetter
@@ -38,6 +38,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from appliance.storage.database import Fault, fault_of
+from appliance.storage.spool_age import Ages
 from appliance.storage.spool_segment import MAX_PAYLOAD_BYTES, Appender, Segment, pack
 
 GRADES = 8  # 0 is the lowest
@@ -66,17 +67,29 @@ class SpoolHealth(msgspec.Struct, frozen=True):
     dropped: int  # records that made room for others, or were refused
     lost: int  # records that could not be written, or not be read again
     damaged: int  # stretches of the files that could not be read
+    oldest_ns: int | None = None  # when the record that waits the longest was put, by the wall clock; None: none waits
 
 
 class Spool:
-    """The spool in the folder `path`, of at most `max_bytes`. Any thread may call."""
+    """The spool in the folder `path`: `max_bytes` at most, `max_of_grade` of them of a grade. Any thread may call."""
 
-    def __init__(self, path: Path, max_bytes: int, *, monotonic_ns: Callable[[], int] = time.monotonic_ns) -> None:
+    def __init__(
+        self,
+        path: Path,
+        max_bytes: int,
+        max_of_grade: Mapping[int, int] | None = None,
+        *,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+        wall_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
         self.path = path
         self.max_bytes = max_bytes
+        self._max_of_grade = max_of_grade or {}
         self.epoch = 1 + secrets.randbelow((1 << EPOCH_BITS) - 1)
         self._segment_bytes = min(MAX_SEGMENT_BYTES, max_bytes // LEAST_SEGMENTS)
         self._monotonic_ns = monotonic_ns
+        self._wall_ns = wall_ns
+        self._ages = Ages()
         self._lock = threading.Lock()  # of all below; `_health` is replaced as a whole, and read without it
         self._health = SpoolHealth("ok", None, 0, 0, 0, 0, 0)
         self._segments: deque[Segment] = deque()  # by ordinal
@@ -103,6 +116,7 @@ class Spool:
             if len(payload) > MAX_PAYLOAD_BYTES or not self._guarded(lambda: self._put(grade, payload)):
                 self._say(lost=self._health.lost + 1)
             else:
+                self._ages.put(self._sequence, self._wall_ns())
                 self._say(state="ok", problem=None)
             self._sum_up()
 
@@ -222,6 +236,9 @@ class Spool:
 
     def _make_room(self, grade: int, size: int) -> bool:
         """Deletes segments of this grade or lower ones until there is room. False when there is none to be made."""
+        own = [segment for segment in self._segments if segment.grade == grade]
+        while own and sum(segment.size for segment in own) + size > self._max_of_grade.get(grade, self.max_bytes):
+            self._drop(own.pop(0))
         while sum(segment.size for segment in self._segments) + size > self.max_bytes:
             if not self._drop_lowest(grade):
                 return False
@@ -232,9 +249,12 @@ class Spool:
         lowest = min(self._segments, key=lambda segment: (segment.grade, segment.ordinal), default=None)
         if lowest is None or lowest.grade > grade:
             return False
-        self._delete(lowest)
-        self._say(dropped=self._health.dropped + lowest.pending)
+        self._drop(lowest)
         return True
+
+    def _drop(self, segment: Segment) -> None:
+        self._delete(segment)
+        self._say(dropped=self._health.dropped + segment.pending)
 
     def _delete(self, segment: Segment) -> None:
         segment.path.unlink(missing_ok=True)
@@ -274,6 +294,8 @@ class Spool:
                         segment.acknowledge(sequence)
                     break
                 self._delete(segment)
+        if epoch == self.epoch:
+            self._ages.gone(sequence)
         self._write_mark(epoch, sequence)
 
     def _sync(self) -> None:
@@ -318,7 +340,15 @@ class Spool:
             bytes=sum(segment.size for segment in self._segments),
             depth=sum(segment.pending for segment in self._segments),
             damaged=self._gone_damage + sum(len(segment.damage) for segment in self._segments),
+            oldest_ns=self._oldest_ns(),
         )
+
+    def _oldest_ns(self) -> int | None:
+        waiting = [segment for segment in self._segments if segment.pending]
+        before = [segment.written_ns for segment in waiting if segment.epoch != self.epoch]
+        if before:
+            return min(before)
+        return self._ages.oldest_ns if waiting else None
 
     def _say(self, **news: Any) -> None:
         self._health = msgspec.structs.replace(self._health, **news)

@@ -55,6 +55,7 @@ class Segment:
     head: int = 0  # offset of the first record that was not acknowledged
     pending: int = 0  # records from there on
     last_sequence: int = 0
+    written_ns: int = 0  # when it was last appended to, as it was found at the start
     damage: set[int] = field(default_factory=set)  # offsets at which something unreadable begins
 
     @classmethod
@@ -103,7 +104,8 @@ class Segment:
 
     def examine(self, acknowledged: int) -> None:
         """Learns from the file what there is, behind the records up to `acknowledged`. Raises OSError."""
-        self.size = self.path.stat().st_size
+        found = self.path.stat()
+        self.size, self.written_ns = found.st_size, found.st_mtime_ns
         behind = 0
         for record in self.records():
             if record.sequence <= acknowledged:

@@ -24,8 +24,10 @@ ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "benchmarks" / "data"
 MIXED = DATA / "mixed.pcap"
 RATES = (50_000, 100_000, 200_000)
+RUN_S = 10.0
 # What the service has to keep: at this rate, for so long.
 TARGET_RATE, TARGET_S, MOST_P99_MS, MOST_GROWTH = 200_000, 60.0, 5.0, 0.05
+SOAK_CALLS, SOAK_S = 200, 600.0  # calls a second of the long run in real time
 HIGHEST_S = 4.0  # of a run that looks for the highest rate
 # A rate that the sender fell this far behind of says nothing of who watches.
 LEAST_SENT = 0.98
@@ -71,28 +73,26 @@ class Run:
         return [*cells, f"{self.load:.1f}"]
 
 
-def mixed() -> None:
-    """The capture that is sent: made once."""
-    if MIXED.exists():
-        return
+def make_captures() -> None:
+    """What is sent: made once."""
     for name in captures.NAMES:
         if not (DATA / f"{name}.pcap").exists():
             console.print(f"making {name}.pcap")
             captures.make(name, DATA / f"{name}.pcap")
-    console.print("making mixed.pcap")
-    traffic.make(DATA / "signalling.pcap", DATA / "media.pcap", MIXED)
+    if not MIXED.exists():
+        console.print("making mixed.pcap")
+        traffic.make(DATA / "signalling.pcap", DATA / "media.pcap", MIXED)
 
 
-def measure(contender: Contender, rate: int, seconds: float, *, tcpreplay: bool = False) -> Run:
+def measure(contender: Contender, rate: int, seconds: float, *, tcpreplay: bool = False, capture: Path = MIXED) -> Run:
     load = os.getloadavg()[0]
     with Link(), contender:
-        sent = traffic.send(MIXED, rate, seconds, tcpreplay=tcpreplay, before=contender.prefix)
+        sent = traffic.send(capture, rate, seconds, tcpreplay=tcpreplay, before=contender.sender_prefix)
     return Run(contender.name, "tcpreplay" if tcpreplay else "even", rate, load, sent, contender.result())
 
 
 def show(runs: Iterable[Run]) -> None:
-    share = traffic.sip_packets(MIXED) / traffic.PACKETS
-    title = f"{share:.1%} of the packets are SIP, the rest RTP; {os.cpu_count()} cores, sender included"
+    title = f"{os.cpu_count()} cores, sender included"
     headings = ("packets/s", "not seen", "dropped", "CPU %", "µs/packet", "verdicts/s", "p50/p99/p99.9 <= ms", "MiB")
     table = Table("", *headings, "load", title=title, title_justify="left")
     for run in runs:
@@ -111,7 +111,17 @@ def keeps_up(kind: type[Contender], folder: Path, rate: int, *, realtime: bool) 
 
 def target(folder: Path, seconds: float, *, realtime: bool, tcpreplay: bool) -> tuple[Run, bool]:
     """The long run at the rate that the service has to keep, and whether it did."""
-    run = measure(Sipwarden(folder, realtime), TARGET_RATE, seconds, tcpreplay=tcpreplay)
+    return _kept(measure(Sipwarden(folder, realtime), TARGET_RATE, seconds, tcpreplay=tcpreplay))
+
+
+def soak(folder: Path, seconds: float, *, realtime: bool) -> tuple[Run, bool]:
+    """Signalling alone, in real time: whether memory stays what it is."""
+    capture = DATA / "signalling.pcap"
+    rate = round(SOAK_CALLS * traffic.packets_a_call(capture))
+    return _kept(measure(Sipwarden(folder, realtime), rate, seconds, capture=capture))
+
+
+def _kept(run: Run) -> tuple[Run, bool]:
     service = run.watched.service
     assert service is not None
     kept = {
@@ -121,7 +131,8 @@ def target(folder: Path, seconds: float, *, realtime: bool, tcpreplay: bool) -> 
     }
     for what, is_kept in kept.items():
         console.print(
-            f"{TARGET_RATE:,} packets/s for {seconds:g} s ({run.sender}): {what}: {'yes' if is_kept else 'NO'}"
+            f"{run.sent.rate:,.0f} packets/s for {run.sent.seconds:.0f} s ({run.sender}): {what}: "
+            f"{'yes' if is_kept else 'NO'}"
         )
     return run, all(kept.values())
 
@@ -130,7 +141,7 @@ def main(
     rate: Annotated[
         list[int] | None, typer.Option(help="packets/s, 0 for as fast as can be sent; may be repeated")
     ] = None,
-    seconds: Annotated[float, typer.Option(help="of each run")] = 10.0,
+    seconds: Annotated[float | None, typer.Option(help="of each run; 10 otherwise")] = None,
     realtime: Annotated[
         bool,
         typer.Option(
@@ -143,22 +154,29 @@ def main(
     full: Annotated[
         bool, typer.Option("--full", help="then a minute at 200,000, and the highest rate of each without loss")
     ] = False,
+    soaked: Annotated[
+        bool, typer.Option("--soak", help="instead: ten minutes of signalling at 200 calls/s, or --seconds of it")
+    ] = False,
     output: Annotated[Path, typer.Option(help="where the figures go as JSON")] = DATA / "live.json",
 ) -> None:
     """Needs root: it makes two network namespaces and takes them away again."""
     if os.geteuid() != 0:
         sys.exit("error: network namespaces need root")
     DATA.mkdir(parents=True, exist_ok=True)
-    mixed()
+    make_captures()
     kinds = [kind for kind in CONTENDERS if not only or kind.name in only]
     met, top = True, {}
     with tempfile.TemporaryDirectory(dir="/dev/shm") as shared:
         folder = Path(shared)
-        runs = [
-            measure(kind(folder, realtime), wanted, seconds, tcpreplay=tcpreplay)
-            for wanted in rate or RATES
-            for kind in kinds
-        ]
+        if soaked:
+            run, met = soak(folder, seconds or SOAK_S, realtime=realtime)
+            runs = [run]
+        else:
+            runs = [
+                measure(kind(folder, realtime), wanted, seconds or RUN_S, tcpreplay=tcpreplay)
+                for wanted in rate or RATES
+                for kind in kinds
+            ]
         if full:
             for sent_by_tcpreplay in (True, False):
                 run, kept = target(folder, TARGET_S, realtime=realtime, tcpreplay=sent_by_tcpreplay)

@@ -19,8 +19,8 @@ from benchmarks.live.link import TAP, watched
 from benchmarks.live.traffic import ENVIRONMENT, sip_packets
 
 RING_MIB = 64  # for all: sipwarden's default
-# What is left in the rings is read in this time after the last packet.
-DRAIN_S = 0.7
+# What is left in the rings is read in this time after the last packet: libpcap lets a block wait for a second.
+DRAIN_S = 1.5
 STARTED_S = 20.0
 SAMPLE_S = 0.25  # between two looks at the memory of the service
 
@@ -61,7 +61,8 @@ class Contender(ABC):
 
     def __init__(self, folder: Path, realtime: bool = False) -> None:
         self.folder = folder
-        self.prefix = ["chrt", "--fifo", "10"] if realtime else []
+        # who watches before who sends: among equals a real-time thread waits until another one sleeps
+        self.prefix, self.sender_prefix = (["chrt", "--fifo", str(at)] if realtime else [] for at in (10, 5))
 
     @abstractmethod
     def command(self) -> list[str]: ...
@@ -74,7 +75,7 @@ class Contender(ABC):
         time.sleep(1.0)
 
     def __enter__(self) -> "Contender":
-        self.errors_file = tempfile.TemporaryFile("w+")  # noqa: SIM115 - a pipe that nobody reads would hold it up
+        self.errors_file = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
             watched([*self.prefix, *self.command()]),
             stdin=subprocess.DEVNULL,

@@ -14,19 +14,18 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.live.sender import Sender
-from benchmarks.live.traffic import UDP_PAYLOAD
+from benchmarks.live.traffic import CALL_ID, UDP_PAYLOAD
 from capture import sip
 from capture.file import CaptureFile
 
 PACKET_QDISC_BYPASS, SOL_PACKET = 20, 263  # linux/if_packet.h
 SEND_BYTES = 4 << 20
-CALL_ID = re.compile(rb"^(?:Call-ID|i)[ \t]*:[ \t]*([^\r\n]+)", re.IGNORECASE | re.MULTILINE)
 NUMBER = re.compile(rb"""(?:sips?:|tel:|")\+?(\d{7,15})""")
 DIGITS = 4  # of a Call-ID its first, of a number its last: 10,000 rounds until they come again
 
 
 def marks(message: bytes) -> Iterator[tuple[int, int]]:
-    """(place, weight) of each digit of a SIP message that changes with the round, which it does every `weight` rounds."""
+    """(place, weight) of each digit of a SIP message that is counted on: every `weight` rounds."""
     if found := CALL_ID.search(message):
         digits = [at for at in range(*found.span(1)) if chr(message[at]).isdigit()]
         yield from zip(digits[:DIGITS], (1, 10, 100, 1000), strict=False)
@@ -41,12 +40,12 @@ def sender(capture: Path) -> tuple[Sender, np.ndarray]:
     with CaptureFile(capture) as opened:
         for _, _, frame, _ in opened:
             is_sip = sip.starts_here(frame[UDP_PAYLOAD:])
+            begin = len(frames) + UDP_PAYLOAD
             if is_sip:
-                begin = len(frames) + UDP_PAYLOAD
                 placed += [(begin + at, weight) for at, weight in marks(frame[UDP_PAYLOAD:])]
-                # RFC 768: 0 is no checksum, and the message will be another
-                frame = frame[: UDP_PAYLOAD - 2] + b"\0\0" + frame[UDP_PAYLOAD:]
             frames += frame
+            if is_sip:  # RFC 768: 0 is no checksum, and the message will be another
+                frames[begin - 2 : begin] = b"\0\0"
             ends.append(len(frames))
             kinds.append(is_sip)
     places = np.array(sorted(placed), np.uint32).reshape(-1, 2)

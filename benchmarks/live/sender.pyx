@@ -2,9 +2,9 @@
 """Sends prepared frames through a packet socket at an even rate, each round with calls and numbers of its own.
 
 tcpreplay ends at about 280,000 packets/s here, sends the same calls again and again, and in bursts. This keeps to a
-plan: packet i is due i / rate after the start. Those that are due go out with one system call, and then it sleeps until
-the next are, for 50 us at most, so that bursts stay below rate * 50 us; what it is behind after it was put off is made up
-for. Built by `make bench-live` only.
+plan: packet i is due i / rate after the start. Those that are due go out with one system call, and then it sleeps for
+50 us, so that bursts stay below rate * 50 us; what it is behind after it was put off is made up for. Built by `make
+bench-live` only.
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
@@ -54,8 +54,8 @@ cdef inline void pause(int64_t wanted_ns) noexcept nogil:
 cdef class Sender:
     """`frames`: all bytes; `ends`: uint32 [n], where each frame ends in them.
 
-    `places`: uint32 [m], rising: where in `frames` a digit stands that changes with the round; `weights`: uint32 [m], of 1,
-    10, 100 or 1,000: how fast it changes.
+    `places`: uint32 [m], rising: where in `frames` a digit stands that is counted on; `weights`: uint32 [m]: every how
+    many rounds.
     """
     cdef uint8_t[::1] frames
     cdef const uint32_t[::1] ends

@@ -23,7 +23,9 @@ PACKETS = SIGNALLING_PACKETS * (MEDIA_FOR_ONE + 1)
 TOP_RATE = 500_000  # about what is sent at most: only says how often the capture is sent
 UDP_PAYLOAD = 14 + 20 + 8
 PCAP_HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
-ENVIRONMENT = os.environ | {"PYTHONPATH": os.fspath(Path(__file__).parents[2])}
+# MALLOC_ARENA_MAX as in the unit
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.fspath(Path(__file__).parents[2]), "MALLOC_ARENA_MAX": "2"}
+CALL_ID = re.compile(rb"^(?:Call-ID|i)[ \t]*:[ \t]*([^\r\n]+)", re.IGNORECASE | re.MULTILINE)
 RATED = re.compile(r"Actual: (\d+) packets .* in ([\d.]+) seconds")
 
 
@@ -55,6 +57,18 @@ def sip_packets(capture: Path, packets: int | None = None) -> int:
     """How many of the first `packets`, or of all, are SIP over UDP and IPv4."""
     with CaptureFile(capture) as opened:
         return sum(sip.starts_here(frame[UDP_PAYLOAD:]) for _, _, frame, _ in islice(opened, packets))
+
+
+def packets_a_call(capture: Path) -> float:
+    """Of a capture of signalling: its packets by its Call-IDs that had an INVITE."""
+    packets, calls = 0, set()
+    with CaptureFile(capture) as opened:
+        for _, _, frame, _ in opened:
+            packets += 1
+            if frame[UDP_PAYLOAD : UDP_PAYLOAD + 7] == b"INVITE ":
+                found = CALL_ID.search(frame)
+                calls.add(found and found[1])
+    return packets / len(calls)
 
 
 def send(capture: Path, rate: int, seconds: float, *, tcpreplay: bool = False, before: Sequence[str] = ()) -> Sent:

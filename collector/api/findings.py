@@ -55,7 +55,8 @@ def list_findings(
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Listed[Finding]:
-    """Findings by filters, newest arrival first. `since` and `until` bound the time of the verdict."""
+    """Findings by filters, newest arrival first; with several filters or a time, by the time of their verdicts, which
+    `since` and `until` bound."""
     state = request.app.state
     wanted = Filter(
         kind=kind,

@@ -21,7 +21,7 @@ from litestar.template import TemplateConfig
 from litestar.types import Message, Scope
 
 from collector.config import Config
-from collector.console import account, boxes, pages, people, reveal, text
+from collector.console import account, boxes, pages, people, reasons, reveal, text
 from collector.console.catalogue import LANGUAGES, known, language_of, span, translator
 from collector.console.sessions import (
     COOKIE,
@@ -79,6 +79,8 @@ def environment() -> jinja2.Environment:
     made.filters.update(
         visible=text.visible,
         moment=text.moment,
+        said=text.said,
+        in_chinese=reasons.in_chinese,
         machine_moment=text.machine_moment,
         seconds=text.seconds,
         percent=text.percent,

@@ -285,6 +285,13 @@ WORDS: dict[str, tuple[str, str]] = {
     "refused.token_expired": ("The enrolment token has expired.", "注册令牌已过期。"),
     "refused.token_other_box": ("The enrolment token is for another box.", "注册令牌属于其他设备。"),
     "refused.box_exists": ("There is a box of this name.", "该设备名已存在。"),
+    "refused.token": ("There was no good token.", "没有有效的令牌。"),
+    "refused.scope": ("The token does not open this.", "令牌权限不足。"),
+    "refused.not_found": ("There was no such thing.", "对象不存在。"),
+    "refused.method": ("The method is not one of this address.", "该地址不支持此方法。"),
+    "refused.conflict": ("It could not be done as things were.", "与当前状态冲突。"),
+    "refused.number_key": ("The number could not be revealed.", "无法显示真实号码。"),
+    "refused.failed": ("The collector failed.", "采集中心出错。"),
     "refused.limited": ("Too much at once.", "请求过于频繁。"),
     "refused.busy": ("The collector was busy.", "采集中心繁忙。"),
     "did.login": ("logged in", "登录"),
@@ -297,10 +304,16 @@ WORDS: dict[str, tuple[str, str]] = {
     "did.user.enable": ("let in again", "恢复账号"),
     "did.finding.label": ("labelled the finding", "标注告警"),
     "did.number.reveal": ("revealed the number of", "显示真实号码"),
+    "did.number.reveal.refused": ("could not reveal the number of", "未能显示真实号码"),
     "did.box.revoke": ("revoked the box", "吊销设备"),
     "did.enrolment_token.create": ("made an enrolment token", "生成注册令牌"),
     "did.api_token.create": ("made the API token", "生成 API 令牌"),
     "did.api_token.revoke": ("revoked the API token", "吊销 API 令牌"),
+    "did.webhook.add": ("added the webhook", "新建 Webhook"),
+    "did.webhook.remove": ("removed the webhook", "删除 Webhook"),
+    "did.webhook.enable": ("switched on the webhook", "启用 Webhook"),
+    "did.webhook.disable": ("switched off the webhook", "停用 Webhook"),
+    "did.webhook.retry": ("sent again what failed of the webhook", "重发 Webhook 失败项"),
     "did.export": ("exported to", "导出数据"),
     "did.backup": ("made the backup", "备份"),
     "audit.actor": ("Who", "操作者"),
@@ -363,7 +376,7 @@ def known(key: str) -> bool:
 
 def span(say: Callable[..., str], seconds: float) -> str:
     """A length of time in its two largest units: `3 h 2 min`."""
-    left, parts = max(0, int(seconds)), []
+    left, parts = max(0, int(seconds)), list[str]()
     for unit, length in UNITS:
         count, left = divmod(left, length)
         if count or (unit == "s" and not parts):

@@ -15,6 +15,7 @@ from collector.console.account import address_of
 from collector.console.chart import chart
 from collector.console.ladder import ladder
 from collector.console.sessions import needs
+from collector.console.text import NONE
 from collector.errors import NotFoundError
 from collector.pseudonyms import PREFIX
 from collector.store.findings import Filter, Finding
@@ -91,10 +92,17 @@ def finding(request: Request, finding_id: FromPath[int]) -> Template:
         "ladder": ladder(line) if found.kind == "call" else None,
         "labels": labels,
         "older_labels": asked.link(here, query, labels_before=labels.next) if labels.next else None,
+        "config": _config_of(store, found),
         "others": [each for each in same if each.id != found.id],
         "pseudonyms": pseudonyms(caller=found.caller, callee=found.callee),
     }
     return Template("finding.html", context=context)
+
+
+def _config_of(store: Any, found: Finding) -> str:
+    """The configuration that the box had: what the last health report before the finding said, while it is kept."""
+    before = store.fleet.health(store.fleet.box(found.box).id, 1, found.id)
+    return (before[0].body.get("config") if before else None) or NONE
 
 
 def pseudonyms(**parties: str | None) -> dict[str, str]:

@@ -22,6 +22,11 @@ def moment(time_ns: int | None) -> str:
     return NONE if time_ns is None else f"{datetime.fromtimestamp(time_ns // 10**9, UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
+def said(moment: str | None) -> str:
+    """A moment of a report (RFC 3339, to the microsecond) as the others are written."""
+    return NONE if not moment else f"{visible(moment)[:19].replace('T', ' ')}Z"
+
+
 def machine_moment(time_ns: int) -> str:
     """As the `datetime` of HTML's <time> has it."""
     return f"{datetime.fromtimestamp(time_ns // 10**9, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -138,6 +138,15 @@ def first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
 
 
+def size_bytes(engine: Engine) -> int:
+    """What the store takes on the disk, its log with it."""
+    if is_sqlite(engine):
+        file = sqlite_path(engine)
+        return sum(each.stat().st_size for each in (file, file.with_name(f"{file.name}-wal")) if each.exists())
+    with engine.connect() as connection:
+        return connection.scalar(sa.select(sa.func.pg_database_size(sa.func.current_database()))) or 0
+
+
 # --- partitions (PostgreSQL)
 
 

@@ -2,11 +2,11 @@
 
 Every page is read by an index that has its order, so that it costs as much at the end of a long history as at its
 beginning. One filter has an index of its own; several are read from the one index that has all that can be filtered
-by; a number is looked for as caller and as callee apart, for no index has both.
+by, unless one of them leaves few rows; a number is looked for as caller and as callee apart, for no index has both.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import msgspec
@@ -27,6 +27,7 @@ Label = Literal["fraud", "honest"]
 MAX_AHEAD_NS = 24 * 3600 * 10**9
 MAX_ID = (1 << 63) - 1
 IN_LIMIT = 500  # values of one IN list
+FEW = 5000  # findings that are looked at one by one rather than all by an index
 MAX_OF_ONE_CALL = 100  # a Call-ID is the caller's choice: many calls may share one
 
 
@@ -112,7 +113,7 @@ class Findings:
         the order of their own time."""
         limit = bounded(limit)
         if _is_broad(wanted):
-            rows = self._rows(_newest_of_many(wanted, self._place(before), limit + 1))
+            rows = self._rows(_newest_of_many(wanted, self._few(wanted), self._place(before), limit + 1))
         else:
             rows = self._rows(_newest_findings(wanted, before, limit + 1))
         return _page([_finding(row) for row in rows], limit)
@@ -182,6 +183,15 @@ class Findings:
             query = query.where(table.c.id < before)
         return _page([LabelEntry(**row._mapping) for row in self._rows(query)], limit)
 
+    def _few(self, wanted: Filter) -> sa.Select | None:
+        """The ids that one of several filters leaves, when it alone leaves few: then nothing else need be read."""
+        for ids in _leads(wanted):
+            counted = sa.select(sa.func.count()).select_from(ids.limit(FEW + 1).subquery())
+            with self._engine.connect() as connection:
+                if (connection.scalar(counted) or 0) <= FEW:
+                    return ids
+        return None
+
     def _place(self, before: int | None) -> Place | None:
         """Where a page ended, in the order of time; by its arrival, when the retention took the finding meanwhile."""
         if before is None:
@@ -189,7 +199,7 @@ class Findings:
         c = tables.findings.c
         with self._engine.connect() as connection:
             time_ns = connection.scalar(sa.select(c.time_ns).where(c.id == before))
-        return (arrival_ns(before) if time_ns is None else time_ns, before)
+        return (min(arrival_ns(before), MAX_ID) if time_ns is None else time_ns, before)
 
     def _rows(self, query: sa.Select) -> list[Row]:
         with self._engine.connect() as connection:
@@ -210,14 +220,28 @@ def _newest_findings(wanted: Filter, before: int | None, limit: int) -> sa.Selec
     return query.where(*_conditions(table, wanted, before)).order_by(key.desc()).limit(limit)
 
 
-def _newest_of_many(wanted: Filter, before: Place | None, limit: int) -> sa.Select:
-    """A query for the findings of one page, in the order of their own time: read from the index that has all filters."""
+def _newest_of_many(wanted: Filter, few: sa.Select | None, before: Place | None, limit: int) -> sa.Select:
+    """A query for the findings of one page, in the order of their own time: among `few`, else by the index that has all
+    filters."""
     c = tables.findings.c
     narrow = sa.select(c.id).where(*_conditions(tables.findings, wanted, None))
+    if few is not None:
+        narrow = narrow.where(c.id.in_(few))
     if before is not None:
         narrow = narrow.where(sa.tuple_(c.time_ns, c.id) < sa.tuple_(*before))
     narrow = narrow.order_by(c.time_ns.desc(), c.id.desc()).limit(limit)
     return _joined(tables.findings, _LISTED).where(c.id.in_(narrow)).order_by(c.time_ns.desc(), c.id.desc())
+
+
+def _leads(wanted: Filter) -> Iterator[sa.Select]:
+    """The ids that single filters leave, each by an index of its own."""
+    c, types = tables.findings.c, tables.finding_types.c
+    if wanted.fraud_type is not None:
+        yield sa.select(types.finding_id).where(types.fraud_type == FRAUD_TYPES.index(wanted.fraud_type))
+    if wanted.label in ("fraud", "honest"):
+        yield sa.select(c.id).where(c.label == wanted.label)
+    if wanted.box is not None:
+        yield sa.select(c.id).where(c.box_id == tables.box_id(wanted.box))
 
 
 def _newest_calls(wanted: Filter, before: int | None, limit: int) -> sa.Select:
@@ -247,7 +271,7 @@ def _is_of_party(wanted: Filter) -> bool:
 
 
 def _of_number(
-    table: sa.Table, columns: list[ColumnElement], wanted: Filter, before: int | None, limit: int
+    table: sa.Table, columns: Iterable[ColumnElement], wanted: Filter, before: int | None, limit: int
 ) -> sa.Select:
     """A query for one page of what a number called or was called by: the newest of both, by an index for each."""
     parties = [

@@ -315,6 +315,7 @@ deliveries = Table(
     Column("status", SmallInteger),  # of the last answer
     Column("error", String(200)),  # why the last attempt failed
     Index(None, "webhook_id", "state", "next_ns"),
+    sqlite_autoincrement=True,  # what is delivered goes: its id must not come back for another
 )
 
 PARTITIONED = (findings, calls)

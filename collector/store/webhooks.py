@@ -80,6 +80,8 @@ class Leased(msgspec.Struct, frozen=True):
     """A delivery that is to be attempted now."""
 
     id: int
+    finding_id: int
+    event: str
     queued_ns: int
     attempts: int  # before this one
     body: bytes
@@ -176,7 +178,7 @@ class Webhooks:
         """The secret of each webhook, for who signs."""
         c = tables.webhooks.c
         with self._engine.connect() as connection:
-            return dict(connection.execute(sa.select(c.id, c.secret)).tuples())
+            return {row.id: row.secret for row in connection.execute(sa.select(c.id, c.secret))}
 
     def set_enabled(self, name: str, enabled: bool, by: str) -> None:
         """Whether it is told of new findings; what waits is kept meanwhile. Raises NotFoundError."""
@@ -310,7 +312,7 @@ class Webhooks:
         """Deliveries that are due, the longest due first; nobody else gets them for `lease_s`."""
         c = tables.deliveries.c
         now = time.time_ns()
-        query = sa.select(c.id, c.queued_ns, c.attempts, c.body)
+        query = sa.select(*(c[name] for name in Leased.__struct_fields__))
         query = query.where(c.webhook_id == webhook_id, c.state == "waiting", c.next_ns <= now)
         query = query.order_by(c.next_ns, c.id).limit(limit).with_for_update(skip_locked=True)
         with writing(self._engine.connect()) as connection, connection.begin():

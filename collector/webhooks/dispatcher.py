@@ -19,7 +19,7 @@ from collector.errors import CollectorError
 from collector.store.database import first_line
 from collector.store.store import Store
 from collector.store.webhooks import Leased, Outcome, Webhook
-from collector.webhooks.message import headers, messages
+from collector.webhooks.message import headers, message_id, messages
 from collector.webhooks.target import TargetError, Targets
 
 POLL_S = 1.0
@@ -57,6 +57,8 @@ class Dispatcher:
                     await self._turn()
                 except SQLAlchemyError as error:
                     log.error("webhooks_store_failed error=%r", first_line(error))
+                except Exception:  # one bad turn must not end all that follow
+                    log.exception("webhooks_failed")
                 await asyncio.sleep(POLL_S)
         finally:
             for sender in self._senders.values():
@@ -112,7 +114,7 @@ class Dispatcher:
     async def _post(self, client: httpx.AsyncClient, hook: Webhook, secret: str, delivery: Leased) -> int:
         url = self._targets.check(hook.url)
         address = await self._targets.resolve(url)
-        sent = headers(secret, delivery.id, int(time.time()), delivery.body)
+        sent = headers(secret, message_id(delivery.finding_id, delivery.event), int(time.time()), delivery.body)
         request = client.build_request(
             "POST",
             url.copy_with(host=address),

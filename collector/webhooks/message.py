@@ -47,9 +47,13 @@ def wants(hook: Webhook, row: findings.Finding) -> bool:
     )
 
 
-def headers(secret: str, delivery_id: int, timestamp_s: int, body: bytes) -> dict[str, str]:
-    """The headers of a message. `secret` is base64, as behind `whsec_`; the id is the same in every attempt."""
-    message_id = f"msg_{delivery_id}"
+def message_id(finding_id: int, event: str) -> str:
+    """By which a receiver knows a message that it had before: the same in every attempt, also after a restore."""
+    return f"msg_{finding_id}_{event.rpartition('.')[2]}"
+
+
+def headers(secret: str, message_id: str, timestamp_s: int, body: bytes) -> dict[str, str]:
+    """The headers of a message. `secret` is base64, as behind `whsec_`."""
     signed = b".".join((message_id.encode(), str(timestamp_s).encode(), body))
     signature = hmac.digest(base64.b64decode(secret), signed, hashlib.sha256)
     return {

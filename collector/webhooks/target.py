@@ -45,7 +45,7 @@ class Targets:
             parsed = httpx.URL(url)
         except httpx.InvalidURL as error:
             raise TargetError(f"not a URL: {error}") from error
-        if not 0 < (parsed.port or HTTPS_PORT) <= 65535:
+        if parsed.port is not None and not 0 < parsed.port <= 65535:
             raise TargetError("the port of the URL is none")
         try:
             literal = ipaddress.ip_address(parsed.host)

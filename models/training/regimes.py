@@ -175,8 +175,8 @@ MIRRORS = ("both",) * 8 + ("to_server", "from_server")
 
 TRAINING = Regime("training", "train", 1, 44, (1, 5), "training", BAD_CAPTURES, MIRRORS, 700, (0, 0, 0.1))
 # The same worlds under another seed: calibration and thresholds are set on calls that training has not seen.
-CALIBRATION = Regime("calibration", "train", 2, 36, (1, 5), "training", short=400, scripted=(0, 0, 0.1))
-HELD_OUT = Regime("held-out", "eval", 3, 24, (1, 6), "held_out", short=250, scripted=(0, 0, 0.1))
+CALIBRATION = Regime("calibration", "train", 2, 24, (0.7, 3), "training", short=400, scripted=(0, 0, 0.1))
+HELD_OUT = Regime("held-out", "eval", 3, 16, (1, 4), "held_out", short=250, scripted=(0, 0, 0.1))
 # An address is one case, however much it does: the bundle for `source` rows has towns of its own, in which addresses
 # are the fraud, and many of each kind; and some of half an hour, of a small world beside it.
 OF_ADDRESSES = (*ONE_ADDRESS_EACH, "goip_gateway")

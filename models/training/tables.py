@@ -7,6 +7,7 @@ from typing import Any
 from models.bundle import Bundle, Card
 
 Metrics = dict[str, Any]
+TARGET_RECALL, TARGET_HONEST = 0.95, 0.005
 JUDGES = {"held-out": "the held-out world", "judgement": "the scenarios written by hand"}
 
 
@@ -132,5 +133,29 @@ def honest(card: Card) -> str:
     )
 
 
+def targets(cards: list[Card]) -> str:
+    """What every type reaches of the recall that is aimed at, and honest populations that are over what is allowed."""
+    rows, over = [], []
+    for card in cards:
+        for one in card.classes:
+            found = [card.metrics[judge][one.fraud_type] for judge in JUDGES]
+            recalls = [figure(part["recall_at_fpr_0.001"]) if part["cases"] else "" for part in found]
+            reaches = "yes" if found[0]["recall_at_fpr_0.001"] >= TARGET_RECALL else "**no**"
+            rows.append((one.fraud_type, f"`{card.name}`", *recalls, reaches))
+        for judge, words in JUDGES.items():
+            shares = card.metrics[judge]["honest_actors_flagged"].items()
+            over += [
+                f"{name.replace('_', ' ')} {percent(share)} (`{card.name}`, {words})"
+                for name, share in shares
+                if share > TARGET_HONEST
+            ]
+    head = ("type", "bundle", *JUDGES.values(), f"reaches {TARGET_RECALL:g}")
+    return (
+        f"{markdown(head, rows)}\n\nHonest populations above {percent(TARGET_HONEST, 1)}: {'; '.join(over) or 'none'}."
+    )
+
+
 def shipped_tables() -> str:
-    return "\n\n".join(tables(Bundle.shipped(name).card) for name in ("call", "source"))
+    cards = [Bundle.shipped(name).card for name in ("call", "source")]
+    parts = ["### Recall at 0.1 % false positives, against what is aimed at", targets(cards)]
+    return "\n\n".join([*parts, *(tables(card) for card in cards)])

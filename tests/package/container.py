@@ -6,8 +6,11 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 # What `debootstrap` made, kept between runs. The folder is not tracked.
@@ -41,6 +44,36 @@ def base() -> Path:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         fresh.rename(done)
     return done
+
+
+def named_package(variable: str) -> Path:
+    """The package that the environment names; skips where there is none, or nothing to install it in."""
+    named = os.environ.get(variable)
+    if not named:
+        pytest.skip(f"{variable} names no package: `make test-package` builds them and runs this")
+    why = missing()
+    if why:
+        pytest.skip(why)
+    return Path(named).resolve()
+
+
+def newer(package: Path, folder: Path) -> Path:
+    """The same package under a higher version."""
+    raw, made = folder / "raw", folder / "newer.deb"
+    subprocess.run(["dpkg-deb", "--raw-extract", package, raw], check=True)
+    control = raw / "DEBIAN" / "control"
+    lines = [line + "+1" if line.startswith("Version: ") else line for line in control.read_text().splitlines()]
+    control.write_text("\n".join(lines) + "\n")
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-Znone", "--build", raw, made], check=True)
+    return made
+
+
+def until(true: Callable[[], object], timeout_s: float = 60.0, what: str = "") -> None:
+    """Waits until `true()` is."""
+    deadline_s = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < deadline_s, what or "it did not come to pass"
+        time.sleep(0.5)
 
 
 class Container:
@@ -94,7 +127,7 @@ class Container:
         children = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children").read_text().split()
         return children[0]
 
-    def try_run(self, *command: str, timeout_s: float = COMMAND_S) -> subprocess.CompletedProcess[str]:
+    def try_run(self, *command: str, timeout_s: float = COMMAND_S, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """A command in the container, as root; how it ended is for the caller to judge."""
         inside = [
             "nsenter",
@@ -106,11 +139,13 @@ class Container:
             "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
             "LANG=C.UTF-8",
         ]
-        return subprocess.run([*inside, *command], check=False, capture_output=True, text=True, timeout=timeout_s)
+        return subprocess.run(
+            [*inside, *command], check=False, capture_output=True, text=True, timeout=timeout_s, input=stdin
+        )
 
-    def run(self, *command: str, timeout_s: float = COMMAND_S) -> str:
+    def run(self, *command: str, timeout_s: float = COMMAND_S, stdin: str = "") -> str:
         """The standard output of a command that must end well."""
-        done = self.try_run(*command, timeout_s=timeout_s)
+        done = self.try_run(*command, timeout_s=timeout_s, stdin=stdin)
         assert done.returncode == 0, (
             f"{command}: status {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
         )
@@ -139,6 +174,11 @@ class Container:
 
     def read(self, path: str) -> str:
         return (self.root / path.lstrip("/")).read_text()
+
+    def exposure(self, unit: str) -> float:
+        """How much a unit is open to, from 0 to 10, as `systemd-analyze security` sees it."""
+        said = self.run("systemd-analyze", "security", "--no-pager", unit).splitlines()[-1]
+        return float(said.split(f"{unit}: ")[1].split()[0])
 
     def property(self, unit: str, name: str) -> str:
         return self.run("systemctl", "show", unit, f"--property={name}", "--value").strip()

@@ -1,22 +1,19 @@
 """The package in a booted Debian: installed, screening, frozen, killed, upgraded, purged.
 
-`make test-package` builds the package, names it in SIPWARDEN_PACKAGE and runs this. The tests go on from each other:
-one box is installed, and lives through what follows in the order of this file.
+`make test-package` builds the packages, names this one in SIPWARDEN_PACKAGE and runs this. The tests go on from each
+other: one box is installed, and lives through what follows in the order of this file.
 """
 
 import json
-import os
 import shutil
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from container import Container, missing
+from container import Container, named_package, newer, until
 
 SAMPLE = Path(__file__).resolve().parents[2] / "simulator" / "samples" / "sample.pcap.gz"
-NAMED = "SIPWARDEN_PACKAGE"
 MAX_EXPOSURE = 2.0  # of systemd's scale from 0 to 10
 CAP_NET_RAW = 1 << 13
 SITE = """\
@@ -33,13 +30,7 @@ TRAFFIC = ("sipwarden", "simulate", "sample", "--live", "127.0.0.1:5060")
 
 @pytest.fixture(scope="module")
 def package() -> Path:
-    named = os.environ.get(NAMED)
-    if not named:
-        pytest.skip(f"{NAMED} names no package: `make test-package` builds one and runs this")
-    why = missing()
-    if why:
-        pytest.skip(why)
-    return Path(named).resolve()
+    return named_package("SIPWARDEN_PACKAGE")
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +44,6 @@ def box(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Con
             yield container
     finally:
         shutil.rmtree(container.root, ignore_errors=True)
-
-
-def until(true: Callable[[], object], timeout_s: float = 60.0, what: str = "") -> None:
-    """Waits until `true()` is."""
-    deadline_s = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < deadline_s, what or "it did not come to pass"
-        time.sleep(0.5)
 
 
 def active(box: Container) -> bool:
@@ -103,10 +86,7 @@ def test_it_starts_at_boot(box: Container) -> None:
 
 
 def test_it_is_locked_down_as_systemd_sees_it(box: Container) -> None:
-    said = json.loads(box.run("systemd-analyze", "security", "--no-pager", "--json=short", "sipwarden.service"))
-    assert said
-    overall = box.run("systemd-analyze", "security", "--no-pager", "sipwarden.service").splitlines()[-1]
-    assert float(overall.split("sipwarden.service: ")[1].split()[0]) <= MAX_EXPOSURE, overall
+    assert box.exposure("sipwarden.service") <= MAX_EXPOSURE
 
 
 def test_the_process_has_its_own_user_one_capability_and_a_filter_of_calls(box: Container) -> None:
@@ -253,25 +233,12 @@ def campaign(box: Container, known: set[int]) -> list[dict]:
 # --- replaced and removed
 
 
-@pytest.fixture
-def newer(package: Path, tmp_path: Path) -> Path:
-    """The same package under a higher version."""
-    subprocess.run(["dpkg-deb", "--raw-extract", package, tmp_path / "raw"], check=True)
-    control = tmp_path / "raw" / "DEBIAN" / "control"
-    lines = [line + "+1" if line.startswith("Version: ") else line for line in control.read_text().splitlines()]
-    control.write_text("\n".join(lines) + "\n")
-    subprocess.run(
-        ["dpkg-deb", "--root-owner-group", "-Znone", "--build", tmp_path / "raw", tmp_path / "newer.deb"], check=True
-    )
-    return tmp_path / "newer.deb"
-
-
-def test_an_upgrade_keeps_findings_and_configuration(watching: Container, newer: Path) -> None:
+def test_an_upgrade_keeps_findings_and_configuration(watching: Container, package: Path, tmp_path: Path) -> None:
     before, old = {one["id"] for one in findings(watching)}, main_pid(watching)
     sources = {one["name"] for one in status(watching)["capture"]["sources"]}
     main_file = watching.root / "etc/sipwarden/sipwarden.toml"
     main_file.write_text(main_file.read_text() + "\n# changed by hand\n")
-    watching.put(newer, "/root/newer.deb")
+    watching.put(newer(package, tmp_path), "/root/newer.deb")
     watching.run("dpkg", "--force-confold", "--install", "/root/newer.deb")
     until(lambda: active(watching))
     assert main_pid(watching) != old

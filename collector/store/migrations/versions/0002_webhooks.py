@@ -55,6 +55,7 @@ def upgrade() -> None:
         sa.Column("error", sa.String(length=200), nullable=True),
         sa.ForeignKeyConstraint(["webhook_id"], ["webhooks.id"], name=op.f("fk_deliveries_webhook_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
+        sqlite_autoincrement=True,
     )
     columns = ["webhook_id", "state", "next_ns"]
     op.create_index(op.f("ix_deliveries_webhook_id_state_next_ns"), "deliveries", columns)

@@ -1,0 +1,35 @@
+"""Garbage that refers to itself goes at set times while the service runs, and at Python's own before and after."""
+
+import asyncio
+import gc
+import weakref
+
+import pytest
+
+from appliance.live import garbage
+
+
+class Cycle:
+    """Refers to itself."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.mark.parametrize("young", [True, False])
+def test_a_cycle_goes_at_the_next_set_time_and_not_before(monkeypatch, young):
+    monkeypatch.setattr(garbage, "YOUNG_S", 0.02 if young else 1000.0)
+
+    async def alive_after_a_while():
+        chore = asyncio.ensure_future(garbage.collect())
+        await asyncio.sleep(0)
+        assert not gc.isenabled()
+        seen = weakref.ref(Cycle())
+        await asyncio.sleep(0.2)
+        chore.cancel()
+        await asyncio.gather(chore, return_exceptions=True)
+        return seen() is not None
+
+    assert asyncio.run(alive_after_a_while()) is not young
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0

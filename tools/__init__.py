@@ -1,0 +1,1 @@
+"""What the Makefile uses; nothing of it is installed."""
