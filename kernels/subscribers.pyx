@@ -1,13 +1,12 @@
 # cython: language_level=3
 """What a finished call does to the subscribers at its ends, and the rows that come of it."""
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
-from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 import numpy as np
 
 from capture.index cimport NO_SLOT
-from capture.memory cimport table_calloc
+from capture.memory cimport table_calloc, table_free
 from kernels.behaviour cimport one_more
 from kernels.calls cimport CALL_COMPLETED, Call
 from kernels.rows cimport seconds_between
@@ -51,8 +50,8 @@ cdef class Subscribers:
 
     def __dealloc__(self):
         slots_free(&self.table)
-        free(self.subscribers)
-        free(self.notes)
+        table_free(self.subscribers)
+        table_free(self.notes)
 
     cdef void on_end(self, const Call* call, int64_t now_ns, int64_t offset_ns) noexcept nogil:
         if call.state != CALL_COMPLETED or call.answer_ns == 0:
