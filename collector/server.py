@@ -133,6 +133,9 @@ class Listener(uvicorn.Server):
             self.socket = socket.create_server(
                 (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=BACKLOG
             )
+            # Connections inherit it. asyncio sets it only for sockets that say that they are TCP, and these do not:
+            # head and body of an answer go out apart, and the body waits 40 ms for the delayed acknowledgement.
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
             raise CollectorError(f"cannot listen on {listen} ({name}): {error.strerror}") from error
 

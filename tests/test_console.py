@@ -1,6 +1,7 @@
 """The console: who gets in, who may do what, and that what callers send is harmless on its pages."""
 
 import re
+import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from collector.console import account, reasons
 from collector.console.catalogue import LANGUAGES, WORDS, language_of
 from collector.console.sessions import COOKIE, MAX_OF_ONE_USER
 from collector.console.text import visible
+from collector.server import Listener
 from collector.store.store import Store
 from kernels.schema import CALL_FEATURES, SOURCE_FEATURES
 from models.fraud_types import FRAUD_TYPES
@@ -129,6 +131,13 @@ def test_the_first_password_opens_nothing_but_its_change(tmp_path: Path) -> None
     assert not file.exists()
     assert browser.login(account.FIRST_USER, first).status_code == 401
     store.close()
+
+
+def test_no_part_of_an_answer_waits_for_the_one_before_to_be_acknowledged(browser: Browser) -> None:
+    listener = Listener("console", browser.client.app, "127.0.0.1:0", None, 1)
+    with socket.create_connection(listener.socket.getsockname()[:2]), listener.socket.accept()[0] as accepted:
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    listener.socket.close()
 
 
 def test_what_cannot_be_seen_is_written_out() -> None:

@@ -76,7 +76,7 @@ def test_it_is_installed_whole_and_waits_for_its_administrator(desk: Container) 
 
 
 def test_it_starts_and_is_locked_down_as_systemd_sees_it(desk: Container) -> None:
-    desk.write("/etc/sipwarden/collector.toml", '[tls]\nnames = ["localhost", "desk.example"]\n')
+    desk.write("/etc/sipwarden/collector.toml", '[tls]\nnames = ["127.0.0.1", "desk.example"]\n')
     desk.run("systemctl", "enable", "--now", UNIT)
     until(lambda: active(desk))
     assert desk.exposure(f"{UNIT}.service") <= MAX_EXPOSURE
@@ -104,7 +104,7 @@ def test_its_keys_and_reports_are_closed_to_others_the_box_included(desk: Contai
 def reporting(desk: Container) -> Container:
     """A box on the same machine, enrolled."""
     token = collector(desk, "token", "create").strip()
-    desk.run("sipwarden", "enroll", "https://localhost:8444", "--token", "-", "--name", "edge-1", stdin=token)
+    desk.run("sipwarden", "enroll", "https://127.0.0.1:8444", "--token", "-", "--name", "edge-1", stdin=token)
     desk.write("/etc/sipwarden/conf.d/site.toml", SITE)
     desk.run("systemctl", "restart", "sipwarden")
     until(lambda: [one["state"] for one in status(desk)["capture"]["sources"]] == ["up"])
