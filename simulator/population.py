@@ -31,6 +31,7 @@ class PopulationBase(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, t
     ring_median_s: Positive = 7.0
     talk_median_s: Positive = 60.0
     talk_sigma: Positive = 1.1
+    patience_median_s: Positive = 24.0  # a caller's, whom nobody answers: how long it rings until he gives up
     abroad: bool = False  # its own numbers are of another country; not of all kinds
     identity: IdentityPolicy = STYLE_ONLY  # what its trunk says of its callers
 
@@ -53,6 +54,7 @@ class PopulationBase(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, t
             "ring_median_s": self.ring_median_s,
             "talk_median_s": self.talk_median_s,
             "talk_sigma": self.talk_sigma,
+            "patience_median_s": self.patience_median_s,
         }
         return Answering(**(values | changes))
 

@@ -54,6 +54,7 @@ class Answering:
     ring_median_s: float
     talk_median_s: float
     talk_sigma: float
+    patience_median_s: float = 24.0
     not_found_ratio: float = 0.0  # numbers out of service, on top of the usual few
     talk_limit_s: float = 4 * 3600.0
     fate: Fate = "mixed"
@@ -203,7 +204,7 @@ def call(
     else:
         made.outcome, made.status_code = _unanswered(rng)
         if made.status_code in _RINGS_FIRST:
-            made.ring_s = log_normal(rng, 24.0, 0.45, 2.0, 90.0)
+            made.ring_s = log_normal(rng, how.patience_median_s, 0.45, 2.0, 90.0)
     return made
 
 

@@ -8,35 +8,33 @@ from tests.campaigns import CAMPAIGNS, HONEST, screened
 # share that has a right name.
 NOTICED_BY, NOTICED_SHARE, NAMED_SHARE = 20, 0.4, 0.8
 
-# Missed, and known to be: each call shows another number, is answered and lasts seconds.
-PASSED = {"another caller each time"}
+# Of which fewer are noticed: numbers of one country asserted as those of another, one call each.
+LESS_NOTICED = {"asserted elsewhere": 0.2}
 
 # Of which most calls after the first are flagged, not only watched.
 FLAGGED = {
+    "next numbers, answered at once",
     "next numbers, vacant",
     "any numbers, all answered",
+    "forty calls, all answered",
     "one ring",
     "one ring, requests only",
-    "expensive range, an exchange",
     "one callee, busy",
-    "one callee, any callers",
     "numbers of one block ring once",
     "pumped range",
-    "asserted elsewhere",
 }
 
-# Honest, and seen wrongly, which is known too: the share of calls that are watched, and how many are flagged.
+# Honest, and watched more than it should be: the share of its calls.
 WATCHED = {"a busy number, dialled again": 0.8, "a new exchange": 0.1}
-WRONGLY_FLAGGED = {"a new exchange": 1}
 
 
-@pytest.mark.parametrize("name", sorted(set(CAMPAIGNS) - PASSED))
+@pytest.mark.parametrize("name", sorted(CAMPAIGNS))
 def test_a_plain_campaign_is_noticed_under_its_name(name):
     play, types = CAMPAIGNS[name]
     calls = screened(play)
     later = calls[min(NOTICED_BY, len(calls) // 2) :]
     noticed = [call for call in later if call["verdict"] != "pass"]
-    assert len(noticed) >= NOTICED_SHARE * len(later)
+    assert len(noticed) >= LESS_NOTICED.get(name, NOTICED_SHARE) * len(later)
     named = [call for call in noticed if types & set(call["fraud_types"])]
     assert len(named) >= NAMED_SHARE * len(noticed)
     assert all(call["reasons"] for call in noticed)
@@ -48,5 +46,5 @@ def test_a_plain_campaign_is_noticed_under_its_name(name):
 def test_what_honest_people_do_alike_is_not_flagged_and_hardly_watched(name):
     calls = screened(HONEST[name])
     verdicts = [call["verdict"] for call in calls]
-    assert verdicts.count("flag") <= WRONGLY_FLAGGED.get(name, 0)
+    assert verdicts.count("flag") == 0
     assert verdicts.count("watch") <= max(1, WATCHED.get(name, 0.05) * len(calls))
