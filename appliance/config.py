@@ -60,6 +60,7 @@ class Limits(Section, frozen=True):
     callees: Entries = 131072
     sources: Entries = 16384
     subscribers: Annotated[int, Meta(ge=0, le=1 << 22)] = 0
+    findings: Entries = 65536
     streams: Entries = 16384
     tcp_connections: Entries = 8192
     tcp_bytes: Bytes = 64 << 20

@@ -1,7 +1,7 @@
 """Findings about callers and sources: what the flagged calls and requests of one party add up to."""
 
 import ipaddress
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -83,9 +83,9 @@ class Findings:
         self.evicted = 0
         self._report = report
         self._by_party: OrderedDict[tuple[str | None, str | None], Finding] = OrderedDict()
-        # Those with news, the oldest news first. One whose line was asked for meanwhile is passed over when its turn
-        # comes: since a verdict rises twice at most, it is in here three times at most.
-        self._untold: deque[Finding] = deque()
+        # Of these, those with news, the oldest news first. One whose line was asked for meanwhile is passed over when
+        # its turn comes.
+        self._untold: OrderedDict[tuple[str | None, str | None], Finding] = OrderedDict()
 
     def __iter__(self) -> Iterator[Finding]:
         """In the order in which they were first watched or flagged."""
@@ -99,7 +99,7 @@ class Findings:
         for finding in findings:
             self._by_party[finding.source, finding.caller] = finding
             if finding.has_news:
-                self._untold.append(finding)
+                self._untold[finding.source, finding.caller] = finding
 
     @property
     def untold(self) -> int:
@@ -109,7 +109,7 @@ class Findings:
     def tell(self, at_most: int) -> Iterator[Finding]:
         """Goes through the `at_most` that have had news the longest: those about which there is news still."""
         for _ in range(min(at_most, len(self._untold))):
-            finding = self._untold.popleft()
+            _, finding = self._untold.popitem(last=False)
             if finding.has_news:
                 yield finding
 
@@ -123,12 +123,14 @@ class Findings:
         finding = self._by_party.get(party)
         if finding is None:
             if len(self._by_party) == self.limit:
-                self._report(self._by_party.popitem(last=False)[1])
+                oldest, given_up = self._by_party.popitem(last=False)
+                self._untold.pop(oldest, None)
+                self._report(given_up)
                 self.evicted += 1
             finding = Finding(source, caller, first_ns, time_ns, time_ns, 0)
             self._by_party[party] = finding
         else:
             self._by_party.move_to_end(party)
         if not finding.has_news:
-            self._untold.append(finding)
+            self._untold[party] = finding
         return finding

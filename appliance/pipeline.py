@@ -34,9 +34,6 @@ from models.verdict import FLAG, WATCH
 # a table is salted apart from it (capture/index.pxd).
 REPLAY_SECRET = 0x7369_7077_6172_6465
 
-# Findings about parties held at once: more suspects than any desk reads, in some 95 MiB (appliance/live/memory.py).
-MAX_FINDINGS = 65536
-
 ROW_KINDS = ("call", "source", "subscriber")
 
 
@@ -104,7 +101,7 @@ class Pipeline:
             duplicate_window_ns=duplicate_window_ns,
         )
         self.tally = Tally()
-        self.findings = Findings(MAX_FINDINGS, self._give_up)
+        self.findings = Findings(limits.findings, self._give_up)
         self.flagged_sources = 0
         self.watched_sources = 0
         self._drift: dict[str, RowDrift] = {}

@@ -13,6 +13,7 @@ import struct
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +33,9 @@ MOST_GROWTH = 0.05
 START_S = 1_700_000_000
 ROBOTS = 50
 # Smaller than the defaults, so that they are full soon.
-LIMITS = Limits(calls=32768, callers=16384, callees=16384, sources=4096)
+LIMITS = Limits(calls=32768, callers=16384, callees=16384, sources=4096, findings=1024)
 PACKETS_AT_ONCE = 2048
+MOST_WAITING = 1000  # blocks of lines, before more packets come
 # When the messages of a call come after its INVITE, in s; robots hang up after a second.
 RINGING_S, ANSWER_S = 1.0, 4.0
 TALK_S = (10.0, 90.0)
@@ -97,9 +99,10 @@ class SoakSource(Source):
 
     live = False
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, behind: Callable[[], bool]) -> None:
         super().__init__("soak")
         self.plan = plan
+        self._behind = behind
         self.position = 0
         length = max(len(_frame(*message, 0)) for message in MESSAGES)
         frames = [_frame(*message, length) for message in MESSAGES]
@@ -135,7 +138,7 @@ class SoakSource(Source):
         assert isinstance(self.reader, RecordReader)
         kept = self.reader.compact()
         count = min(PACKETS_AT_ONCE, (len(self._buffer) - kept) // self._record_bytes)
-        if self.ended or not count:
+        if self.ended or not count or self._behind():
             self.reader.filled(0)
             return
         records = self._records(slice(self.position, self.position + count))
@@ -204,11 +207,12 @@ class Outcome:
 def soak(seconds: int, rate: int, limits: Limits = LIMITS) -> Outcome:
     """Runs it. What ended the tracker before its time is raised."""
     began_s = time.monotonic()
-    source = SoakSource(Plan.of(seconds, rate))
     with tempfile.TemporaryDirectory() as folder:
         recorder = Recorder(
             Store(Path(folder, "findings.sqlite"), 256 << 20, 1 << 62), Spool(Path(folder, "spool"), 64 << 20)
         )
+        # Simulated time is a hundred times as fast as a disk is made for.
+        source = SoakSource(Plan.of(seconds, rate), lambda: recorder.depth > MOST_WAITING)
         tracker = Tracker(Pipeline(Config(limits=limits)), [source], recorder.outlet, 0.002)
         recorder.start()
         tracker.start()

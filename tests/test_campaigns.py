@@ -8,13 +8,14 @@ from tests.campaigns import CAMPAIGNS, HONEST, screened
 # share that has a right name.
 NOTICED_BY, NOTICED_SHARE, NAMED_SHARE = 20, 0.4, 0.8
 
-# Of which fewer are noticed: numbers of one country asserted as those of another, one call each.
-LESS_NOTICED = {"asserted elsewhere": 0.2}
+# Of which fewer are noticed: six calls of an ordinary telephone.
+LESS_NOTICED = {"expensive range, an account": 0.3}
 
 # Of which most calls after the first are flagged, not only watched.
 FLAGGED = {
     "next numbers, answered at once",
     "next numbers, vacant",
+    "next numbers, from an extension",
     "any numbers, all answered",
     "forty calls, all answered",
     "one ring",

@@ -51,3 +51,10 @@ def test_news_that_a_snapshot_brings_back_are_told():
     after = Findings(10, lambda _: None)
     after.restore(before.kept())
     assert told(after, 10) == ["b"]
+
+
+def test_news_that_nobody_asks_for_take_no_more_than_the_findings_themselves():
+    findings = Findings(10, lambda _: None)
+    seen(findings, *map(str, range(1000)))
+    assert (len(findings), findings.untold, findings.evicted) == (10, 10, 990)
+    assert told(findings, 100) == [str(caller) for caller in range(990, 1000)]

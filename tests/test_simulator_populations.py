@@ -31,7 +31,7 @@ STATES = {"BYE": "completed", "CANCEL": "cancelled"}
 COVERED_ELSEWHERE = {"office", "call_centre", "couriers", "reminders", "alarms", "registrations", "keepalives"} | {
     "robocall", "wangiri", "irsf", "registration_scan", "options_scan"}  # fmt: skip
 FIELDS = ("sip.Call-ID", "sip.Method", "sip.Status-Code", "sip.CSeq.method", "ip.src", "udp.srcport", "sip.from.user",
-          "sip.r-uri.user", "frame.time_epoch", "sip.Status-Line", "sip.to.user", "frame.number")  # fmt: skip
+          "sip.r-uri.user", "frame.time_epoch", "sip.Status-Line", "sip.to.user", "frame.number", "ip.dst")  # fmt: skip
 
 
 class World(NamedTuple):
@@ -415,6 +415,18 @@ def test_a_new_password_is_refused_until_it_is_right(world: World):
     righted = [lines for lines in by_source.values() if "right_password" in {line["variant"] for line in lines}]
     assert len(righted) >= 4
     assert all(sum(line["requests"] for line in lines) > 6 for lines in righted)
+
+
+def test_a_monitoring_system_asks_the_same_peers_again_and_again(world: World):
+    address = world.sources["monitoring"][0]["source"]
+    asked = Counter(
+        one["ip.dst"]
+        for found in world.messages.values()
+        for one in found
+        if one["ip.src"] == address and one["sip.Method"] == "OPTIONS"
+    )
+    assert len(asked) == 12
+    assert min(asked.values()) >= 10
 
 
 def test_friends_signal_by_missed_calls_in_both_directions(world: World):

@@ -4,7 +4,7 @@ from appliance.config import Limits
 from benchmarks.soak import MOST_GROWTH, soak
 
 # Full within the first tenth of the time, as those of the long version are.
-LIMITS = Limits(calls=32768, callers=1024, callees=1024, sources=64)
+LIMITS = Limits(calls=32768, callers=1024, callees=1024, sources=64, findings=256)
 
 
 def test_memory_does_not_grow_in_twenty_minutes_of_200_calls_a_second():

@@ -5,7 +5,6 @@ ARCHITECTURE.md, "Bounds", lists the tables. The sum is an upper bound: memory i
 
 from appliance.config import Config
 from appliance.live.recorder import QUEUE_BYTES
-from appliance.pipeline import MAX_FINDINGS
 from kernels.calls import CALL_BYTES
 from kernels.profiles import PROFILE_BYTES
 from kernels.signalling import STYLE_BYTES
@@ -37,12 +36,13 @@ def bound_bytes(config: Config) -> int:
         (limits.callees, PROFILE_BYTES["callee"]),
         (limits.sources, PROFILE_BYTES["source"] + STYLE_BYTES),
         (limits.subscribers, SUBSCRIBER_BYTES),
+        (limits.findings, FINDING_BYTES),
         (limits.streams, STREAM_BYTES),
         (limits.tcp_connections, TCP_BYTES),
     )
     entries = sum(count * (size + INDEX_BYTES) for count, size in tables)
     rings = capture.ring_mib * MIB * len(capture.interfaces)
-    return PROGRAM_BYTES + MAX_FINDINGS * FINDING_BYTES + entries + limits.tcp_bytes + rings + QUEUE_BYTES
+    return PROGRAM_BYTES + entries + limits.tcp_bytes + rings + QUEUE_BYTES
 
 
 def unit_limits(config: Config) -> str:

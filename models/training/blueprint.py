@@ -31,7 +31,7 @@ BLUEPRINTS = {
         false_flag_cost=10,
         population_rows=10_000,
         town_rows=1000,
-        epochs=20,
+        epochs=16,
         teachers=3,
         evidence={
             "robocall": Evidence("source_seen", 8),
