@@ -26,7 +26,7 @@ SAME = ("packets", "bytes", "sip_messages", "sip_requests", "sip_responses", "ma
 
 
 def watched(interface="tap0", **settings):
-    settings = {"interfaces": (interface,), "ring_mib": 8, "remove_duplicates": False} | settings
+    settings = {"interfaces": (interface,), "ring_mib": 32, "remove_duplicates": False} | settings
     config = Config(capture=Capture(**settings))
     return Watch(open_sources(config), config, 50_000_000 if config.capture.remove_duplicates else 0)
 
