@@ -3,7 +3,7 @@
 import numpy as np
 
 from kernels.wording import rounded, shortened, text
-from models.leave_one_out import strongest, variants
+from models.leave_one_out import strongest
 from models.reason import Reason
 from models.scorer import Scorer
 
@@ -26,12 +26,8 @@ def explain(scorer: Scorer, rows: np.ndarray) -> list[list[Reason]]:
 
 
 def _explain(scorer: Scorer, rows: np.ndarray) -> list[list[Reason]]:
-    """One batch scores each row as it is, and once more for each feature that is not typical with that feature put
-    back."""
-    codes = scorer.encode(rows)
-    all_codes, column, first = variants(codes, scorer.typical_codes)
-    log_odds = scorer.log_odds(all_codes)
-    alone, without = log_odds[: len(codes)], log_odds[len(codes) :]
+    """Each row is judged as it is, and once more for each feature that is not typical with that feature put back."""
+    alone, without, column, first = scorer.leave_one_out(scorer.encode(rows))
     # Near 0 and 1 a probability hardly moves: features are ranked by log-odds, which do.
     chosen = strongest(alone, without, first, MAX_REASONS, LEAST_SHARE)
     row, place = (chosen >= 0).nonzero()
@@ -39,7 +35,7 @@ def _explain(scorer: Scorer, rows: np.ndarray) -> list[list[Reason]]:
     effect = 1 / (1 + np.exp(-alone[row])) - 1 / (1 + np.exp(-without[chosen]))
     column = column[chosen]
     told = scorer.bundle.told
-    reasons: list[list[Reason]] = [[] for _ in codes]
+    reasons: list[list[Reason]] = [[] for _ in rows]
     for one, at, value, fall in zip(
         row.tolist(), column.tolist(), rows[row, column].tolist(), effect.tolist(), strict=True
     ):
