@@ -49,6 +49,8 @@ cdef enum:
     ROWS_PER_STEP = 4       # the most rows that one message makes: setup, answer, end, and the end of an evicted call
     BLOCK_ROWS = 1024       # four model batches of 256; with 32 features 128 KiB, inside any L2 cache
     ROWS_AHEAD = 8          # how far ahead memory is asked for the calls of rows
+    RELEASE_STEPS = 3       # in which it is asked for what calls expected of media,
+    RELEASES_AHEAD = 4      # so far from each other
     BLOCK_CALLS = 1024      # finished calls that wait for their verdict
 
 # How far the time of a packet that comes in now may be from now. Clocks of agents that are kept by NTP are closer, and
@@ -298,7 +300,7 @@ cdef class Engine:
         if is_early(&self.message) and self.calls.calls[slot].early_media_ns == 0:
             self.calls.calls[slot].early_media_ns = self.packet.time_ns
         for i in range(session.media_count):
-            self.media.expectations.prefetch(&session.media[i])     # there is a row to fill before they are added
+            self.media.expectations.prefetch(slot, &session.media[i])     # there is a row to fill before they are added
         return True
 
     cdef void _expect(self, int32_t slot, const SdpSession* session) noexcept nogil:
@@ -450,7 +452,12 @@ cdef class Engine:
     def next_block(self):
         """Forgets the rows and the finished calls of the block."""
         cdef uint32_t i
+        cdef int step
         for i in range(self.calls.released_count):
+            for step in range(RELEASE_STEPS):
+                if i + (RELEASE_STEPS - step) * RELEASES_AHEAD < self.calls.released_count:
+                    self.media.expectations.prefetch_release(
+                        self.calls.released[i + (RELEASE_STEPS - step) * RELEASES_AHEAD], step)
             self.media.release_call(self.calls.released[i])
         self.calls.free_released()
         if self.subscribers is not None:
