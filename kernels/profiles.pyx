@@ -262,6 +262,7 @@ cdef class Profiles:
 
     cdef void _prefetch_source(self, int32_t slot) noexcept nogil:
         cdef const SourceProfile* source = &self.source_profiles[slot]
+        prefetch_line(&self.sources.generations[slot])
         prefetch_all(source, SOURCE_BUSY_BYTES)
         prefetch_all(&source.callers_day, 2 * sizeof(Distinct))     # and callees_day, behind it
         prefetch_all(&source.ranges, sizeof(Heavy))
@@ -280,6 +281,10 @@ cdef class Profiles:
         if call.range_hash:
             prefetch_all(&self.ranges[range_table(call.range_hash)], sizeof(Heavy))
         self.relations.prefetch_setup(call, source_key, destination_key)
+        source = self._take_source(&call.source.address, now_ns, &call.source_profile)
+        call.source_generation = self.sources.generations[call.source_profile]
+        self._prefetch_source(call.source_profile)
+        self.relations.prefetch(call)
         call.caller_profile = call.callee_profile = NO_SLOT
         call.caller_generation = call.callee_generation = 0
         call.call_back = call.again = CALL_BACK_NONE
@@ -289,8 +294,6 @@ cdef class Profiles:
         if not is_anonymous(call):
             caller = self._take_caller(call.caller_key, now_ns, &call.caller_profile)
             call.caller_generation = self.callers.generations[call.caller_profile]
-        source = self._take_source(&call.source.address, now_ns, &call.source_profile)
-        call.source_generation = self.sources.generations[call.source_profile]
         source_attempt(source, call, now_ns)
         style_attempt(&self.styles[call.source_profile], call, now_ns)
         self.gateway_signs += call.signalling.acrypt

@@ -7,7 +7,9 @@ from libc.string cimport memset
 from capture.hashing cimport hash_bytes, hash_mix
 from capture.index cimport NO_SLOT
 from capture.memory cimport table_calloc, table_free
-from kernels.bindings cimport BOUND_ELSEWHERE, binding_note, binding_of, bindings_free, bindings_init
+from kernels.bindings cimport (
+    BOUND_ELSEWHERE, binding_note, binding_of, binding_prefetch, bindings_free, bindings_init,
+)
 from kernels.calls cimport Call
 from kernels.crowds cimport (
     CROWD_CONTACT, CROWD_RANGE, CROWD_STYLE, CROWD_USER, crowd_note, crowd_prefetch, crowds_free,
@@ -18,7 +20,8 @@ from kernels.groups cimport (
 )
 from kernels.parties cimport calling_number, range_of
 from kernels.slots cimport (
-    prefetch_all, slots_earn, slots_find, slots_free, slots_holds, slots_init, slots_prefetch, slots_take,
+    prefetch as prefetch_line, prefetch_all, slots_earn, slots_find, slots_free, slots_holds, slots_init,
+    slots_prefetch, slots_take,
 )
 
 cdef extern from *:
@@ -42,6 +45,11 @@ cdef inline uint64_t style_key(const Call* call, uint64_t secret) noexcept nogil
 
 cdef inline uint64_t range_key(uint64_t block, uint64_t source_key, uint64_t secret) noexcept nogil:
     return hash_mix(hash_mix(block, secret), source_key)
+
+
+cdef inline uint64_t user_key(const Call* call, uint64_t destination_key, uint64_t secret) noexcept nogil:
+    """The caller as a user of the registrar that is called."""
+    return hash_mix(hash_bytes(<const uint8_t*>call.caller, call.caller_length, secret), destination_key)
 
 
 cdef class Relations:
@@ -69,6 +77,7 @@ cdef class Relations:
     cdef void prefetch_setup(self, const Call* call, uint64_t source_key, uint64_t destination_key) noexcept nogil:
         cdef uint64_t block = range_of(calling_number(call))
         slots_prefetch(&self.routes, destination_key)
+        binding_prefetch(&self.bindings, user_key(call, destination_key, self.secret))
         if call.signalling.fingerprint:
             crowd_prefetch(&self.crowds, CROWD_STYLE, style_key(call, self.secret))
         if call.contact:
@@ -80,14 +89,14 @@ cdef class Relations:
         if call.source_profile != NO_SLOT:
             prefetch_all(&self.groups[2 * call.source_profile], 2 * sizeof(Group))
         if call.route != NO_SLOT:
+            prefetch_line(&self.routes.generations[call.route])
             prefetch_all(&self.route_groups[call.route], sizeof(Group))
 
     cdef void on_setup(self, Call* call, uint64_t source_key, uint64_t destination_key, uint64_t number,
                        uint64_t caller_calls, int64_t now_ns) noexcept nogil:
-        cdef uint64_t user = hash_bytes(<const uint8_t*>call.caller, call.caller_length, self.secret)
         cdef Group* groups = &self.groups[2 * call.source_profile]
         self._crowds(call, source_key, now_ns)
-        call.bound = <uint8_t>binding_of(&self.bindings, hash_mix(user, destination_key), source_key, now_ns)
+        call.bound = <uint8_t>binding_of(&self.bindings, user_key(call, destination_key, self.secret), source_key, now_ns)
         call.newcomer = caller_calls <= NEWCOMER_CALLS
         group_attempt(groups, call, number, now_ns)
         if call.newcomer:
