@@ -96,7 +96,8 @@ cdef class Relations:
                        uint64_t caller_calls, int64_t now_ns) noexcept nogil:
         cdef Group* groups = &self.groups[2 * call.source_profile]
         self._crowds(call, source_key, now_ns)
-        call.bound = <uint8_t>binding_of(&self.bindings, user_key(call, destination_key, self.secret), source_key, now_ns)
+        call.bound = <uint8_t>binding_of(
+            &self.bindings, user_key(call, destination_key, self.secret), source_key, now_ns)
         call.newcomer = caller_calls <= NEWCOMER_CALLS
         group_attempt(groups, call, number, now_ns)
         if call.newcomer:

@@ -12,6 +12,8 @@ from libc.stdint cimport int8_t, int32_t, int64_t
 
 import numpy as np
 
+cimport kernels.clones  # SW_CLONES
+
 from models.errors import BundleError
 
 cdef extern from *:
@@ -23,13 +25,6 @@ cdef extern from *:
         SW_MOST_WIDTH = 256,    /* inputs or outputs of a layer, on the stack */
         SW_MOST_SUM = 1 << 21,  /* no sum of a layer reaches it: as a double it has room for 31 bits behind the point */
     };
-
-    /* Compiled for wider vectors, too; the loader takes what the processor has. The results are the same. */
-    #if defined(__x86_64__) && defined(__GLIBC__)
-    #define SW_CLONES __attribute__((flatten, target_clones("avx2", "default")))
-    #else
-    #define SW_CLONES
-    #endif
 
     /* A layer of int8. Inputs and outputs are counted from what stands for zero. An output is the sum times `factor`,
        rounded, shifted to the right by `shift`, rounded, and lies in least..most. Both round up from the middle, as
