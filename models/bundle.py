@@ -1,4 +1,4 @@
-"""A model bundle: a folder with `model.tflite` and `bundle.toml`, which says all that scoring needs to know.
+"""A model bundle: a folder with `model.tflite` and `bundle.json`, which says all that scoring needs to know.
 
 The shipped bundles are in `models/bundles/`, named after the rows they score.
 """
@@ -18,7 +18,7 @@ from models.errors import BundleError
 from models.fraud_types import FRAUD_TYPES
 
 MODEL_FILE = "model.tflite"
-CARD_FILE = "bundle.toml"
+CARD_FILE = "bundle.json"
 SHIPPED = Path(__file__).parent / "bundles"
 
 # A model of this project has a few kilobytes. The limit keeps a wrong file from being read into memory.
@@ -76,7 +76,7 @@ class Reference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"schema_hash": "schema"}):
-    """bundle.toml. Features, typical values and knots go in the order of the row's columns."""
+    """bundle.json. Features, typical values and knots go in the order of the row's columns."""
 
     name: str
     version: str
@@ -86,7 +86,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"sch
     model_sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
     model_bytes: Annotated[int, Meta(ge=1, le=MAX_MODEL_BYTES)]
     features: list[str]
-    typical: list[float]  # median over honest rows that know the feature; NaN: never known
+    typical: list[float | None]  # median over honest rows that know the feature; None: never known
     knots: list[list[float]]  # of the encoding, see kernels/encode.pyx
     classes: list[FraudClass]  # in the order of the model's outputs
     training: TrainingCard
@@ -102,10 +102,11 @@ class Bundle:
         self.card = card
         self.model = model
         self.features = SCHEMAS[card.rows][0]
+        self.typical = [math.nan if one is None else one for one in card.typical]
         # What a reason says of each column whatever the value, which is left to be put in: made once.
         self.told = [
             (feature, shortened(typical), feature.reason.format(value="{value}", typical=feature.text(typical)))
-            for feature, typical in zip(self.features, card.typical, strict=True)
+            for feature, typical in zip(self.features, self.typical, strict=True)
         ]
 
     @property
@@ -128,10 +129,10 @@ class Bundle:
 
 
 def read_card(path: Path) -> Card:
-    """bundle.toml, checked for itself (not against the schema of this program)."""
+    """bundle.json, checked for itself (not against the schema of this program)."""
     try:
-        card = msgspec.toml.decode(read_file(path), type=Card)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # DecodeError names the key or the line
+        card = msgspec.json.decode(read_file(path), type=Card)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # DecodeError names the key or the byte
         raise BundleError(f"{path}: {error}") from error
     columns = len(card.features)
     for key in ("typical", "knots"):
@@ -181,13 +182,13 @@ def check_schema(path: Path, card: Card) -> None:
 
 
 def read_model(path: Path, card: Card) -> bytes:
-    """model.tflite, which must be the very bytes that bundle.toml describes."""
+    """model.tflite, which must be the very bytes that bundle.json describes."""
     model = read_file(path)
     if len(model) != card.model_bytes:
-        raise BundleError(f"{path}: {len(model)} bytes, bundle.toml says {card.model_bytes}: cut short or replaced")
+        raise BundleError(f"{path}: {len(model)} bytes, bundle.json says {card.model_bytes}: cut short or replaced")
     digest = hashlib.sha256(model).hexdigest()
     if digest != card.model_sha256:
-        raise BundleError(f"{path}: sha256 is {digest}, bundle.toml says {card.model_sha256}")
+        raise BundleError(f"{path}: sha256 is {digest}, bundle.json says {card.model_sha256}")
     return model
 
 

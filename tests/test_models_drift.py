@@ -1,5 +1,6 @@
 """Whether rows are still those that a bundle was calibrated on: told by counts that the bundle brings along."""
 
+import json
 import shutil
 
 import msgspec
@@ -83,7 +84,7 @@ def test_a_bundle_without_a_reference_cannot_tell(scorer: Scorer):
 def test_a_reference_of_other_bins_is_refused(tmp_path):
     shutil.copytree(SHIPPED / "subscriber", tmp_path / "bundle")
     card = tmp_path / "bundle" / CARD_FILE
-    text = card.read_text(encoding="utf-8").partition("\n[reference]")[0]
-    card.write_text(f"{text}\n[reference]\nfeatures = [[0, 1]]\nscore = [0]\n", encoding="utf-8")
+    content = json.loads(card.read_bytes()) | {"reference": {"features": [[0, 1]], "score": [0]}}
+    card.write_text(json.dumps(content))
     with pytest.raises(BundleError, match="reference: it does not have the bins"):
         Bundle.load(tmp_path / "bundle")

@@ -41,7 +41,7 @@ def with_classes(bundle: Bundle, **changes) -> Scorer:
 
 
 def test_a_score_is_made_of_the_calibrated_outputs(scorer):
-    """An independent computation from the interpreter's outputs, by the formulas of bundle.toml."""
+    """An independent computation from the interpreter's outputs, by the formulas of bundle.json."""
     rows = any_rows(scorer, 500)
     outputs = scorer.interpreter.run(scorer.encode(rows)).astype(float)
     real = (outputs - scorer.interpreter.output_zero) * scorer.interpreter.output_scale
@@ -87,7 +87,7 @@ def test_no_rows_give_no_scores(scorer):
 
 def test_a_value_that_is_not_known_counts_as_the_typical_one(scorer):
     rows = any_rows(scorer, 200)
-    filled = np.where(np.isnan(rows), np.array(scorer.bundle.card.typical, np.float32), rows)
+    filled = np.where(np.isnan(rows), np.array(scorer.bundle.typical, np.float32), rows)
     assert np.array_equal(scorer.score(rows).score, scorer.score(filled).score)
 
 
@@ -141,14 +141,14 @@ def test_the_effect_is_how_far_the_score_falls_with_the_feature_put_back(scorer)
     for row in suspects(scorer):
         for reason in explain(scorer, row[None])[0]:
             back = row.copy()
-            back[NAMES.index(reason.feature)] = scorer.bundle.card.typical[NAMES.index(reason.feature)]
+            back[NAMES.index(reason.feature)] = scorer.bundle.typical[NAMES.index(reason.feature)]
             fall = scorer.score(row[None]).score[0] - scorer.score(back[None]).score[0]
             assert reason.effect == pytest.approx(fall, abs=2e-6)
             assert fall >= 0
 
 
 def test_reasons_come_strongest_first_and_none_is_stronger_than_they_are(scorer):
-    typical = scorer.bundle.card.typical
+    typical = scorer.bundle.typical
     for row in suspects(scorer):
         reasons = explain(scorer, row[None])[0]
         effects = [reason.effect for reason in reasons]
@@ -168,12 +168,12 @@ def test_reasons_do_not_depend_on_the_rows_beside(scorer):
 
 
 def test_a_reason_says_value_and_typical_value_in_a_sentence(scorer):
-    row = np.array([scorer.bundle.card.typical], np.float32)
+    row = np.array([scorer.bundle.typical], np.float32)
     row[0, NAMES.index("caller_callees_hour")] = 214.4
     reasons = explain(with_classes(scorer.bundle, watch=0.0), row)[0]
     told = {reason.feature: reason for reason in reasons}
     typical = CALL_FEATURES[NAMES.index("caller_callees_hour")].text(
-        scorer.bundle.card.typical[NAMES.index("caller_callees_hour")]
+        scorer.bundle.typical[NAMES.index("caller_callees_hour")]
     )
     assert set(told) <= {"caller_callees_hour"}
     for reason in reasons:
@@ -182,7 +182,7 @@ def test_a_reason_says_value_and_typical_value_in_a_sentence(scorer):
 
 
 def test_a_typical_row_has_no_reasons(scorer):
-    assert explain(scorer, np.array([scorer.bundle.card.typical], np.float32)) == [[]]
+    assert explain(scorer, np.array([scorer.bundle.typical], np.float32)) == [[]]
 
 
 def test_a_value_that_is_not_known_is_never_a_reason(scorer):

@@ -15,7 +15,7 @@ from models.scorer import Scorer, encoder
 from models.training import network
 from models.training.blueprint import Blueprint
 from models.training.calibration import Honest, tail_platt, thresholds
-from models.training.card import short, write_bundle
+from models.training.card import known, short, write_bundle
 from models.training.evaluation import evaluate
 from models.training.regimes import CALIBRATION, HELD_OUT, REGIMES, TRAINING
 from models.training.rows import Rows, concerned, thinned
@@ -80,7 +80,7 @@ def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Card:
         model_sha256="0" * 64,
         model_bytes=1,
         features=[feature.name for feature in features],
-        typical=short(typical),
+        typical=known(typical),
         knots=[short(row) for row in knots],
         classes=calibrated(blueprint, model, encode(tuning.features), tuning),
         training=training_card(blueprint.rows, rows),

@@ -21,7 +21,7 @@ from models.measures import auc, expected_calibration_error, recall_at
 from models.scorer import Scorer, encoder
 from models.subscriber import Table
 from models.training.calibration import Honest, platt, thresholds
-from models.training.card import short, write_bundle
+from models.training.card import known, short, write_bundle
 from models.training.distillation import Lesson, LogOdds, distil, inputs_of, learn, log_odds_of
 from models.training.network import convert
 
@@ -199,7 +199,7 @@ def card_of(name: str, taught: Taught, calibrated: FraudClass, training: Trainin
         model_sha256="0" * 64,
         model_bytes=1,
         features=NAMES,
-        typical=short(taught.encoding.typical),
+        typical=known(taught.encoding.typical),
         knots=[short(row) for row in taught.encoding.knots],
         classes=[calibrated],
         training=training,

@@ -1,6 +1,5 @@
 """The figures of a bundle's card as the tables of docs/DETECTION.md: `python -m models.training tables`."""
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -33,8 +32,8 @@ def percent(share: float, digits: int = 2) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
-def figure(value: float, digits: int = 3) -> str:
-    return "never" if math.isnan(value) else f"{value:.{digits}f}"
+def figure(value: float | None, digits: int = 3) -> str:
+    return "never" if value is None else f"{value:.{digits}f}"
 
 
 def evidence(card: Card) -> str:
@@ -82,9 +81,9 @@ def by_type(card: Card, metrics: Metrics) -> str:
                 figure(one["recall_named"]),
                 f"{round(one['actors'] * one['actors_flagged'])} of {one['actors']}",
                 f"{round(one['campaigns'] * one['campaigns_flagged'])} of {one['campaigns']}",
-                figure(one.get("median_cases_to_name", float("nan")), 1),
-                figure(one.get("median_cases_to_flag", float("nan")), 1),
-                figure(one.get("median_seconds_to_flag", float("nan")), 0),
+                figure(one["median_cases_to_name"], 1),
+                figure(one["median_cases_to_flag"], 1),
+                figure(one["median_seconds_to_flag"], 0),
             )
             for name, one in present(card, metrics)
         ],
@@ -140,7 +139,7 @@ def targets(cards: list[Card]) -> str:
         for one in card.classes:
             found = [card.metrics[judge][one.fraud_type] for judge in JUDGES]
             recalls = [figure(part["recall_at_fpr_0.001"]) if part["cases"] else "" for part in found]
-            reaches = "yes" if found[0]["recall_at_fpr_0.001"] >= TARGET_RECALL else "**no**"
+            reaches = "yes" if (found[0]["recall_at_fpr_0.001"] or 0) >= TARGET_RECALL else "**no**"
             rows.append((one.fraud_type, f"`{card.name}`", *recalls, reaches))
         for judge, words in JUDGES.items():
             shares = card.metrics[judge]["honest_actors_flagged"].items()
