@@ -37,19 +37,19 @@ class Scorer:
     """A bundle at work. Not thread-safe: the interpreter's memory is shared between calls."""
 
     def __init__(self, bundle: Bundle):
-        """Raises BundleError when the model does not fit its own bundle.json."""
+        """Raises BundleError when the model does not fit its own bundle.toml."""
         self.bundle = bundle
         card = bundle.card
         self.interpreter = Interpreter(bundle.model)
         shape = (self.interpreter.inputs, self.interpreter.outputs)
         if shape != (len(card.features), len(card.classes)):
             raise BundleError(
-                f"{bundle.path}: model.tflite is {shape[0]} -> {shape[1]}, bundle.json has "
+                f"{bundle.path}: model.tflite is {shape[0]} -> {shape[1]}, bundle.toml has "
                 f"{len(card.features)} features and {len(card.classes)} classes"
             )
         if (self.interpreter.input_scale, self.interpreter.input_zero) != (INPUT_SCALE, INPUT_ZERO):
             raise BundleError(f"{bundle.path}: model.tflite reads its input at another scale than 1/128")
-        self._encoder = encoder(card.knots, bundle.typical)
+        self._encoder = encoder(bundle.numbers.knots, bundle.typical)
         self.typical_codes = self._encoder.missing
         self._log_odds = self._log_odds_table()
         self._judge = self._judge_of(self._log_odds)
