@@ -21,6 +21,7 @@ from collector.store import tables
 from collector.store.database import PARTITION_DAYS, is_sqlite, partition_bounds, refresh_statistics
 from collector.store.fleet import Certificate
 from collector.store.ids import COUNT_BITS, arrival_ns, lowest_id
+from collector.store.paging import every
 from collector.store.store import Store
 from models.fraud_types import FRAUD_TYPES
 from models.verdict import VERDICTS
@@ -148,7 +149,7 @@ def _boxes(store: Store, size: Size, draw: random.Random, now: int) -> list[int]
                 "health": _state(box.id, now),
                 "health_ns": now,
             }
-            for box in store.fleet.boxes()
+            for box in every(store.fleet.boxes)
         ]
         update = sa.update(tables.boxes).where(tables.boxes.c.id == sa.bindparam("key"))
         connection.execute(update.values({name: sa.bindparam(name) for name in rows[0] if name != "key"}), rows)

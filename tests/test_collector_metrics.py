@@ -13,8 +13,8 @@ from collector.metrics import Metrics, metrics_app
 from collector.refusals import Refusals
 from collector.store.store import Store
 from collector.webhooks.dispatcher import Totals
-from tests.apis import dead_delivery
 from tests.collectors import ROOT, Desk, call_line, minute
+from tests.consoles import dead_delivery
 
 DOCUMENT = ROOT / "docs" / "METRICS.md"
 RULES = ROOT / "contrib" / "prometheus" / "sipwarden-collector.rules.yml"

@@ -10,8 +10,6 @@ from urllib.parse import urlencode
 import pytest
 from litestar import Litestar
 
-from appliance.findings import moment
-from appliance.report import Health, payload
 from collector.console.app import HEADERS
 from collector.console.catalogue import WORDS
 from collector.console.sessions import COOKIE
@@ -19,8 +17,8 @@ from collector.problem import REASONS
 from collector.pseudonyms import Numbers
 from collector.store.findings import Filter
 from collector.store.store import Store
-from tests.collectors import Desk, call_line
-from tests.consoles import BOMBS, HOSTILE, PASSWORD, ROLES, Browser, browsers, fill
+from tests.collectors import Desk, call_line, enrol, health
+from tests.consoles import BOMBS, HOSTILE, PASSWORD, QUICK, ROLES, Browser, browsers, dead_delivery, fill
 
 NEW = "another long one"
 # Controls, and marks that turn the writing round or cannot be seen.
@@ -30,6 +28,12 @@ FORMS = {
     "/findings/{finding_id:int}/label": "analyst",
     "/reveal": "analyst",
     "/boxes/{name:str}/revoke": "administrator",
+    "/webhooks/{name:str}/switch": "administrator",
+    "/webhooks/{name:str}/remove": "administrator",
+    "/webhooks/{name:str}/retry": "administrator",
+    "/webhooks/{name:str}/discard": "administrator",
+    "/deliveries/{delivery_id:int}/retry": "administrator",
+    "/deliveries/{delivery_id:int}/discard": "administrator",
     "/accounts/{name:str}/role": "administrator",
     "/accounts/{name:str}/lock": "administrator",
     "/accounts/{name:str}/password": "administrator",
@@ -80,7 +84,9 @@ def pages(store: Store) -> dict[str, str]:
         "/findings": "reader",
         f"/findings/{finding.id}": "reader",
         "/party?kind=caller&value=%2B4930123400001": "reader",
+        "/labels": "reader",
         "/fleet": "reader",
+        "/fleet?state=silent": "reader",
         "/trends": "reader",
         "/trends?range=week&box=edge-1": "reader",
         "/boxes/edge-1": "reader",
@@ -88,6 +94,8 @@ def pages(store: Store) -> dict[str, str]:
         "/password": "reader",
         "/events": "analyst",
         "/events?kind=refused&box=edge-1": "analyst",
+        "/webhooks": "analyst",
+        "/webhooks/siem": "analyst",
         "/audit": "administrator",
         "/accounts": "administrator",
     }
@@ -105,7 +113,7 @@ def test_every_page_opens_to_its_roles_only(store: Store, opened: Iterator[Brows
 def test_no_route_is_forgotten_by_the_test_of_roles(browser: Browser, store: Store) -> None:
     app: Litestar = browser.client.app
     known = {re.sub(r"findings/\d+", "findings/{finding_id:int}", path.partition("?")[0]) for path in pages(store)}
-    known = {re.sub("boxes/.*", "boxes/{name:str}", path) for path in known}
+    known = {re.sub("(boxes|webhooks)/.*", r"\1/{name:str}", path) for path in known}
     for_all = {"/", "/static/{name:str}", "/login", "/logout", "/language"}
     assert {route.path for route in app.routes} == known | for_all | set(FORMS)
 
@@ -115,7 +123,7 @@ def test_every_form_is_taken_from_its_roles_only(store: Store, opened: Iterator[
         browser = next(opened)
         browser.login(role)
         for form, lowest in FORMS.items():
-            path = form.replace("{finding_id:int}", "1").replace("{name:str}", "nobody")
+            path = re.sub(r"\{\w+_id:int\}", "999999", form).replace("{name:str}", "nobody")
             allowed = ROLES.index(role) >= ROLES.index(lowest)
             assert (browser.submit("/findings", path).status_code == 403) != allowed, (role, path)
 
@@ -235,12 +243,46 @@ def test_findings_are_filtered_and_paged(browser: Browser, store: Store) -> None
     assert "/findings/" not in browser.get("/findings?box=edge-2").text
 
 
-def test_the_fleet_names_silent_boxes(browser: Browser) -> None:
+def test_the_fleet_names_silent_boxes_before_all_others(browser: Browser) -> None:
     browser.login("reader")
     text = browser.get("/fleet").text
     assert "1 active box has been silent" in text
     assert text.index("edge-2") < text.index("edge-1")
     assert "1.0%" in text
+    silent = browser.get("/fleet?state=silent").text
+    assert "edge-2" in silent
+    assert "edge-1" not in silent
+    assert "No box is like this." in browser.get("/fleet?state=revoked").text
+    assert browser.get("/fleet?state=lost").status_code == 400
+
+
+def test_the_fleet_and_the_accounts_are_paged_by_name(
+    browser: Browser, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("boxes", "people"):
+        monkeypatch.setattr(f"collector.console.{module}.ROWS", 4)
+    monkeypatch.setattr("collector.store.accounts._hasher", QUICK)
+    names = [f"many-{n:02}" for n in range(12)]
+    for name in names:
+        enrol(store, name)
+        store.accounts.add_user(name, "reader", PASSWORD, "test")
+    browser.login("administrator")
+    for here, name_of in (
+        ("/fleet", r'<th scope="row"><a href="/boxes/([\w-]+)'),
+        ("/accounts", r'row"><bdi.*?>([\w-]+)<'),
+    ):
+        seen: list[str] = []
+        path = here
+        while path:
+            text = browser.get(path).text
+            found = re.findall(name_of, text)
+            assert len(found) <= 4
+            seen += found
+            assert ("First page" in text) == (path != here)
+            more = re.search(r'rel="next" href="([^"]+)"', text)
+            path = more[1].replace("&amp;", "&") if more else ""
+        assert seen == sorted(set(seen))
+        assert set(names) <= set(seen), here
 
 
 def test_chinese_pages_have_no_english_words(browser: Browser, store: Store) -> None:
@@ -351,6 +393,142 @@ def test_an_account_that_cannot_be_is_refused(browser: Browser, path: str, field
     assert "<h1>" in answer.text
 
 
+def test_a_webhook_is_made_with_a_secret_that_is_shown_once(browser: Browser, store: Store) -> None:
+    browser.login("administrator")
+    types = {"fraud_type": ["irsf", "tdos"]}
+    page = browser.submit("/webhooks", "/webhooks", name="pager", url="https://pager.example/in", box="edge-1", **types)
+    assert page.status_code == 201
+    secret = given(page.text)
+    assert secret.startswith("whsec_")
+    for path in ("/webhooks", "/webhooks/pager", "/audit"):
+        assert secret not in browser.get(path).text
+    made = store.webhooks.webhook("pager")
+    assert (made.verdict, made.fraud_types, made.box, made.created_by) == (
+        "flag",
+        ["irsf", "tdos"],
+        "edge-1",
+        "administrator",
+    )
+    one = {"fraud_type": "irsf", "verdict": "watch"}
+    assert browser.submit("/webhooks", "/webhooks", name="one", url="https://one.example/", **one).status_code == 201
+    assert (store.webhooks.webhook("one").fraud_types, store.webhooks.webhook("one").box) == (["irsf"], None)
+    assert browser.submit("/webhooks/one", "/webhooks/one/switch", enabled="no").headers["location"] == "/webhooks/one"
+    assert store.webhooks.webhook("one").disabled_ns
+    assert browser.submit("/webhooks/one", "/webhooks/one/switch", enabled="yes").status_code == 303
+    assert browser.submit("/webhooks/one", "/webhooks/one/remove").status_code == 400, "one has to be sure"
+    assert browser.submit("/webhooks/one", "/webhooks/one/remove", sure="yes").headers["location"] == "/webhooks"
+    assert browser.get("/webhooks/one").status_code == 404
+    did = [entry.action for entry in store.journal.audit_trail(actor="administrator", subject="one").items]
+    assert did == ["webhook.remove", "webhook.enable", "webhook.disable", "webhook.add"]
+    store.webhooks.remove("pager", "test")
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "says"),
+    [
+        ({"name": "siem"}, 409, "There is a webhook of this name."),
+        ({"name": "<b>"}, 400, "A name has"),
+        ({"url": "http://siem.example/"}, 400, "A webhook leads to https"),
+        ({"url": "https://10.0.0.1/"}, 400, "A webhook leads to https"),
+        ({"verdict": "pass"}, 400, ""),
+        ({"fraud_type": "luck"}, 400, ""),
+        ({"box": "nowhere"}, 404, ""),
+        ({"box": "\0"}, 404, ""),
+    ],
+)
+def test_a_webhook_that_cannot_be_is_refused(
+    browser: Browser, store: Store, fields: dict, status: int, says: str
+) -> None:
+    browser.login("administrator")
+    before = len(store.webhooks.webhooks())
+    answer = browser.submit("/webhooks", "/webhooks", **{"name": "new", "url": "https://siem.example/", **fields})
+    assert (answer.status_code, says in answer.text) == (status, True)
+    assert "<h1>" in answer.text
+    assert "<b>" not in answer.text
+    assert len(store.webhooks.webhooks()) == before
+
+
+def test_webhooks_beyond_their_number_are_refused(
+    browser: Browser, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collector.store.webhooks.MAX_WEBHOOKS", 1)
+    browser.login("administrator")
+    answer = browser.submit("/webhooks", "/webhooks", name="another", url="https://siem.example/")
+    assert answer.status_code == 409
+    assert "more are not kept" in answer.text
+
+
+def test_what_could_not_be_delivered_is_delivered_again_or_discarded(browser: Browser, store: Store) -> None:
+    here = "/webhooks/siem"
+    browser.login("administrator")
+    first, second, *_ = [dead_delivery(store) for _ in range(4)]
+    text = browser.get(f"{here}?state=dead").text
+    assert "HTTP 500" in text
+    assert "were given up after a day" in text
+    assert browser.submit(here, f"/deliveries/{first}/retry").headers["location"] == here
+    assert store.webhooks.delivery(first).state == "waiting"
+    assert f"/deliveries/{first}/" not in browser.get(here).text, "what waits is let wait"
+    assert browser.submit(here, f"/deliveries/{first}/retry").status_code == 409
+    assert browser.submit(here, f"/deliveries/{first}/discard").status_code == 409
+    assert browser.submit(here, f"/deliveries/{second}/discard").headers["location"] == here
+    assert browser.submit(here, f"/deliveries/{second}/discard").status_code == 404
+    assert browser.submit(here, f"{here}/discard").status_code == 400, "one has to be sure"
+    dead = len(store.webhooks.deliveries("siem", "dead").items)
+    assert dead >= 2
+    assert browser.submit(here, f"{here}/discard", sure="yes").headers["location"] == here
+    dead_delivery(store)
+    assert browser.submit(here, f"{here}/retry").headers["location"] == here
+    assert store.webhooks.deliveries("siem", "dead").items == []
+    entries = store.journal.audit_trail(actor="administrator", subject="siem").items
+    assert [(entry.action, entry.detail) for entry in entries] == [
+        ("webhook.retry", {"deliveries": 1}),
+        ("webhook.discard", {"deliveries": dead}),
+    ]
+
+
+def test_deliveries_are_paged(browser: Browser, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collector.console.webhooks.ROWS", 3)
+    made = {dead_delivery(store) for _ in range(8)}
+    browser.login("administrator")
+    seen: list[str] = []
+    path = "/webhooks/siem?state=dead"
+    while path:
+        text = browser.get(path).text
+        found = re.findall(r"/deliveries/(\d+)/retry", text)
+        assert len(found) <= 3
+        seen += found
+        more = re.search(r'rel="next" href="([^"]+)"', text)
+        path = more[1].replace("&amp;", "&") if more else ""
+    assert seen == sorted(set(seen), key=int, reverse=True)
+    assert made <= set(map(int, seen))
+
+
+def test_an_analyst_sees_where_a_webhook_leads_but_not_the_rest_of_its_address(
+    store: Store, opened: Iterator[Browser]
+) -> None:
+    analyst, administrator = next(opened), next(opened)
+    analyst.login("analyst")
+    administrator.login("administrator")
+    for path in ("/webhooks", "/webhooks/siem"):
+        text = analyst.get(path).text
+        assert "siem.example" in text
+        assert "key=hidden" not in text
+        assert 'action="/webhooks' not in text
+        assert 'action="/deliveries' not in text
+    assert "key=hidden" in administrator.get("/webhooks/siem").text
+    assert analyst.get("/webhooks/nobody").status_code == 404
+
+
+def test_all_judgements_are_on_one_list(browser: Browser, store: Store) -> None:
+    one, other = (finding.id for finding in store.findings.find(limit=2).items)
+    store.findings.label(one, "fraud", "ann", "<b>three</b> complaints")
+    store.findings.label(other, "honest", "bob")
+    browser.login("reader")
+    text = browser.get("/labels").text
+    assert "&lt;b&gt;three" in text
+    assert text.index(f"/findings/{other}") < text.index(f"/findings/{one}")
+
+
 def test_a_number_is_revealed_for_a_reason_and_into_the_audit_trail(store: Store, tmp_path: Path) -> None:
     numbers = Numbers("pseudonym", bytes(range(64)))
     desk = Desk(store, numbers)
@@ -410,12 +588,7 @@ def test_every_refusal_is_said_in_words(browser: Browser, store: Store) -> None:
 
 
 def given(text: str) -> str:
-    """The one-time password on a page."""
+    """The password or secret that a page shows once."""
     found = re.search(r'<code class="secret">([^<]+)</code>', text)
     assert found, text
     return found[1]
-
-
-def health(time_ns: int, **changes: object) -> bytes:
-    at = moment(time_ns)
-    return payload(Health(time=at, version="0.1.0", started=at, capture_loss=0.0, spool_depth=0, **changes))  # type: ignore[arg-type]

@@ -66,7 +66,7 @@ class Throttle:
 
 def make_first_user(store: Store, state_dir: Path) -> None:
     """The first account of an empty store, with a one-time password in a file that only the service may read."""
-    if store.accounts.users():
+    if store.accounts.users(limit=1).items:
         return
     password = secrets.token_urlsafe(12)
     file = state_dir / FIRST_PASSWORD_FILE
