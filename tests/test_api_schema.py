@@ -28,9 +28,13 @@ EVERYTHING = settings(
 )
 
 
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    with opened(tmp_path_factory.mktemp("api")) as made:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('api') / 'store.sqlite'}"
+    else:
+        url = request.getfixturevalue("postgres_cluster").url()
+    with opened(url) as made:
         yield made.unthrottled()
 
 
