@@ -11,7 +11,7 @@ from collector.api.app import PREFIX, api_app
 from collector.config import Config
 from collector.limits import Buckets
 from collector.pseudonyms import Numbers
-from collector.refusals import Refusals
+from collector.refusals import Refusals, Strangers
 from collector.scopes import SCOPES, Scope
 from collector.store.store import Store
 from tests.consoles import fill
@@ -28,7 +28,7 @@ class Api:
         self.store = store
         self.numbers = numbers
         self.refusals = Refusals(store)
-        self.app = api_app(Config(), store, numbers, self.refusals)
+        self.app = api_app(Config(), store, numbers, Strangers(self.refusals))
         self.client = TestClient(self.app, raise_server_exceptions=False)
         self.token = self.make_token("all", *SCOPES)
 

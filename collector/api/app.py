@@ -16,7 +16,7 @@ from collector.api.schemas import Status, Token, Version
 from collector.config import Config
 from collector.console.app import HSTS
 from collector.pseudonyms import Numbers
-from collector.refusals import Refusals
+from collector.refusals import Strangers
 from collector.store.database import revision_of
 from collector.store.store import Store
 from collector.webhooks.target import Targets
@@ -61,7 +61,7 @@ ABOUT = [show_health, show_document, show_version, show_token]
 ROUTER = Router(PREFIX, route_handlers=[*ABOUT, *findings.ROUTES, *fleet.ROUTES, *desk.ROUTES, *webhooks.ROUTES])
 
 
-def api_app(config: Config, store: Store, numbers: Numbers, refusals: Refusals) -> Litestar:
+def api_app(config: Config, store: Store, numbers: Numbers, refusals: Strangers) -> Litestar:
     """The API of one store."""
     headers = {**HEADERS, "Strict-Transport-Security": HSTS} if config.console.tls else HEADERS
 

@@ -204,7 +204,7 @@ def discard_delivery(request: Request, delivery_id: FromPath[int]) -> None:
 def _webhook(request: Request, name: str) -> Webhook:
     store = request.app.state.store.webhooks
     hook = store.webhook(asked.text(name))
-    return Webhook.of(hook, store.queues().get(hook.id, stored.Queue()))
+    return Webhook.of(hook, store.queue_of(hook))
 
 
 ROUTES = [

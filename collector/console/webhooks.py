@@ -87,7 +87,7 @@ def webhook(request: Request, name: FromPath[str]) -> Template:
     query, store = request.query_params, request.app.state.store.webhooks
     hook = store.webhook(asked.part(name))
     shown = asked.one_of(query, "state", STATES)
-    queue = store.queues().get(hook.id, Queue())
+    queue = store.queue_of(hook)
     here = f"/webhooks/{hook.name}"
     counts = {"all": queue.waiting + queue.dead, "waiting": queue.waiting, "dead": queue.dead}
     tabs = [

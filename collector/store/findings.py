@@ -16,15 +16,13 @@ from sqlalchemy import ColumnElement, Engine, Row
 from collector.errors import NotFoundError
 from collector.store import tables
 from collector.store.database import writing
-from collector.store.ids import arrival_ns, lowest_id
+from collector.store.ids import MAX_AHEAD_NS, arrival_ns, lowest_id
 from collector.store.paging import DEFAULT_LIMIT, Page, bounded, paged
 from models.fraud_types import BIT_OF, FRAUD_TYPES, FraudType, names_of
 from models.verdict import VERDICTS, Verdict
 
 Label = Literal["fraud", "honest"]
 
-# A box whose clock is ahead by more than this is refused, so nothing arrives earlier than this before it happened.
-MAX_AHEAD_NS = 24 * 3600 * 10**9
 MAX_ID = (1 << 63) - 1
 IN_LIMIT = 500  # values of one IN list
 FEW = 5000  # findings that are looked at one by one rather than all by an index

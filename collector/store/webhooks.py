@@ -198,10 +198,16 @@ class Webhooks:
 
     # --- deliveries, as people see them
 
-    def queues(self) -> dict[int, Queue]:
-        """What each webhook has waiting and dead; those with neither are not there."""
+    def queue_of(self, webhook: Webhook) -> Queue:
+        """What one webhook has waiting and dead."""
+        return self.queues(webhook.id).get(webhook.id, Queue())
+
+    def queues(self, webhook_id: int | None = None) -> dict[int, Queue]:
+        """What each webhook, or one, has waiting and dead; those with neither are not there."""
         c = tables.deliveries.c
         query = sa.select(c.webhook_id, c.state, sa.func.count()).group_by(c.webhook_id, c.state)
+        if webhook_id is not None:
+            query = query.where(c.webhook_id == webhook_id)
         counts: dict[int, dict[str, int]] = {}
         with self._engine.connect() as connection:
             for hook_id, state, count in connection.execute(query):
