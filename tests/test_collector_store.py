@@ -303,8 +303,8 @@ def test_a_box_has_so_many_certificates_and_the_newest_is_among_them(desk: Desk)
     now = time.time_ns()
     serials = [f"{n:040x}" for n in range(MAX_CERTIFICATES + 5)]
     for n, new in enumerate(serials):
-        before = now - 10**9 if n % 2 else now  # also after the clock was set back
-        desk.store.fleet.renew(serials[n - 1] if n else serial, Certificate(new, 0, before, now + DAY_NS, None, None))
+        begins = now + n if new != serials[-1] else now - DAY_NS  # at last the clock was set back
+        desk.store.fleet.renew(serials[n - 1] if n else serial, Certificate(new, 0, begins, now + DAY_NS, None, None))
         assert desk.store.fleet.identify(new).id == box.id
     assert len(desk.store.fleet.certificates(box.id)) == MAX_CERTIFICATES
     with pytest.raises(RefusedError, match="not given out"):
