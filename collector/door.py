@@ -22,6 +22,9 @@ MAX_HANDSHAKES = 1024  # under way at once; others wait in the backlog meanwhile
 MAX_OF_NETWORK = 256  # of these: many boxes may be behind one address, and who stalls may not have all the room
 AGAIN_S = 1.0  # after the system had nothing left for one more connection
 
+# What a failed handshake is noted as.
+MISSING, FOREIGN, EXPIRED = "certificate_missing", "certificate_foreign", "certificate_expired"
+FAILED = "handshake"
 # X509_V_ERR_... of OpenSSL's x509_vfy.h
 CERTIFICATE_EXPIRED = 10
 CERTIFICATE_NOT_YET_VALID = 9
@@ -108,10 +111,10 @@ def refusal(error: ssl.SSLError) -> RefusedError | None:
     """What a failed handshake is noted as, None for one who hung up."""
     if isinstance(error, ssl.SSLCertVerificationError):
         untimely = error.verify_code in (CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID)
-        return RefusedError(403, "certificate_expired" if untimely else "certificate_foreign", error.verify_message)
+        return RefusedError(403, EXPIRED if untimely else FOREIGN, error.verify_message)
     if error.reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE":
-        return RefusedError(403, "certificate_missing", "no certificate was shown")
+        return RefusedError(403, MISSING, "no certificate was shown")
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return None
     why = (error.reason or str(error)).replace("_", " ").lower()
-    return RefusedError(403, "handshake", f"TLS failed: {why}")
+    return RefusedError(403, FAILED, f"TLS failed: {why}")

@@ -53,6 +53,41 @@ ROUTES: dict[str, tuple[str, object, Scope | str | None]] = {
 }
 
 
+# What the console shows and does -> where that is in the API. None: it is of the browser, or for people alone.
+OF_THE_CONSOLE: dict[str, tuple[str, ...] | None] = {
+    "/": None,
+    "/static/{name:str}": None,
+    "/login": None,
+    "/logout": None,
+    "/password": None,
+    "/language": None,
+    "/findings": ("GET /findings",),
+    "/findings/{finding_id:int}": ("GET /findings/{finding_id:int}", "GET /findings/{finding_id:int}/labels"),
+    "/findings/{finding_id:int}/label": ("POST /findings/{finding_id:int}/labels",),
+    "/labels": ("GET /labels",),
+    "/party": ("GET /parties", "GET /findings", "GET /calls"),
+    "/reveal": ("POST /numbers/reveal",),
+    "/fleet": ("GET /boxes",),
+    "/boxes/{name:str}": ("GET /boxes/{name:str}", "GET /boxes/{name:str}/health", "GET /events"),
+    "/boxes/{name:str}/revoke": ("POST /boxes/{name:str}/revoke",),
+    "/trends": ("GET /trends",),
+    "/events": ("GET /events",),
+    "/audit": ("GET /audit",),
+    "/webhooks": ("GET /webhooks", "POST /webhooks"),
+    "/webhooks/{name:str}": ("GET /webhooks/{name:str}", "GET /deliveries"),
+    "/webhooks/{name:str}/switch": ("PATCH /webhooks/{name:str}",),
+    "/webhooks/{name:str}/remove": ("DELETE /webhooks/{name:str}",),
+    "/webhooks/{name:str}/retry": ("POST /webhooks/{name:str}/retry",),
+    "/webhooks/{name:str}/discard": ("POST /webhooks/{name:str}/discard",),
+    "/deliveries/{delivery_id:int}/retry": ("POST /deliveries/{delivery_id:int}/retry",),
+    "/deliveries/{delivery_id:int}/discard": ("DELETE /deliveries/{delivery_id:int}",),
+    "/accounts": ("GET /accounts",),
+    "/accounts/{name:str}/role": None,
+    "/accounts/{name:str}/lock": None,
+    "/accounts/{name:str}/password": None,
+}
+# Of the API itself.
+OF_THE_API = {"GET /health", "GET /openapi.json", "GET /version", "GET /token"}
 GOOD = {
     "POST /findings/{finding_id:int}/labels": 201,
     "POST /webhooks": 201,
@@ -96,6 +131,12 @@ def test_every_route_is_known_to_these_tests(api: Api) -> None:
         if method != "OPTIONS"
     }
     assert found == set(ROUTES)
+
+
+def test_everything_that_the_console_shows_is_in_the_api_and_the_other_way_round(api: Api, tmp_path: Path) -> None:
+    console = next(browsers(api.store, tmp_path)).client.app
+    assert {route.path for route in console.routes} == set(OF_THE_CONSOLE)
+    assert {each for routes in OF_THE_CONSOLE.values() for each in routes or ()} | OF_THE_API == set(ROUTES)
 
 
 @pytest.mark.parametrize("route", ROUTES)

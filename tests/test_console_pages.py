@@ -13,11 +13,12 @@ from litestar import Litestar
 from collector.console.app import HEADERS
 from collector.console.catalogue import WORDS
 from collector.console.sessions import COOKIE
+from collector.door import EXPIRED, FAILED, FOREIGN, MISSING
 from collector.problem import REASONS
 from collector.pseudonyms import Numbers
 from collector.store.findings import Filter
 from collector.store.store import Store
-from tests.collectors import Desk, call_line, enrol, health
+from tests.collectors import ROOT, Desk, call_line, enrol, health
 from tests.consoles import BOMBS, HOSTILE, PASSWORD, QUICK, ROLES, Browser, browsers, dead_delivery, fill
 
 NEW = "another long one"
@@ -579,11 +580,14 @@ def test_a_call_shows_how_it_went_and_what_was_judged_before(browser: Browser, s
 
 
 def test_every_refusal_is_said_in_words(browser: Browser, store: Store) -> None:
-    for reason in REASONS:
+    reasons = {*REASONS, MISSING, FOREIGN, EXPIRED, FAILED}
+    code = "".join(path.read_text() for path in (ROOT / "collector").rglob("*.py"))
+    assert set(re.findall(r'RefusedError\(\s*\d+,\s*"(\w+)"', code)) <= reasons
+    for reason in reasons:
         store.journal.event("refused", reason, box="edge-1", address="203.0.113.7")
     browser.login("analyst")
     text = browser.get("/events?kind=refused&box=edge-1").text
-    for reason in REASONS:
+    for reason in reasons:
         assert WORDS[f"refused.{reason}"][0] in text
 
 
