@@ -128,3 +128,10 @@ def browsers(store: Store, state_dir: Path, numbers: Numbers | None = None) -> I
     app = console_app(config, store, numbers or Numbers("plain"))
     while True:
         yield Browser(TestClient(app, base_url="http://console.test"))
+
+
+def given(text: str) -> str:
+    """The password or secret that a page shows once."""
+    found = re.search(r'<code class="secret">([^<]+)</code>', text)
+    assert found, text
+    return found[1]

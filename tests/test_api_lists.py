@@ -95,13 +95,9 @@ class Full:
         dead_delivery(store)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def full(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Full]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path_factory.mktemp('lists') / 'store.sqlite'}"
-    else:
-        url = request.getfixturevalue("postgres_cluster").url()
-    desk = Desk(Store.open(url, create=True))
+@pytest.fixture(scope="module")
+def full(module_store_url: str) -> Iterator[Full]:
+    desk = Desk(Store.open(module_store_url, create=True))
     desk.store.webhooks.add("siem", "https://siem.example/in", "test", "watch")
     made = Full(Api(desk.store, Numbers("plain", KEY)).unthrottled(), desk, desk.enrol("edge-1"))
     with pytest.MonkeyPatch.context() as patched:

@@ -28,13 +28,9 @@ EVERYTHING = settings(
 )
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path_factory.mktemp('api') / 'store.sqlite'}"
-    else:
-        url = request.getfixturevalue("postgres_cluster").url()
-    with opened(url) as made:
+@pytest.fixture(scope="module")
+def api(module_store_url: str) -> Iterator[Api]:
+    with opened(module_store_url) as made:
         yield made.unthrottled()
 
 

@@ -35,13 +35,9 @@ SORT = "USE TEMP B-TREE FOR ORDER BY"
 SEQUENTIAL = re.compile(rf"Seq Scan on ({'|'.join(LARGE)})")
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Known]]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path_factory.mktemp('plans') / 'store.sqlite'}"
-    else:
-        url = request.getfixturevalue("postgres_cluster").url()
-    store = Store.open(url, create=True)
+@pytest.fixture(scope="module")
+def filled(module_store_url: str) -> Iterator[tuple[Store, Known]]:
+    store = Store.open(module_store_url, create=True)
     known = fill(store, SMALL)
     add_accounts(store)
     yield store, known
