@@ -15,7 +15,7 @@ from alembic.runtime.migration import MigrationContext
 from appliance.findings import moment
 from appliance.report import CallSummary, Health, payload
 from collector.config import Retention
-from collector.errors import NotFoundError, RefusedError, StoreError
+from collector.errors import BusyError, NotFoundError, RefusedError, StoreError
 from collector.maintenance import DAY_NS, maintain
 from collector.pseudonyms import PREFIX, Numbers
 from collector.store import tables
@@ -33,6 +33,7 @@ from collector.store.findings import Filter
 from collector.store.fleet import MAX_CERTIFICATES, Certificate
 from collector.store.ids import Ids, arrival_ns, lowest_id
 from collector.store.store import Store
+from collector.writer import Writer
 from models.fraud_types import FRAUD_TYPES
 from tests.collectors import Desk, call_line, minute
 
@@ -144,6 +145,24 @@ def test_one_report_that_is_none_does_not_keep_the_others_out(desk: Desk) -> Non
     desk.put("edge-1", serial, reports[:1])
     totals = desk.writer.totals
     assert (totals.batches, totals.reports, totals.rejected, totals.duplicates) == (2, 2, 3, 1)
+
+
+@pytest.mark.parametrize(("most_bytes", "most_batches"), [(1000, 2048), (64 << 20, 1)], ids=["bytes", "batches"])
+def test_what_there_is_no_room_for_is_told_to_come_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, most_bytes: int, most_batches: int
+) -> None:
+    serial = desk.enrol("edge-1")
+    desk.writer.stop()
+    monkeypatch.setattr("collector.writer.MAX_WAITING", most_batches)
+    desk.writer = Writer(desk.store, most_bytes)  # which does not run yet: as one whose disk stalls
+    waiting = desk.submit("edge-1", serial, [(1, call_line(1))])
+    with pytest.raises(BusyError) as caught:
+        desk.submit("edge-1", serial, [(2, call_line(2))])
+    assert caught.value.status == 429
+    assert caught.value.retry_after_s >= 1
+    desk.writer.start()
+    assert waiting.result(30).stored == 1
+    assert desk.put("edge-1", serial, [(2, call_line(2))]).stored == 1
 
 
 # --- what is shown

@@ -1,4 +1,4 @@
-"""Webhooks in the console, on SQLite and on PostgreSQL: made, switched, ended; what was not delivered; who sees what."""
+"""Webhooks in the console, on SQLite and on PostgreSQL: made, switched, ended; what was not told; who sees what."""
 
 import re
 from collections.abc import Iterator
