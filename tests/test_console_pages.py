@@ -365,6 +365,8 @@ def test_a_role_and_a_lock_hold_from_the_next_page_on(store: Store, opened: Iter
     assert mover.get("/events").status_code == 403
     assert administrator.submit("/accounts", "/accounts/mover/role", role="analyst").status_code == 303
     assert mover.get("/events").status_code == 200
+    there = administrator.submit("/accounts", "/accounts/mover/role?after=1", role="analyst").headers["location"]
+    assert there == "/accounts?after=1", "one goes on where one was"
     administrator.submit("/accounts", "/accounts/mover/lock", disabled="yes")
     assert mover.get("/events").headers["location"] == "/login"
     administrator.submit("/accounts", "/accounts/mover/lock", disabled="no")

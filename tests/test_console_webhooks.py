@@ -99,12 +99,14 @@ def test_what_could_not_be_delivered_is_delivered_again_or_discarded(browser: Br
     text = browser.get(f"{here}?state=dead").text
     assert "HTTP 500" in text
     assert "were given up after a day" in text
+    assert f'action="/deliveries/{first}/retry?state=dead"' in text
     assert browser.submit(here, f"/deliveries/{first}/retry").headers["location"] == here
     assert store.webhooks.delivery(first).state == "waiting"
     assert f"/deliveries/{first}/" not in browser.get(here).text, "what waits is let wait"
     assert browser.submit(here, f"/deliveries/{first}/retry").status_code == 409
     assert browser.submit(here, f"/deliveries/{first}/discard").status_code == 409
-    assert browser.submit(here, f"/deliveries/{second}/discard").headers["location"] == here
+    discarded = browser.submit(here, f"/deliveries/{second}/discard?state=dead")
+    assert discarded.headers["location"] == f"{here}?state=dead", "one goes on where one was"
     assert browser.submit(here, f"/deliveries/{second}/discard").status_code == 404
     assert browser.submit(here, f"{here}/discard").status_code == 400, "one has to be sure"
     dead = len(store.webhooks.deliveries("siem", "dead").items)

@@ -81,7 +81,7 @@ def set_role(request: Request, name: FromPath[str], data: RoleData) -> Response:
     """Another role, from the account's next page on."""
     user, role = _other(request, name), _role(data.role)
     request.app.state.store.accounts.set_role(user.name, role, request.user.name)
-    return Redirect("/accounts", status_code=303)
+    return Redirect(asked.link("/accounts", request.query_params), status_code=303)
 
 
 @post("/accounts/{name:str}/lock", guards=ADMINISTRATORS, status_code=200, sync_to_thread=True)
@@ -91,7 +91,7 @@ def lock(request: Request, name: FromPath[str], data: LockData) -> Response:
     if data.disabled not in ("yes", "no"):
         raise ValidationException("disabled is yes or no")
     request.app.state.store.accounts.set_disabled(user.name, data.disabled == "yes", request.user.name)
-    return Redirect("/accounts", status_code=303)
+    return Redirect(asked.link("/accounts", request.query_params), status_code=303)
 
 
 def _role(text: str) -> str:

@@ -89,9 +89,11 @@ def finding_filter(query: Query, numbers: Numbers) -> Filter:
 
 
 def paged(path: str, query: Query, page: Page, name: str = "before") -> dict[str, object]:
-    """A page, with the links to the one that follows and back to the first one; its key is called `name`."""
+    """A page, with the links to the one that follows and back to the first one; its key is called `name`. `at` is for
+    forms, which lead back to where they were sent from."""
     return {
         "page": page,
+        "at": link("", query),
         "older": link(path, query, **{name: page.next}) if page.next else None,
         "newest": link(path, query, **{name: None}) if query.get(name) else None,
     }

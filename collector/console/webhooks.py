@@ -142,7 +142,7 @@ def retry(request: Request, delivery_id: FromPath[int]) -> Response:
     store = request.app.state.store.webhooks
     found = store.delivery(delivery_id)
     store.retry(found.id, request.user.name)
-    return _back_to(found.webhook)
+    return Redirect(asked.link(f"/webhooks/{found.webhook}", request.query_params), status_code=303)
 
 
 @post("/deliveries/{delivery_id:int}/discard", guards=ADMINISTRATORS, status_code=200, sync_to_thread=True)
@@ -151,7 +151,7 @@ def discard(request: Request, delivery_id: FromPath[int]) -> Response:
     store = request.app.state.store.webhooks
     found = store.delivery(delivery_id)
     store.discard(found.id, request.user.name)
-    return _back_to(found.webhook)
+    return Redirect(asked.link(f"/webhooks/{found.webhook}", request.query_params), status_code=303)
 
 
 def _back_to(name: str) -> Redirect:
