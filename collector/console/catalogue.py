@@ -337,6 +337,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "deliveries.attempts": ("Attempts", "尝试次数"),
     "deliveries.next": ("Next attempt", "下次尝试"),
     "deliveries.answer": ("Last answer", "最近应答"),
+    "deliveries.actions": ("Do", "操作"),
     "deliveries.retry": ("Deliver again", "重发"),
     "deliveries.discard": ("Discard", "丢弃"),
     "told.finding.flagged": ("flagged", "欺诈嫌疑"),
