@@ -290,7 +290,7 @@ def test_the_last_health_of_a_box_is_with_the_box(desk: Desk) -> None:
     box = desk.store.fleet.box("edge-1")
     assert box.health is not None
     assert box.health["version"] == "0.2"
-    assert [row.body["spool_depth"] for row in desk.store.fleet.health(box.id)] == [2, 1, 0]
+    assert [row.body["spool_depth"] for row in desk.store.fleet.health(box.id).items] == [2, 1, 0]
 
 
 def test_a_finding_of_a_box_whose_clock_is_off_is_marked(desk: Desk) -> None:
