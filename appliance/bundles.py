@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -86,7 +85,7 @@ def show(figures: dict, as_json: bool) -> None:
 
 def run_train(file: Path, out: Path, as_json: bool) -> None:
     """Teaches a subscriber bundle from a labelled table. Needs the extra `train`."""
-    for needed in ("tensorflow", "sklearn", "tomli_w"):
+    for needed in ("tensorflow", "sklearn"):
         if importlib.util.find_spec(needed) is None:
             raise ModelError(
                 f"training needs {needed}: run `make train-env`, then `.venv-train/bin/sipwarden model train ...`"
@@ -97,12 +96,12 @@ def run_train(file: Path, out: Path, as_json: bool) -> None:
     from models.training.subscriber import train_labelled  # noqa: PLC0415
 
     try:
-        card = train_labelled(table, out, f"sipwarden model train subscriber {file.name} --out {out.name}")
+        bundle = train_labelled(table, out, f"sipwarden model train subscriber {file.name} --out {out.name}")
     except ValueError as error:
         raise TableError(f"{file}: {error}") from error
     except OSError as error:
         raise ModelError(f"{out}: {error.strerror}") from error
-    figures = {"bundle": f"{card.name}@{card.version}", "path": str(out), **card.metrics["cross-validation"]}
+    figures = {"bundle": bundle.label, "path": str(out), **bundle.numbers.metrics["cross-validation"]}
     show(figures, as_json)
 
 
@@ -139,12 +138,12 @@ def run_show(name: str, as_json: bool) -> None:
     """The card of a bundle: a folder, or the name of a shipped one."""
     path = Path(name)
     bundle = Bundle.load(SHIPPED / name if not path.exists() and (SHIPPED / name).is_dir() else path)
-    card = without_nan(msgspec.to_builtins(bundle.card))
+    numbers = msgspec.to_builtins(bundle.numbers)
+    card = msgspec.to_builtins(bundle.card)
     if as_json:
-        print(json.dumps(card))
+        print(json.dumps(card | numbers))
         return
-    for key in ("typical", "knots", "reference"):  # a page of numbers each
-        card.pop(key)
+    card["metrics"] = numbers["metrics"]  # the others are a page of numbers each
     for key, value in card.items():
         show_entry(key, value, "")
 
@@ -161,15 +160,6 @@ def show_entry(key: str, value, indent: str) -> None:
             print(f"{indent}  - {text}")
     else:
         print(f"{indent}{key}: {value}")
-
-
-def without_nan(value):
-    """JSON has no NaN."""
-    if isinstance(value, dict):
-        return {key: without_nan(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [without_nan(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def run_verify(roots: list[Path], key_files: list[Path], as_json: bool) -> Exit:

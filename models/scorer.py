@@ -50,7 +50,7 @@ class Scorer:
             )
         if (self.interpreter.input_scale, self.interpreter.input_zero) != (INPUT_SCALE, INPUT_ZERO):
             raise BundleError(f"{bundle.path}: model.tflite reads its input at another scale than 1/128")
-        self._encoder = encoder(card.knots, card.typical)
+        self._encoder = encoder(bundle.numbers.knots, bundle.typical)
         self.typical_codes = self._encoder.missing
         self._leave_one_out = LeaveOneOut(self.interpreter.layers(), self.typical_codes)
         self._log_odds = self._log_odds_table()

@@ -1,8 +1,8 @@
 """Who vouches for a bundle: an Ed25519 signature (RFC 8032) beside it, in `bundle.sig`.
 
 What is signed is bundle.toml, behind a prefix that keeps a signature from being taken for one of anything else. The
-card has the SHA-256 and the size of model.tflite, so one signature holds for the whole bundle. Keys are PEM files, as
-`openssl genpkey -algorithm ed25519` makes them.
+card has the SHA-256 of numbers.json and of model.tflite, so one signature holds for the whole bundle. Keys are PEM
+files, as `openssl genpkey -algorithm ed25519` makes them.
 """
 
 import hashlib

@@ -1,6 +1,8 @@
 """Bundles that are refused, each with a message that says which file and why."""
 
 import hashlib
+import json
+import math
 import shutil
 import tomllib
 from pathlib import Path
@@ -23,6 +25,15 @@ def edit(folder: Path, old: str, new: str) -> None:
     text = card.read_text()
     assert text.count(old) >= 1
     card.write_text(text.replace(old, new, 1))
+
+
+def edit_numbers(folder: Path, **changes) -> None:
+    """Changes numbers.json, and its digest in the card."""
+    path = folder / "numbers.json"
+    before = path.read_bytes()
+    after = json.dumps(json.loads(before) | changes).encode()
+    path.write_bytes(after)
+    edit(folder, hashlib.sha256(before).hexdigest(), hashlib.sha256(after).hexdigest())
 
 
 def refusal(folder: Path) -> str:
@@ -118,19 +129,40 @@ def test_a_model_with_another_digest_is_refused(folder):
     assert hashlib.sha256(changed).hexdigest() in refusal(folder)
 
 
+def test_numbers_that_were_changed_are_refused(folder):
+    numbers = folder / "numbers.json"
+    numbers.write_bytes(numbers.read_bytes() + b"\n")
+    assert refusal(folder).startswith(f"{numbers}: sha256 is ")
+
+
+def test_a_number_of_the_wrong_type_is_named_by_its_file_and_key(folder):
+    edit_numbers(folder, typical="none")
+    assert refusal(folder) == f"{folder / 'numbers.json'}: Expected `array`, got `str` - at `$.typical`"
+
+
 def test_a_list_that_does_not_fit_the_features_is_refused(folder):
-    typical = tomllib.loads((folder / "bundle.toml").read_text())["typical"]
-    edit(folder, f"typical = [\n    {typical[0]},", "typical = [")
+    typical = Bundle.load(folder).numbers.typical
+    edit_numbers(folder, typical=typical[1:])
     assert f"typical: {len(typical) - 1} entries for {len(typical)} features" in refusal(folder)
 
 
 def test_knots_that_fall_are_refused(folder):
-    text = (folder / "bundle.toml").read_text()
-    first = tomllib.loads(text)["knots"][0][0]
-    at = text.index("knots = [")
-    head, tail = text[:at], text[at:].replace(f"{first}", "1e9", 1)
-    (folder / "bundle.toml").write_text(head + tail)
+    knots = Bundle.load(folder).numbers.knots
+    edit_numbers(folder, knots=[[1e9, *knots[0][1:]], *knots[1:]])
     assert "knots: caller_calls_minute: they must be finite and must not fall" in refusal(folder)
+
+
+def test_a_reference_of_other_bins_is_refused(folder):
+    edit_numbers(folder, reference={"features": [[0, 1]], "score": [0]})
+    assert "reference: it does not have the bins" in refusal(folder)
+
+
+def test_what_no_honest_row_knows_is_not_a_number(folder):
+    typical = Bundle.load(folder).typical
+    edit_numbers(folder, typical=[None, *typical[1:]])
+    bundle = Bundle.load(folder)
+    assert math.isnan(bundle.typical[0])
+    assert bundle.typical[1:] == typical[1:]
 
 
 def test_an_unknown_fraud_type_is_refused(folder):

@@ -26,14 +26,14 @@ def scorer() -> Scorer:
 def any_rows(scorer: Scorer, count: int, seed: int = 5) -> np.ndarray:
     """Rows whose values are drawn from the knots, so that all of the encoding is in use; one in ten is not known."""
     rng = np.random.default_rng(seed)
-    knots = np.array(scorer.bundle.card.knots, np.float32)
+    knots = np.array(scorer.bundle.numbers.knots, np.float32)
     rows = knots[np.arange(len(knots)), rng.integers(0, knots.shape[1], (count, len(knots)))]
     rows[rng.random(rows.shape) < 0.1] = np.nan
     return rows
 
 
 def changed(bundle: Bundle, **changes) -> Scorer:
-    return Scorer(Bundle(bundle.path, msgspec.structs.replace(bundle.card, **changes), bundle.model))
+    return Scorer(Bundle(bundle.path, msgspec.structs.replace(bundle.card, **changes), bundle.numbers, bundle.model))
 
 
 def with_classes(bundle: Bundle, **changes) -> Scorer:
@@ -87,7 +87,7 @@ def test_no_rows_give_no_scores(scorer):
 
 def test_a_value_that_is_not_known_counts_as_the_typical_one(scorer):
     rows = any_rows(scorer, 200)
-    filled = np.where(np.isnan(rows), np.array(scorer.bundle.card.typical, np.float32), rows)
+    filled = np.where(np.isnan(rows), np.array(scorer.bundle.typical, np.float32), rows)
     assert np.array_equal(scorer.score(rows).score, scorer.score(filled).score)
 
 
@@ -121,7 +121,7 @@ def test_a_model_of_another_shape_than_its_card_says_is_refused(scorer):
         changed(scorer.bundle, classes=scorer.bundle.card.classes[:2])
     source = Bundle.shipped("source")
     with pytest.raises(BundleError, match=r"model\.tflite is"):
-        Scorer(Bundle(scorer.bundle.path, scorer.bundle.card, source.model))
+        Scorer(Bundle(scorer.bundle.path, scorer.bundle.card, scorer.bundle.numbers, source.model))
 
 
 def test_fraud_types_are_named_by_their_bits():
@@ -142,14 +142,14 @@ def test_the_effect_is_how_far_the_score_falls_with_the_feature_put_back(scorer)
     for row in suspects(scorer):
         for reason in explain(scorer, row[None])[0]:
             back = row.copy()
-            back[NAMES.index(reason.feature)] = scorer.bundle.card.typical[NAMES.index(reason.feature)]
+            back[NAMES.index(reason.feature)] = scorer.bundle.typical[NAMES.index(reason.feature)]
             fall = scorer.score(row[None]).score[0] - scorer.score(back[None]).score[0]
             assert reason.effect == pytest.approx(fall, abs=2e-6)
             assert fall >= 0
 
 
 def test_reasons_come_strongest_first_and_none_is_stronger_than_they_are(scorer):
-    typical = scorer.bundle.card.typical
+    typical = scorer.bundle.typical
     for row in suspects(scorer):
         reasons = explain(scorer, row[None])[0]
         effects = [reason.effect for reason in reasons]
@@ -169,12 +169,12 @@ def test_reasons_do_not_depend_on_the_rows_beside(scorer):
 
 
 def test_a_reason_says_value_and_typical_value_in_a_sentence(scorer):
-    row = np.array([scorer.bundle.card.typical], np.float32)
+    row = np.array([scorer.bundle.typical], np.float32)
     row[0, NAMES.index("caller_callees_hour")] = 214.4
     reasons = explain(with_classes(scorer.bundle, watch=0.0), row)[0]
     told = {reason.feature: reason for reason in reasons}
     typical = CALL_FEATURES[NAMES.index("caller_callees_hour")].text(
-        scorer.bundle.card.typical[NAMES.index("caller_callees_hour")]
+        scorer.bundle.typical[NAMES.index("caller_callees_hour")]
     )
     assert set(told) <= {"caller_callees_hour"}
     for reason in reasons:
@@ -183,7 +183,7 @@ def test_a_reason_says_value_and_typical_value_in_a_sentence(scorer):
 
 
 def test_a_typical_row_has_no_reasons(scorer):
-    assert explain(scorer, np.array([scorer.bundle.card.typical], np.float32)) == [[]]
+    assert explain(scorer, np.array([scorer.bundle.typical], np.float32)) == [[]]
 
 
 def test_a_value_that_is_not_known_is_never_a_reason(scorer):

@@ -16,15 +16,13 @@ from sqlalchemy import ColumnElement, Engine, Row
 from collector.errors import NotFoundError
 from collector.store import tables
 from collector.store.database import writing
-from collector.store.ids import arrival_ns, lowest_id
-from collector.store.paging import DEFAULT_LIMIT, Page, bounded
+from collector.store.ids import MAX_AHEAD_NS, arrival_ns, lowest_id
+from collector.store.paging import DEFAULT_LIMIT, Page, bounded, paged
 from models.fraud_types import BIT_OF, FRAUD_TYPES, FraudType, names_of
 from models.verdict import VERDICTS, Verdict
 
 Label = Literal["fraud", "honest"]
 
-# A box whose clock is ahead by more than this is refused, so nothing arrives earlier than this before it happened.
-MAX_AHEAD_NS = 24 * 3600 * 10**9
 MAX_ID = (1 << 63) - 1
 IN_LIMIT = 500  # values of one IN list
 FEW = 5000  # findings that are looked at one by one rather than all by an index
@@ -116,7 +114,7 @@ class Findings:
             rows = self._rows(_newest_of_many(wanted, self._few(wanted), self._place(before), limit + 1))
         else:
             rows = self._rows(_newest_findings(wanted, before, limit + 1))
-        return _page([_finding(row) for row in rows], limit)
+        return paged([_finding(row) for row in rows], limit)
 
     def newer(self, after: int, wanted: Filter = Filter(), limit: int = DEFAULT_LIMIT) -> list[Finding]:  # noqa: B008 - frozen
         """Findings that arrived after the one with the id `after`, oldest first: for a live view."""
@@ -158,7 +156,7 @@ class Findings:
         limit = bounded(limit)
         wanted = msgspec.structs.replace(wanted, kind=None, fraud_type=None, label=None)
         rows = self._rows(_newest_calls(wanted, before, limit + 1))
-        return _page([_call(row) for row in rows], limit)
+        return paged([_call(row) for row in rows], limit)
 
     def label(self, finding_id: int, label: Label, by: str, comment: str | None = None) -> None:
         """An analyst's judgement. Raises NotFoundError."""
@@ -181,7 +179,7 @@ class Findings:
             query = query.where(table.c.finding_id == finding_id)
         if before is not None:
             query = query.where(table.c.id < before)
-        return _page([LabelEntry(**row._mapping) for row in self._rows(query)], limit)
+        return paged([LabelEntry(**row._mapping) for row in self._rows(query)], limit)
 
     def _few(self, wanted: Filter) -> sa.Select | None:
         """The ids that one of several filters leaves, when it alone leaves few: then nothing else need be read."""
@@ -334,10 +332,6 @@ def _by(column: sa.Column, leads: bool) -> ColumnElement:
     """A column that leads to the rows by its index, or is only looked at: planners take an index of the column itself,
     SQLite's even one that finds half of all rows."""
     return column if leads else column + 0
-
-
-def _page(items: list, limit: int) -> Page:
-    return Page(items[:limit], items[limit - 1].id if len(items) > limit else None)
 
 
 def _finding(row: Row) -> Finding:

@@ -1,25 +1,33 @@
 """Writing a bundle's folder."""
 
 import hashlib
+import math
 from pathlib import Path
 
 import msgspec
 import numpy as np
-import tomli_w
 
-from models.bundle import CARD_FILE, MODEL_FILE, Card
+from models.bundle import CARD_FILE, MODEL_FILE, NUMBERS_FILE, Bundle, Card, Numbers
 
 FIGURES = 6  # significant digits of metrics: more is noise
 
 
-def write_bundle(path: Path, card: Card, model: bytes) -> None:
-    """Writes model.tflite and bundle.toml into the folder `path`; the card's digest and size are filled in here."""
-    card = msgspec.structs.replace(card, model_sha256=hashlib.sha256(model).hexdigest(), model_bytes=len(model))
+def write_bundle(path: Path, card: Card, numbers: Numbers, model: bytes) -> Bundle:
+    """Writes the three files into the folder `path`, and reads them back. The card's digests and size are filled in
+    here."""
+    numbers = msgspec.structs.replace(numbers, metrics=rounded(numbers.metrics))
+    content = msgspec.json.format(msgspec.json.encode(numbers), indent=1) + b"\n"
+    card = msgspec.structs.replace(
+        card,
+        model_sha256=hashlib.sha256(model).hexdigest(),
+        model_bytes=len(model),
+        numbers_sha256=hashlib.sha256(content).hexdigest(),
+    )
     path.mkdir(parents=True, exist_ok=True)
     (path / MODEL_FILE).write_bytes(model)
-    content = without_none(msgspec.to_builtins(card))
-    content["metrics"] = rounded(content["metrics"])
-    (path / CARD_FILE).write_text(tomli_w.dumps(content), encoding="utf-8")
+    (path / NUMBERS_FILE).write_bytes(content)
+    (path / CARD_FILE).write_bytes(msgspec.toml.encode(card))
+    return Bundle.load(path)
 
 
 def short(values: np.ndarray) -> list[float]:
@@ -27,18 +35,15 @@ def short(values: np.ndarray) -> list[float]:
     return [float(str(value)) for value in np.asarray(values, np.float32)]
 
 
+def known(values: np.ndarray) -> list[float | None]:
+    """As `short`, with None for NaN: not known."""
+    return [None if math.isnan(value) else value for value in short(values)]
+
+
 def rounded(value):
+    """Metrics to FIGURES digits. Those of nothing (NaN) are written as null."""
     if isinstance(value, dict):
         return {key: rounded(inner) for key, inner in value.items()}
     if isinstance(value, float):
         return float(f"{value:.{FIGURES}g}")
-    return value
-
-
-def without_none(value):
-    """TOML has no null: what is None is left out."""
-    if isinstance(value, dict):
-        return {key: without_none(inner) for key, inner in value.items() if inner is not None}
-    if isinstance(value, list):
-        return [without_none(inner) for inner in value]
     return value
