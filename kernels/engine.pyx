@@ -107,6 +107,7 @@ cdef class Engine:
         self.profiles = Profiles(callers, sources, callees, secret)
         if subscribers:
             self.subscribers = Subscribers(subscribers)
+        self.packet = self.media.place()
         self.nothing = RecordSource()
         self.stream_slot = NO_SLOT
         self.rows_capacity = BLOCK_ROWS
@@ -132,6 +133,7 @@ cdef class Engine:
         as they are sent, rather than from a recording."""
         with nogil:
             status = self._run(source, live)
+            self.media.catch_up()
         return status
 
     def advance(self, int64_t now_ns, int64_t offset_ns):
@@ -178,8 +180,9 @@ cdef class Engine:
                 self.first_ns = record.time_ns
             if record.time_ns > self.last_ns:
                 self.last_ns = record.time_ns
-            if self.decoder.decode(&record, &self.packet) == DECODED:
-                if self.duplicates is not None and self.duplicates.seen(&self.packet):
+            self.packet = self.media.place()
+            if self.decoder.decode(&record, self.packet) == DECODED:
+                if self.duplicates is not None and self.duplicates.seen(self.packet):
                     source.duplicates += 1
                 else:
                     self._packet()
@@ -195,13 +198,13 @@ cdef class Engine:
         cdef int status
         cdef uint8_t first
         if self.packet.protocol != PROTOCOL_UDP and not self.packet.flags & PACKET_MESSAGE:
-            self.stream_slot = self.streams.feed(&self.packet)
+            self.stream_slot = self.streams.feed(self.packet)
             return
         if self.packet.payload_bytes == 0:
             return
         first = self.packet.payload[0]
         if first >= 0x80:                       # RTP and RTCP are version 2 (RFC 7983); SIP begins with ASCII
-            self.media.packet(&self.packet)
+            self.media.take()
             return
         status = sip_read_for(self.packet.payload, self.packet.payload_bytes, &self.lookup, &self.message)
         if status == SIP_OTHER:
@@ -234,7 +237,8 @@ cdef class Engine:
 
     cdef void _flush(self, int64_t now_ns) noexcept nogil:
         """Looks for a message behind a gap in a TCP stream that nobody fills."""
-        self.stream_slot = self.streams.flush(now_ns, &self.packet)
+        self.packet = self.media.place()
+        self.stream_slot = self.streams.flush(now_ns, self.packet)
         if self.stream_slot == NO_SLOT:
             self.next_flush_ns = self.clock_ns + FLUSH_NS
 
@@ -244,6 +248,7 @@ cdef class Engine:
         cdef SdpSession session
         cdef int32_t slot
         cdef bint offered
+        self.media.catch_up()
         if self.message.kind == SIP_REQUEST:
             self.sip_requests += 1
         else:
@@ -253,7 +258,7 @@ cdef class Engine:
             return
         if is_remote_busy(&self.message):
             self._gateway_sign(SIGN_REMOTE_BUSY)
-        slot = self.calls.message(&self.packet, &self.message, transport, self.clock_ns)
+        slot = self.calls.message(self.packet, &self.message, transport, self.clock_ns)
         if slot == NO_SLOT:
             self._outside_calls()
             return
@@ -346,6 +351,7 @@ cdef class Engine:
         cdef int32_t slot = self.calls.due(self.clock_ns)
         cdef int32_t stream
         cdef int64_t alive_ns = 0
+        self.media.catch_up()
         if slot == NO_SLOT:
             return True
         if self.calls.calls[slot].phase == PHASE_TALK:
