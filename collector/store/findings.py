@@ -2,8 +2,8 @@
 
 Every page is read by an index that has its order, so that it costs as much at the end of a long history as at its
 beginning. One filter has an index of its own; several are read from the one index that has all that can be filtered
-by, unless one of them leaves few rows (or PostgreSQL's statistics say otherwise); a number is looked for as caller and as
-callee apart, for no index has both.
+by, unless one of them leaves few rows (or PostgreSQL's statistics say otherwise); a number is looked for as caller and
+as callee apart, for no index has both.
 """
 
 import time
