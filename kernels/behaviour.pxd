@@ -67,10 +67,13 @@ cdef enum:                      # counters of a source
     SOURCE_SUM_FAILED_BOUND = 15    # wrong passwords for users who are registered from another address
     SOURCE_SUM_FAILED_SHARED = 16   # wrong passwords for users for whom other addresses fail, too
     SOURCE_SUM_REPLIES = 17         # final responses to requests outside calls
-    SOURCE_COUNTERS = 18
+    SOURCE_SUM_WRONG_PASSWORDS = 18     # registrations with credentials that were refused
+    SOURCE_SUM_GUESSED_TRIES = 19   # wrong passwords of a user before a registration of SOURCE_SUM_GUESSED
+    SOURCE_SUM_GRANTED = 20         # registrations of others that the address granted
+    SOURCE_COUNTERS = 21
 
 cdef enum:
-    PENDING_USERS = 8               # registrations with credentials whose answer is awaited
+    PENDING_REGISTRATIONS = 16      # with credentials, whose answer is awaited
     UINT32_MAX = 0xffffffff
 
 cdef struct CallerProfile:      # 512 bytes
@@ -97,7 +100,7 @@ cdef struct CalleeProfile:      # 296 bytes
     Distinct callers_hour
     Distinct callers_day
 
-cdef struct SourceProfile:      # 1184 bytes
+cdef struct SourceProfile:      # 1544 bytes
     int64_t updated_ns
     int64_t first_ns            # of the requests
     int64_t last_ns
@@ -107,7 +110,7 @@ cdef struct SourceProfile:      # 1184 bytes
     uint32_t signs              # of a GSM gateway, likewise
     uint32_t row_evidence       # of both at the latest row
     uint32_t open_calls
-    uint32_t pending[PENDING_USERS]     # a ring of low halves of user keys, 0 for none
+    uint32_t pending[PENDING_REGISTRATIONS]     # a ring of low halves of transaction keys, 0 for none
     uint32_t pending_next
     Cadence cadence             # between requests
     float counts[HALF_LIVES][SOURCE_COUNTERS]
@@ -115,11 +118,14 @@ cdef struct SourceProfile:      # 1184 bytes
     Distinct users_day
     Distinct callers_day
     Distinct callees_day
-    Distinct targets_day        # where its requests outside calls went
+    Distinct targets_day        # where its requests went
     Distinct call_ids_day       # Call-IDs of its REGISTER requests
     Distinct probes_day         # users at servers that its OPTIONS requests were for
+    Distinct probed_users_day   # users that they were for, at any server
+    Distinct failing_users_day  # users whose passwords were wrong
     Heavy ranges                # called ranges, half-life 1 hour
     Heavy failures              # wrong passwords by user, half-life 1 day
+    Heavy recent_failures       # the same, half-life 1 minute
 
 
 cdef inline void note_caller(CallerProfile* profile, int64_t now_ns) noexcept nogil:
@@ -146,8 +152,8 @@ cdef inline void count_callee(CalleeProfile* profile, int counter, float amount)
     decay_add(&profile.counts[0][0], CALLEE_COUNTERS, counter, amount)
 
 
-cdef inline void count_source(SourceProfile* profile, int counter) noexcept nogil:
-    decay_add(&profile.counts[0][0], SOURCE_COUNTERS, counter, 1.0)
+cdef inline void count_source(SourceProfile* profile, int counter, float amount=1.0) noexcept nogil:
+    decay_add(&profile.counts[0][0], SOURCE_COUNTERS, counter, amount)
 
 
 cdef inline uint32_t one_more(uint32_t count) noexcept nogil:

@@ -16,13 +16,13 @@ from libc.stdlib cimport calloc, free
 from capture.decode cimport DECODED, Decoder
 from capture.duplicates cimport Duplicates
 from capture.goip cimport GOIP_KEEPALIVE, GOIP_NONE, goip_read
-from capture.hashing cimport hash_bytes
+from capture.hashing cimport hash_bytes, hash_mix
 from capture.index cimport NO_SLOT
 from capture.packet cimport PACKET_MESSAGE, PACKET_TRUNCATED, PROTOCOL_UDP, address_hash, endpoint_hash
 from capture.sdp cimport SdpSession, sdp_read
 from capture.sip cimport (
-    HEADER_AUTHORIZATION, HEADER_PROXY_AUTHORIZATION, METHOD_ACK, METHOD_BYE, METHOD_CANCEL, METHOD_INVITE, SIP_MESSAGE,
-    SIP_NEED_MORE, SIP_OTHER, SIP_REQUEST, SIP_RESPONSE, SipMessage, Span, sip_read_for, sip_sdp_body,
+    METHOD_ACK, METHOD_BYE, METHOD_CANCEL, METHOD_INVITE, SIP_MESSAGE, SIP_NEED_MORE, SIP_OTHER, SIP_REQUEST,
+    SIP_RESPONSE, SipMessage, Span, sip_read_for, sip_sdp_body,
 )
 from capture.sip_text cimport same_name
 from capture.source cimport RECORD_FOUND, RECORD_NEED_MORE, Record, RecordSource
@@ -31,6 +31,7 @@ from kernels.calls cimport (
     CALL_ANSWERED, EVENT_ANSWER, EVENT_END, EVENT_SETUP, PHASE_TALK, SEEN_INVITE, SEEN_REPLY, STAGE_ANSWER, STAGE_END,
     STAGE_SETUP, TOLD_END, TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORT_WS, Call, CallTable,
 )
+from kernels.credentials cimport brings_credentials, says_stale
 from kernels.media cimport MediaTable
 from kernels.numbers cimport Plan
 from kernels.profiles cimport CallerProfile, Profiles, SourceProfile
@@ -58,11 +59,6 @@ cdef enum:
 cdef int64_t EARLY_NS = 5_000_000_000
 cdef int64_t LATE_NS = 60_000_000_000
 cdef int64_t FLUSH_NS = 1_000_000_000       # how often TCP streams are asked what they hold back
-
-
-cdef inline bint brings_credentials(const SipMessage* message) noexcept nogil:
-    """RFC 3261 22: to the user agent server, a registrar too, or to a proxy."""
-    return message.first[<int>HEADER_AUTHORIZATION] >= 0 or message.first[<int>HEADER_PROXY_AUTHORIZATION] >= 0
 
 
 cdef inline bint is_early(const SipMessage* message) noexcept nogil:
@@ -276,23 +272,28 @@ cdef class Engine:
     cdef void _outside_calls(self) noexcept nogil:
         """REGISTER, OPTIONS, ...: behaviour of their source, whose profile is scored as it grows."""
         cdef int32_t slot
-        cdef uint64_t user
+        cdef uint64_t user, call_id, transaction
         if self.message.method in (METHOD_INVITE, METHOD_ACK, METHOD_BYE, METHOD_CANCEL):
             return
         user = hash_bytes(
             self.message.data + self.message.to_uri.user.start, self.message.to_uri.user.length, self.secret)
+        call_id = hash_bytes(self.message.data + self.message.call_id.start, self.message.call_id.length, self.secret)
+        # clients of RFC 2543 have no branch, but a Call-ID and a CSeq number for each request (RFC 3261 17.2.3)
+        transaction = hash_mix(call_id + self.message.cseq, hash_bytes(
+            self.message.data + self.message.branch.start, self.message.branch.length, self.secret))
         if self.message.kind == SIP_REQUEST:
             slot = self.profiles.on_request(
                 &self.packet.source.address, endpoint_hash(&self.packet.destination, self.secret), self.message.method,
-                user,
-                hash_bytes(self.message.data + self.message.call_id.start, self.message.call_id.length, self.secret),
-                brings_credentials(&self.message), self.packet.time_ns)
+                user, call_id, transaction, brings_credentials(&self.message), self.packet.time_ns)
             if slot != NO_SLOT and self.profiles.source_is_due(slot):
                 self._source_row(slot, self.packet.time_ns)
         else:
-            self.profiles.on_response(
+            slot = self.profiles.on_response(
                 &self.packet.destination.address, address_hash(&self.packet.source.address, self.secret),
-                self.message.method, user, self.message.status_code, self.packet.time_ns)
+                self.message.method, user, transaction, self.message.status_code, says_stale(&self.message),
+                self.packet.time_ns)
+            if slot != NO_SLOT:
+                self._source_row(slot, self.packet.time_ns)
 
     cdef bint _read_offer(self, int32_t slot, SdpSession* session) noexcept nogil:
         """The session description of the message, if it has one: where media is going to be."""

@@ -32,6 +32,7 @@ cdef class Profiles:
     cdef Style* styles                  # of sources, by the same slots
     cdef Style no_style                 # never written to
     cdef uint64_t gateway_signs         # seen so far
+    cdef int64_t reply_ns               # of the latest final response outside calls, 0: none was seen
     cdef CallerProfile no_caller        # never written to: what a row says of a caller that is not known
     cdef CalleeProfile no_callee
     cdef SourceProfile no_source
@@ -48,13 +49,18 @@ cdef class Profiles:
     # The call reached its end state (call.state, times and status_code are set).
     cdef void on_end(self, Call* call, int64_t now_ns) noexcept nogil
     # A request outside calls (REGISTER, OPTIONS, ...): the slot of the source's profile. `target_key`: hash of where it
-    # went; `call_id_key`: of its Call-ID; `credentials`: it brought some (RFC 3261 22).
+    # went; `call_id_key`: of its Call-ID; `transaction_key`: of its topmost Via branch (RFC 3261 17.1.3);
+    # `credentials`: it brought some (22).
     cdef int32_t on_request(self, const Address* source, uint64_t target_key, uint8_t method, uint64_t user_key,
-                            uint64_t call_id_key, bint credentials, int64_t now_ns) noexcept nogil
-    # The response to it; `source` is who had asked, `registrar` a hash of who answers. Responses to INVITE are left to
-    # on_end.
-    cdef void on_response(self, const Address* source, uint64_t registrar, uint8_t method, uint64_t user_key,
-                          uint16_t status_code, int64_t now_ns) noexcept nogil
+                            uint64_t call_id_key, uint64_t transaction_key, bint credentials,
+                            int64_t now_ns) noexcept nogil
+    # The response to it; `source` is who had asked, `registrar` a hash of who answers; `stale`: it is a challenge to
+    # credentials that were right, for a nonce of before (RFC 2617 3.2.1). Responses to INVITE are left to on_end. The
+    # slot of the source's profile when it is to be looked at at once, since an account may have been broken into; else
+    # NO_SLOT.
+    cdef int32_t on_response(self, const Address* source, uint64_t registrar, uint8_t method, uint64_t user_key,
+                             uint64_t transaction_key, uint16_t status_code, bint stale,
+                             int64_t now_ns) noexcept nogil
     # An address has shown a GatewaySign of kernels/signalling.pxd: the slot of its profile.
     cdef int32_t on_gateway_sign(self, const Address* source, uint8_t sign, int64_t now_ns) noexcept nogil
     # Rows are read after the event that they are about. They change nothing that a later row says.

@@ -14,7 +14,7 @@ from libc.string cimport memset
 from capture.hashing cimport hash_mix
 from capture.index cimport NO_SLOT
 from capture.memory cimport table_calloc, table_free
-from capture.packet cimport Address, address_hash, address_is_v4
+from capture.packet cimport Address, address_hash, address_is_v4, endpoint_hash
 from capture.sip cimport METHOD_INVITE, METHOD_OPTIONS, METHOD_REGISTER
 from kernels.behaviour cimport *
 from kernels.cadence cimport cadence_add
@@ -24,7 +24,7 @@ from kernels.decay cimport HALF_LIFE_HOUR_S
 from kernels.destination cimport PRICE_ORDINARY, Destination, destination_of, price_between
 from kernels.distinct cimport Distinct, distinct_add, distinct_advance
 from kernels.entropy cimport SPREAD_BINS, hour_of_day, spread_add
-from kernels.features cimport RANGE_CALLS_HOUR
+from kernels.features cimport RANGE_CALLS_HOUR, SOURCE_REPLIED_RATIO
 from kernels.heavy cimport Heavy, heavy_add, heavy_count, heavy_key
 from kernels.pairs cimport (
     PAIR_ANSWERED, PAIR_RETURNED, PairEntry, pair_key, pair_set, pairs_find, pairs_free, pairs_init, pairs_note,
@@ -35,7 +35,8 @@ from kernels.parties cimport (
     is_unanswered, range_of,
 )
 from kernels.registrations cimport (
-    REGISTRATION_MADE, REGISTRATION_WRONG_PASSWORD, registration_answered, registration_asked, registration_features,
+    REGISTRATION_GUESSED, REGISTRATION_MADE, REGISTRATION_WRONG_PASSWORD, registration_answered, registration_asked,
+    registration_features,
 )
 from kernels.relations cimport FAILURE_BOUND, FAILURE_SHARED, Relations
 from kernels.rows cimport (
@@ -54,12 +55,15 @@ cdef extern from *:
     """
     /* A source that has grown since its latest row is looked at again after so long. */
     #define SW_ROW_INTERVAL_S 60.0
+    /* After so long without a final response outside calls, the mirror is taken for one that shows requests only. */
+    #define SW_REPLIES_SHOWN_S 3600.0
     /* A robocall that is hung up on, or a wangiri call that someone picks up, is over by then. */
     #define SW_SHORT_CALL_S 10.0
     /* Strangers do not let one another talk so long; those who were drawn in do. */
     #define SW_LONG_CALL_S 120.0
     """
     const double ROW_INTERVAL_S "SW_ROW_INTERVAL_S"
+    const double REPLIES_SHOWN_S "SW_REPLIES_SHOWN_S"
     const double SHORT_CALL_S "SW_SHORT_CALL_S"
     const double LONG_CALL_S "SW_LONG_CALL_S"
 
@@ -153,7 +157,7 @@ cdef void caller_end(CallerProfile* profile, const Call* call, int64_t now_ns) n
         count_caller(profile, CALLER_SUM_NOT_FOUND, 1.0)
 
 
-cdef void source_request(SourceProfile* profile, int64_t now_ns) noexcept nogil:
+cdef void source_request(SourceProfile* profile, uint64_t target_key, int64_t now_ns) noexcept nogil:
     note_source(profile, now_ns)
     if profile.requests and now_ns >= profile.last_ns:
         cadence_add(&profile.cadence, seconds_between(profile.last_ns, now_ns))
@@ -161,10 +165,13 @@ cdef void source_request(SourceProfile* profile, int64_t now_ns) noexcept nogil:
     profile.last_ns = max(profile.last_ns, now_ns)
     profile.requests = one_more(profile.requests)
     count_source(profile, SOURCE_SUM_REQUESTS)
+    distinct_advance(&profile.targets_day, now_ns, WINDOW_DAY_NS)
+    distinct_add(&profile.targets_day, target_key)
 
 
-cdef void source_attempt(SourceProfile* profile, const Call* call, int64_t now_ns) noexcept nogil:
-    source_request(profile, now_ns)
+cdef void source_attempt(SourceProfile* profile, const Call* call, uint64_t target_key,
+                         int64_t now_ns) noexcept nogil:
+    source_request(profile, target_key, now_ns)
     profile.open_calls = one_more(profile.open_calls)
     count_source(profile, SOURCE_SUM_INVITES)
     if call.range_hash:
@@ -199,7 +206,7 @@ cdef object address_text(const Address* address):
 cdef class Profiles:
     """Profiles(callers=131072, sources=16384, callees=131072, secret=0): everything that is remembered of behaviour.
 
-    callers, sources, callees: how many of each are kept at most, 1..2^24; with the index, memory is about 590, 1660 and
+    callers, sources, callees: how many of each are kept at most, 1..2^24; with the index, memory is about 590, 2020 and
     370 bytes for each that was ever in use, and 32 to 64 bytes for each caller for the pairs of who called whom.
     secret: keys the hash of addresses.
     Raises ValueError on an impossible size, MemoryError when memory is refused.
@@ -294,7 +301,7 @@ cdef class Profiles:
         if not is_anonymous(call):
             caller = self._take_caller(call.caller_key, now_ns, &call.caller_profile)
             call.caller_generation = self.callers.generations[call.caller_profile]
-        source_attempt(source, call, now_ns)
+        source_attempt(source, call, endpoint_hash(&call.destination, self.secret), now_ns)
         style_attempt(&self.styles[call.source_profile], call, now_ns)
         self.gateway_signs += call.signalling.acrypt
         slots_earn(&self.sources, call.source_profile, source.requests)
@@ -375,45 +382,54 @@ cdef class Profiles:
             count_source(source, SOURCE_SUM_SETTLED)
 
     cdef int32_t on_request(self, const Address* source, uint64_t target_key, uint8_t method, uint64_t user_key,
-                            uint64_t call_id_key, bint credentials, int64_t now_ns) noexcept nogil:
+                            uint64_t call_id_key, uint64_t transaction_key, bint credentials,
+                            int64_t now_ns) noexcept nogil:
         cdef int32_t slot
         cdef SourceProfile* profile = self._take_source(source, now_ns, &slot)
-        source_request(profile, now_ns)
+        source_request(profile, target_key, now_ns)
         slots_earn(&self.sources, slot, profile.requests)
-        distinct_advance(&profile.targets_day, now_ns, WINDOW_DAY_NS)
-        distinct_add(&profile.targets_day, target_key)
         if method == METHOD_REGISTER:
-            registration_asked(profile, user_key, call_id_key, credentials, now_ns)
+            registration_asked(profile, user_key, call_id_key, credentials, transaction_key, now_ns)
         elif method == METHOD_OPTIONS:
             count_source(profile, SOURCE_SUM_OPTIONS)
             distinct_advance(&profile.probes_day, now_ns, WINDOW_DAY_NS)
             distinct_add(&profile.probes_day, hash_mix(user_key, target_key))
+            distinct_advance(&profile.probed_users_day, now_ns, WINDOW_DAY_NS)
+            distinct_add(&profile.probed_users_day, user_key)
         return slot
 
-    cdef void on_response(self, const Address* source, uint64_t registrar, uint8_t method, uint64_t user_key,
-                          uint16_t status_code, int64_t now_ns) noexcept nogil:
+    cdef int32_t on_response(self, const Address* source, uint64_t registrar, uint8_t method, uint64_t user_key,
+                             uint64_t transaction_key, uint16_t status_code, bint stale,
+                             int64_t now_ns) noexcept nogil:
         cdef uint64_t address = address_hash(source, self.secret)
         cdef uint64_t user = hash_mix(user_key, registrar)      # a name is only a name at its registrar
         cdef int32_t slot = slots_find(&self.sources, address)
-        cdef int found
+        cdef int32_t server
+        cdef int found, failure
         cdef SourceProfile* profile
         if slot == NO_SLOT or status_code < 200 or method == METHOD_INVITE:
-            return
+            return NO_SLOT
+        self.reply_ns = max(self.reply_ns, now_ns)
         profile = &self.source_profiles[slot]
         note_source(profile, now_ns)
         source_response(profile, status_code)
         count_source(profile, SOURCE_SUM_REPLIES)
         if method != METHOD_REGISTER:
-            return
-        found = registration_answered(profile, user_key, status_code, now_ns)
-        if found == REGISTRATION_MADE:
+            return NO_SLOT
+        found = registration_answered(profile, user_key, transaction_key, status_code, stale, now_ns)
+        if found == REGISTRATION_MADE or found == REGISTRATION_GUESSED:
             self.relations.registered(user, address, now_ns)
+            server = slots_find(&self.sources, registrar)
+            if server != NO_SLOT:
+                note_source(&self.source_profiles[server], now_ns)
+                count_source(&self.source_profiles[server], SOURCE_SUM_GRANTED)
         elif found == REGISTRATION_WRONG_PASSWORD:
-            found = self.relations.failed(user, address, now_ns)
-            if found & FAILURE_BOUND:
+            failure = self.relations.failed(user, address, now_ns)
+            if failure & FAILURE_BOUND:
                 count_source(profile, SOURCE_SUM_FAILED_BOUND)
-            if found & FAILURE_SHARED:
+            if failure & FAILURE_SHARED:
                 count_source(profile, SOURCE_SUM_FAILED_SHARED)
+        return slot if found == REGISTRATION_GUESSED else NO_SLOT
 
     cdef int32_t on_gateway_sign(self, const Address* source, uint8_t sign, int64_t now_ns) noexcept nogil:
         cdef int32_t slot
@@ -457,6 +473,8 @@ cdef class Profiles:
         cdef SourceProfile* profile = &self.source_profiles[slot]
         source_features(profile, now_ns, row)
         registration_features(profile, now_ns, row)
+        if self.reply_ns == 0 or seconds_between(self.reply_ns, now_ns) > REPLIES_SHOWN_S:
+            row[SOURCE_REPLIED_RATIO] = NAN
         style_source_features(&self.styles[slot], now_ns, row)
         profile.row_evidence = evidence_of(profile)
         profile.row_ns = profile.last_ns

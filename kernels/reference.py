@@ -365,7 +365,7 @@ def source_row(history, now):
 
 def source_rows(requests):
     """Rows [n, features] of requests outside calls; see replay_requests in kernels/replay.pyx."""
-    sources, passwords, bindings, failing = {}, {}, reference_groups.Bindings(), {}
+    sources, passwords, bindings, failing, replied = {}, {}, reference_groups.Bindings(), {}, None
     rows = np.full((len(requests), len(SOURCE_FEATURES)), np.nan)
     events = [(int(r["time_ns"]), 2 * i) for i, r in enumerate(requests)]
     events += [(int(r["response_ns"]), 2 * i + 1) for i, r in enumerate(requests) if r["status_code"]]
@@ -382,15 +382,18 @@ def source_rows(requests):
                 source.keys.append((now, "users", user))
                 source.keys.append((now, "call_ids", int(request["call_id_key"])))
                 source.note(now, credentials=request["credentials"])
-                asked.ask(user, request["credentials"])
+                asked.ask(int(request["transaction_key"]), request["credentials"])
             elif method == OPTIONS:
                 source.keys.append((now, "probes", hash_mix(user, int(request["target_key"]))))
+                source.keys.append((now, "probed_users", user))
         elif status >= 200 and method != INVITE:
+            replied = now
             source.note(now, responses=1, replies=1, challenged=status in (401, 407), forbidden=status == 403)
             source.note(now, not_found=status in NOT_FOUND)
             if method == REGISTER:
                 source.note(now, register_responses=1, registered=status < 300)
-                wrong = asked.answer(source, user, status, now)
+                transaction, stale = int(request["transaction_key"]), request["stale"]
+                wrong = asked.answer(source, user, transaction, status, stale, now)
                 address, account = request["source"].tobytes(), (user, int(request["target_key"]))
                 if status < 300:
                     bindings.note(account, address, now)
@@ -401,5 +404,7 @@ def source_rows(requests):
                     source.note(now, failed_bound=elsewhere, failed_shared=len(set(addresses)) >= 2)
         if event % 2 == 1 or status == 0:
             row = source_row(source, now) | asked.row(source, now)
+            if replied is None or now - replied > 3600 * 10**9:
+                row["source_replied_ratio"] = np.nan
             rows[event // 2] = [row[feature.name] for feature in SOURCE_FEATURES]
     return rows

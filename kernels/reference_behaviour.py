@@ -11,7 +11,8 @@ BINS, MEMORY, LEAST_EVENTS = 24, 128, 4
 ENTRIES = 8
 COUNT_FLOOR = np.float32(1e-12)
 PAIR_TICKS = 20117
-PENDING = 8
+PENDING = 16
+MINUTE_S = 60.0
 ONE_RING_S = 6.0
 COMPLETED, CANCELLED, REJECTED, FAILED = 3, 4, 5, 6
 REGISTER, OPTIONS = 5, 6
@@ -181,42 +182,55 @@ def call_source_row(history, open_calls, now):
     }
 
 
+def amount(times, now, half_life_s):
+    """The decayed count of events at these times."""
+    return sum(2.0 ** (-(now - time) * 1e-9 / half_life_s) for time in times)
+
+
 class Passwords:
     """The registrations of one source: which passwords were wrong. Never more than eight users fail at a time."""
 
     def __init__(self):
-        self.asked, self.waiting, self.failures = 0, {}, {}
+        self.asked, self.waiting, self.failures, self.recent = 0, {}, {}, {}
 
-    def ask(self, user, credentials):
-        self.waiting.pop(user, None)
+    def ask(self, transaction, credentials):
         if credentials:
-            self.waiting[user] = self.asked
+            self.waiting[transaction] = self.asked
             self.asked += 1
 
-    def answer(self, history, user, status, now):
-        waited = self.waiting.pop(user, None)
+    def answer(self, history, user, transaction, status, stale, now):
+        """Whether a password was wrong."""
+        waited = self.waiting.pop(transaction, None)
         if status < 300:
-            history.note(now, guessed=self.amount(user, now) >= 2.5)
+            tries = amount(self.failures.get(user, []), now, DAY_S)
+            history.note(now, guessed=tries >= 2.5, guessed_tries=tries * (tries >= 2.5))
             self.failures.pop(user, None)
-        elif status in (401, 403, 407) and waited is not None and waited + PENDING >= self.asked:
+        elif status in (401, 403, 407) and not stale and waited is not None and waited + PENDING >= self.asked:
             self.failures.setdefault(user, []).append(now)
+            self.recent.setdefault(user, []).append(now)
+            history.keys.append((now, "failing_users", user))
+            history.note(now, wrong_passwords=1)
             return True
         return False
 
-    def amount(self, user, now):
-        return sum(2.0 ** (-(now - time) * 1e-9 / DAY_S) for time in self.failures.get(user, []))
-
     def row(self, history, now):
         """The part of a source row that is about registrations, by feature name."""
-        amounts = [self.amount(user, now) for user in self.failures]
+        amounts = [amount(times, now, DAY_S) for times in self.failures.values()]
         refused = history.sum("forbidden", now, DAY_S) + history.sum("not_found", now, DAY_S)
         return {
             "source_registered_ratio_day": history.share("registered", "register_responses", now, DAY_S, 0.5),
             "source_refused_ratio_day": (refused + 2 * 0.02) / (history.sum("responses", now, DAY_S) + 2),
             "source_credentials_ratio_day": history.share("credentials", "registers", now, DAY_S, 0.5),
-            "source_wrong_passwords_day": sum(amounts),
+            "source_wrong_passwords_day": sum(amounts) + history.sum("guessed_tries", now, DAY_S),
             "source_user_failures_day": max(amounts, default=0.0),
             "source_guessed_day": history.sum("guessed", now, DAY_S),
+            "source_guessed_tries_day": history.sum("guessed_tries", now, DAY_S),
+            "source_wrong_passwords_minute": history.sum("wrong_passwords", now, MINUTE_S),
+            "source_user_failures_minute": max(
+                (amount(times, now, MINUTE_S) for times in self.recent.values()), default=0.0
+            ),
+            "source_failing_users_day": history.distinct("failing_users", 12 * HOUR_NS, now),
+            "source_granted_day": 0.0,
             "source_targets_day": history.distinct("targets", 12 * HOUR_NS, now),
             "source_open_calls": 0.0,
             "source_failed_bound_day": history.sum("failed_bound", now, DAY_S),
@@ -224,6 +238,7 @@ class Passwords:
             "source_call_ids_day": history.distinct("call_ids", 12 * HOUR_NS, now),
             "source_call_id_ratio": history.distinct_ratio("call_ids", now),
             "source_probes_day": history.distinct("probes", 12 * HOUR_NS, now),
+            "source_probed_users_day": history.distinct("probed_users", 12 * HOUR_NS, now),
             "source_probe_ratio": history.distinct_ratio("probes", now),
             "source_replied_ratio": min(1.0, history.share("replies", "requests", now, HOUR_S, 0.9)),
         }

@@ -124,6 +124,7 @@ cdef dict totals_of(Engine engine, const Region* regions, int count):
         "tcp_evicted": engine.streams.totals.evicted,
         "fragments_evicted": engine.decoder.fragments.counters.evicted,
         "gateway_signs": engine.profiles.gateway_signs,
+        "reply_ns": engine.profiles.reply_ns,
     }
     cdef int i
     for i in range(count):
@@ -160,6 +161,7 @@ cdef int set_totals(Engine engine, const Region* regions, int count, dict said) 
     engine.streams.totals.evicted = said["tcp_evicted"]
     engine.decoder.fragments.counters.evicted = said["fragments_evicted"]
     engine.profiles.gateway_signs = said["gateway_signs"]
+    engine.profiles.reply_ns = said["reply_ns"]
     for i in range(count):
         table = regions[i].table
         if table == NULL:

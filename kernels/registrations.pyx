@@ -3,7 +3,7 @@
 from libc.stdint cimport uint32_t
 
 from kernels.behaviour cimport *
-from kernels.decay cimport DAY, HALF_LIFE_DAY_S, HALF_LIVES, HOUR, decay_factors
+from kernels.decay cimport DAY, HALF_LIFE_DAY_S, HALF_LIFE_MINUTE_S, HALF_LIVES, HOUR, MINUTE, decay_factors
 from kernels.distinct cimport distinct_add, distinct_advance, distinct_count, distinct_seen
 from kernels.features cimport *
 from kernels.heavy cimport heavy_add, heavy_count, heavy_forget, heavy_key, heavy_left, heavy_most
@@ -26,19 +26,19 @@ cdef extern from *:
     const float REPLIED_RATIO "SW_REPLIED_RATIO"
 
 
-cdef bint take_pending(SourceProfile* profile, uint32_t user) noexcept nogil:
-    """Whether an answer to credentials of the user was awaited; it no longer is."""
+cdef bint take_pending(SourceProfile* profile, uint32_t transaction) noexcept nogil:
+    """Whether an answer to credentials was awaited in the transaction; it no longer is."""
     cdef int i
-    for i in range(PENDING_USERS):
-        if profile.pending[i] == user:
+    for i in range(PENDING_REGISTRATIONS):
+        if profile.pending[i] == transaction:
             profile.pending[i] = 0
             return True
     return False
 
 
 cdef void registration_asked(SourceProfile* profile, uint64_t user_key, uint64_t call_id_key, bint credentials,
-                             int64_t now_ns) noexcept nogil:
-    cdef uint32_t user = heavy_key(user_key)
+                             uint64_t transaction_key, int64_t now_ns) noexcept nogil:
+    cdef uint32_t transaction = heavy_key(transaction_key)
     count_source(profile, SOURCE_SUM_REGISTERS)
     distinct_advance(&profile.users_hour, now_ns, WINDOW_HOUR_NS)
     distinct_add(&profile.users_hour, user_key)
@@ -46,26 +46,33 @@ cdef void registration_asked(SourceProfile* profile, uint64_t user_key, uint64_t
     distinct_add(&profile.users_day, user_key)
     distinct_advance(&profile.call_ids_day, now_ns, WINDOW_DAY_NS)
     distinct_add(&profile.call_ids_day, call_id_key)
-    take_pending(profile, user)
     if credentials:
         count_source(profile, SOURCE_SUM_CREDENTIALS)
-        profile.pending[profile.pending_next] = user
-        profile.pending_next = (profile.pending_next + 1) % PENDING_USERS
+        take_pending(profile, transaction)      # it may be a retransmission
+        profile.pending[profile.pending_next] = transaction
+        profile.pending_next = (profile.pending_next + 1) % PENDING_REGISTRATIONS
 
 
-cdef int registration_answered(SourceProfile* profile, uint64_t user_key, uint16_t status_code,
-                               int64_t now_ns) noexcept nogil:
+cdef int registration_answered(SourceProfile* profile, uint64_t user_key, uint64_t transaction_key,
+                               uint16_t status_code, bint stale, int64_t now_ns) noexcept nogil:
     cdef uint32_t user = heavy_key(user_key)
-    cdef bint credentials = take_pending(profile, user)
+    cdef float failures
+    cdef bint credentials = take_pending(profile, heavy_key(transaction_key))
     count_source(profile, SOURCE_SUM_REGISTER_RESPONSES)
     if status_code < 300:
         count_source(profile, SOURCE_SUM_REGISTERED)
-        if heavy_count(&profile.failures, user, now_ns, HALF_LIFE_DAY_S) >= GUESSES:
+        failures = heavy_count(&profile.failures, user, now_ns, HALF_LIFE_DAY_S)
+        if failures >= GUESSES:
             count_source(profile, SOURCE_SUM_GUESSED)
+            count_source(profile, SOURCE_SUM_GUESSED_TRIES, failures)
         heavy_forget(&profile.failures, user, now_ns, HALF_LIFE_DAY_S)
-        return REGISTRATION_MADE
-    if credentials and (status_code == 401 or status_code == 403 or status_code == 407):
+        return REGISTRATION_GUESSED if failures >= GUESSES else REGISTRATION_MADE
+    if credentials and not stale and (status_code == 401 or status_code == 403 or status_code == 407):
+        count_source(profile, SOURCE_SUM_WRONG_PASSWORDS)
         heavy_add(&profile.failures, user, now_ns, HALF_LIFE_DAY_S)
+        heavy_add(&profile.recent_failures, user, now_ns, HALF_LIFE_MINUTE_S)
+        distinct_advance(&profile.failing_users_day, now_ns, WINDOW_DAY_NS)
+        distinct_add(&profile.failing_users_day, user_key)
         return REGISTRATION_WRONG_PASSWORD
     return REGISTRATION_NONE
 
@@ -87,9 +94,18 @@ cdef void registration_features(const SourceProfile* profile, int64_t now_ns, fl
     row[SOURCE_CREDENTIALS_RATIO_DAY] = share(
         days, SOURCE_SUM_CREDENTIALS, SOURCE_SUM_REGISTERS, day, CREDENTIALS_RATIO)
     row[SOURCE_WRONG_PASSWORDS_DAY] = clipped(
-        profile.failures.total * heavy_left(&profile.failures, now_ns, HALF_LIFE_DAY_S), MOST_EVENTS)
+        profile.failures.total * heavy_left(&profile.failures, now_ns, HALF_LIFE_DAY_S)
+        + days[SOURCE_SUM_GUESSED_TRIES] * day, MOST_EVENTS)
     row[SOURCE_USER_FAILURES_DAY] = clipped(heavy_most(&profile.failures, now_ns, HALF_LIFE_DAY_S), MOST_EVENTS)
     row[SOURCE_GUESSED_DAY] = clipped(days[SOURCE_SUM_GUESSED] * day, MOST_EVENTS)
+    row[SOURCE_GUESSED_TRIES_DAY] = clipped(days[SOURCE_SUM_GUESSED_TRIES] * day, MOST_EVENTS)
+    row[SOURCE_WRONG_PASSWORDS_MINUTE] = clipped(
+        profile.counts[MINUTE][SOURCE_SUM_WRONG_PASSWORDS] * left[MINUTE], MOST_EVENTS)
+    row[SOURCE_USER_FAILURES_MINUTE] = clipped(
+        heavy_most(&profile.recent_failures, now_ns, HALF_LIFE_MINUTE_S), MOST_EVENTS)
+    row[SOURCE_FAILING_USERS_DAY] = clipped(
+        distinct_count(&profile.failing_users_day, now_ns, WINDOW_DAY_NS), MOST_EVENTS)
+    row[SOURCE_GRANTED_DAY] = clipped(days[SOURCE_SUM_GRANTED] * day, MOST_EVENTS)
     row[SOURCE_FAILED_BOUND_DAY] = clipped(days[SOURCE_SUM_FAILED_BOUND] * day, MOST_EVENTS)
     row[SOURCE_FAILED_SHARED_DAY] = clipped(days[SOURCE_SUM_FAILED_SHARED] * day, MOST_EVENTS)
     row[SOURCE_TARGETS_DAY] = clipped(distinct_count(&profile.targets_day, now_ns, WINDOW_DAY_NS), MOST_EVENTS)
@@ -98,6 +114,8 @@ cdef void registration_features(const SourceProfile* profile, int64_t now_ns, fl
     row[SOURCE_CALL_ID_RATIO] = distinct_ratio(
         row[SOURCE_CALL_IDS_DAY], distinct_seen(&profile.call_ids_day, now_ns, WINDOW_DAY_NS))
     row[SOURCE_PROBES_DAY] = clipped(distinct_count(&profile.probes_day, now_ns, WINDOW_DAY_NS), MOST_EVENTS)
+    row[SOURCE_PROBED_USERS_DAY] = clipped(
+        distinct_count(&profile.probed_users_day, now_ns, WINDOW_DAY_NS), MOST_EVENTS)
     row[SOURCE_PROBE_RATIO] = distinct_ratio(
         row[SOURCE_PROBES_DAY], distinct_seen(&profile.probes_day, now_ns, WINDOW_DAY_NS))
     row[SOURCE_REPLIED_RATIO] = min(1.0, shrunk(

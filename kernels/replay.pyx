@@ -29,11 +29,12 @@ CALL = np.dtype([
 ])
 
 # A request outside calls and its final response (status_code 0: none was seen). `method` is a SipMethod, `target_key` a
-# hash of where it went, `call_id_key` of its Call-ID, `credentials` 1 when it brought some.
+# hash of where it went, `call_id_key` of its Call-ID, `transaction_key` of its branch, `credentials` 1 when it brought
+# some, `stale` 1 when the response says that their nonce was of before.
 REQUEST = np.dtype([
-    ("user_key", np.uint64), ("target_key", np.uint64), ("call_id_key", np.uint64), ("time_ns", np.int64),
-    ("response_ns", np.int64), ("status_code", np.uint16), ("method", np.uint8), ("credentials", np.uint8),
-    ("source", np.uint8, 16),
+    ("user_key", np.uint64), ("target_key", np.uint64), ("call_id_key", np.uint64), ("transaction_key", np.uint64),
+    ("time_ns", np.int64), ("response_ns", np.int64), ("status_code", np.uint16), ("method", np.uint8),
+    ("credentials", np.uint8), ("stale", np.uint8), ("source", np.uint8, 16),
 ])
 
 cdef packed struct CallRecord:      # as CALL
@@ -62,11 +63,13 @@ cdef packed struct RequestRecord:   # as REQUEST
     uint64_t user_key
     uint64_t target_key
     uint64_t call_id_key
+    uint64_t transaction_key
     int64_t time_ns
     int64_t response_ns
     uint16_t status_code
     uint8_t method
     uint8_t credentials
+    uint8_t stale
     uint8_t[16] source
 
 cdef struct Link:                   # what a call keeps of its profiles between events
@@ -217,13 +220,14 @@ cdef void play_requests(Profiles profiles, const uint8_t[:, ::1] records, const 
         memcpy(&source, record.source, sizeof(Address))
         if order[event] % 2 == 0:
             slots[i] = profiles.on_request(
-                &source, record.target_key, record.method, record.user_key, record.call_id_key, record.credentials != 0,
-                record.time_ns)
+                &source, record.target_key, record.method, record.user_key, record.call_id_key, record.transaction_key,
+                record.credentials != 0, record.time_ns)
             if profiles.source_is_due(slots[i]) if only_due else record.status_code == 0:
                 profiles.source_row(slots[i], record.time_ns, &rows[i, 0])
         else:
             profiles.on_response(
-                &source, record.target_key, record.method, record.user_key, record.status_code, record.response_ns)
+                &source, record.target_key, record.method, record.user_key, record.transaction_key, record.status_code,
+                record.stale != 0, record.response_ns)
             if not only_due:
                 profiles.source_row(slots[i], record.response_ns, &rows[i, 0])
 

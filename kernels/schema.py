@@ -522,7 +522,7 @@ def documentation() -> str:
             f"## Source rows: {len(SOURCE_FEATURES)} features, schema `{SOURCE_SCHEMA_HASH}`",
             "",
             "One row of an IP address each time it has grown enough: from its fourth request on, after a quarter more",
-            "or 64 more requests, or a minute later.",
+            "or 64 more requests, or a minute later; and when a registration succeeds after wrong passwords.",
             "",
             *_table(SOURCE_FEATURES),
         ]

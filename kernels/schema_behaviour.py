@@ -236,16 +236,18 @@ BEHAVIOUR_SOURCE_FEATURES = (
     feature(
         "source_wrong_passwords_day",
         "requests",
-        "Registrations with credentials that were answered 401, 403 or 407, half-life 1 day. A success takes those of "
-        "its user away.",
+        "Registrations with credentials that were answered 401, 403 or 407, half-life 1 day; not those whose challenge "
+        "says `stale=true` (RFC 2617 3.2.1). A success takes those of its user away, when they are one or two.",
         "about {value} of its passwords were wrong within a day or two; typical is {typical}",
         source="source",
         group="source",
+        revision=2,
     ),
     feature(
         "source_user_failures_day",
         "requests",
-        "The same of the user with the most: the least that it can be, by Space-Saving with 8 users.",
+        "The same of the user with the most who has not succeeded since: the least that it can be, by Space-Saving "
+        "with 8 users.",
         "about {value} wrong passwords for one user within a day or two; typical is {typical}",
         source="source",
         group="source",
@@ -262,11 +264,12 @@ BEHAVIOUR_SOURCE_FEATURES = (
     feature(
         "source_targets_day",
         "servers",
-        "Different addresses and ports to which its requests outside calls went, in the present 12 hours and the 12 "
+        "Different addresses and ports to which its requests went, INVITEs as well, in the present 12 hours and the 12 "
         "before (standard error 13 %).",
         "asked {value} different servers within the day; typical is {typical}",
         source="source",
         group="source",
+        revision=2,
     ),
     feature(
         "source_open_calls",

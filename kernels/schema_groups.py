@@ -401,10 +401,65 @@ GROUP_SOURCE_FEATURES = (
     feature(
         "source_replied_ratio",
         "ratio",
-        "Final responses to its requests outside calls / such requests, at most 1, half-life 1 hour.",
+        "Final responses to its requests outside calls / such requests, at most 1, half-life 1 hour. NaN when no "
+        "address had a final response to any such request within an hour: the mirror may show requests only.",
         "{value} of its requests outside calls were answered; typical is {typical}",
         source="source",
         group="source",
         unseen=0.9,
+        revision=2,
+    ),
+    # a telephone with an old password tries once a minute or so; who guesses does it as fast as the server lets it
+    feature(
+        "source_wrong_passwords_minute",
+        "requests",
+        "The same as `source_wrong_passwords_day` with a half-life of 1 minute, of which a success takes none away.",
+        "about {value} wrong passwords within a minute or two; typical is {typical}",
+        source="source",
+        group="source",
+    ),
+    feature(
+        "source_user_failures_minute",
+        "requests",
+        "The same of the user with the most: the least that it can be, by Space-Saving with 8 users.",
+        "about {value} wrong passwords for one user within a minute or two; typical is {typical}",
+        source="source",
+        group="source",
+    ),
+    # a few passwords for each of many users
+    feature(
+        "source_failing_users_day",
+        "users",
+        "Different users whose passwords were wrong, in the present 12 hours and the 12 before (standard error 13 %).",
+        "brought wrong passwords for {value} different users within the day; typical is {typical}",
+        source="source",
+        group="source",
+    ),
+    # an account that was broken into; who mistyped needs a handful of tries
+    feature(
+        "source_guessed_tries_day",
+        "requests",
+        "Wrong passwords before the registrations of `source_guessed_day`, half-life 1 day.",
+        "registered after about {value} wrong passwords for that user; typical is {typical}",
+        source="source",
+        group="source",
+    ),
+    # a monitor asks many servers for one user, an exchange its telephones again and again
+    feature(
+        "source_probed_users_day",
+        "users",
+        "Different users that it asked for with OPTIONS, at any server, in the present 12 hours and the 12 before.",
+        "asked for {value} different users within the day; typical is {typical}",
+        source="source",
+        group="source",
+    ),
+    # an exchange that asks whether its telephones live is no scanner: they are registered with it
+    feature(
+        "source_granted_day",
+        "requests",
+        "Registrations of others that the address granted, since its first own request, half-life 1 day.",
+        "about {value} registrations of others were granted by the address; typical is {typical}",
+        source="source",
+        group="source",
     ),
 )

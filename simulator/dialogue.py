@@ -52,6 +52,8 @@ class Dialogue:
             return self._exchange(intent)
         line, server, target = intent.line, self.server, self.server.endpoint
         if isinstance(intent, Request) and intent.target:
+            target = Endpoint(intent.target, intent.target_port)
+        elif isinstance(intent, Call) and intent.target:
             target = Endpoint(intent.target)
         far = intent.far if isinstance(intent, Call) else None
         if far:
@@ -288,7 +290,8 @@ def _play_request(request: Request, leg: Leg, transport: Transport) -> None:
             transport.once(at_ns, data, inbound=True)
             return
         at_ns = transport.to_server(at_ns, data)
-        asked = {"WWW-Authenticate": leg.challenge()} if code == 401 else None
+        stale = request.stale and "Authorization" in more
+        asked = {"WWW-Authenticate": leg.challenge(stale)} if code == 401 else None
         at_ns = transport.to_line(transport.work(at_ns), leg.server_response(code, cseq, request.method, more=asked))
         more = {**more, "Authorization": leg.credentials()}
         at_ns = transport.round_trip(at_ns)

@@ -65,6 +65,7 @@ class Call:
     caller_hangs_up: bool = True
     heard: Heard = "both"
     diverted_by: str = ""  # who forwarded it here, E.164 digits
+    target: str = ""  # server address, empty: the home server
     far: Line | None = None  # the device that the server hands it to: then the server sends the INVITE, to that device
     label: str = HONEST
     variant: str = ""
@@ -83,11 +84,13 @@ class Request:
     ]  # one per attempt; a 401/407 before another code means credentials follow; 0: no reply
     population: str
     target: str = ""  # server address, empty: the home server
+    target_port: int = 5060
     label: str = HONEST
     variant: str = ""
     expires_s: int = 3600
     series: str = ""  # requests of one series of the line share a Call-ID, and count their CSeq on; empty: its own
     authorized: bool = False  # brings credentials at once, for a challenge of before
+    stale: bool = False  # a challenge to them says that only its nonce was too old (RFC 2617 3.2.1)
 
 
 @dataclass(slots=True)

@@ -138,9 +138,10 @@ class Leg:
             request_line(method, f"sip:{self.user}@{endpoint.address}:{endpoint.port}"), server.style, fields
         )
 
-    def challenge(self) -> str:
+    def challenge(self, stale: bool = False) -> str:
         return (
             f'Digest realm="{self.target.address}", nonce="{self._rng.getrandbits(96):024x}", algorithm=MD5, qop="auth"'
+            + ", stale=true" * stale
         )
 
     @property

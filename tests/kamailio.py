@@ -76,7 +76,7 @@ def until_bound(port, process):
         time.sleep(0.02)
 
 
-# A registrar that knows the users 100 to 109, each with a password of its own, and says 404 of others.
+# A registrar that knows the users 100 to 109, each with a password of its own.
 REGISTRAR = """#!KAMAILIO
 debug=-1
 log_stderror=yes
@@ -99,7 +99,7 @@ request_route {
         sl_send_reply("200", "OK");
         exit;
     }
-    sl_send_reply("404", "Not Found");
+    sl_send_reply({others});
 }
 """
 
@@ -108,8 +108,9 @@ def proxy(folder, hep_port):
     return kamailio(folder, config(hep_port))
 
 
-def registrar(folder):
-    return kamailio(folder, REGISTRAR)
+def registrar(folder, others='"404", "Not Found"'):
+    """`others`: what it says of all other users."""
+    return kamailio(folder, REGISTRAR.replace("{others}", others))
 
 
 @contextmanager

@@ -23,7 +23,16 @@ from models.training.calibration import (
 )
 from models.training.collect import Collector, actor, collect
 from models.training.evaluation import evaluate
-from models.training.regimes import CALIBRATION, HELD_OUT, TRAINING, WORLDS, base_name, drawn, shipped_judgement
+from models.training.regimes import (
+    CALIBRATION,
+    HELD_OUT,
+    REGIMES,
+    TRAINING,
+    WORLDS,
+    base_name,
+    drawn,
+    shipped_judgement,
+)
 from models.training.rows import Rows, case_maxima, concerned, thinned
 from models.verdict import FLAG
 from simulator.scenario import load
@@ -234,6 +243,18 @@ def test_training_and_judgement_share_no_seed_country_or_fraud_variant():
     assert not variants[0] & variants[1]
     assert {scenario.regime for scenario in [*HELD_OUT.draw(), *shipped_judgement()]} == {"eval"}
     assert {scenario.regime for scenario in [*TRAINING.draw(), *CALIBRATION.draw()]} == {"train"}
+
+
+def test_addresses_are_taught_and_judged_apart():
+    seeds = [regime.seed for regimes in REGIMES["source"] for regime in regimes]
+    assert len(set(seeds)) == len(seeds)
+    taught = [WORLDS[regime.world] for regimes in REGIMES["source"][:2] for regime in regimes]
+    judged = [WORLDS[regime.world] for regime in REGIMES["source"][2]]
+    for one in taught:
+        for other in judged:
+            assert not set(one["countries"]) & set(other["countries"])
+            variants = [{(part["kind"], part["variant"]) for part in world["frauds"]} for world in (one, other)]
+            assert not variants[0] & variants[1]
 
 
 def test_every_fraud_type_is_taught_judged_and_an_output_of_a_bundle():

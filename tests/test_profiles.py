@@ -57,9 +57,20 @@ def value(rows, i, stage, name):
 
 
 def request(
-    at_s, user="alice", method=REGISTER, status=0, address=1, credentials=False, target="registrar", call_id="one"
+    at_s,
+    user="alice",
+    method=REGISTER,
+    status=0,
+    address=1,
+    credentials=False,
+    target="registrar",
+    call_id="one",
+    branch=None,
+    stale=False,
 ):
     record = np.zeros(1, REQUEST)[0]
+    record["transaction_key"] = key(f"{user} {at_s} {credentials}" if branch is None else branch)
+    record["stale"] = stale
     record["credentials"], record["target_key"], record["call_id_key"] = credentials, key(target), key(call_id)
     record["source"], record["method"], record["user_key"] = source(address), method, key(user)
     record["time_ns"] = START + round(at_s * SECOND)
@@ -141,6 +152,8 @@ def request_lists(draw):
                 draw(st.booleans()),
                 draw(st.sampled_from(["one", "two", "three"])),
                 draw(st.sampled_from(["one", "two", "three", "four"])),
+                f"branch {len(requests) if draw(st.booleans()) else draw(st.integers(0, 3))}",
+                draw(st.booleans()),
             )
         )
     return np.array(requests, REQUEST)
@@ -328,6 +341,72 @@ def test_a_telephone_with_a_wrong_password_keeps_its_call_id_and_a_guesser_does_
     assert 0.35 < guesser[column] < 0.65
 
 
+def test_each_try_in_one_dialog_is_a_wrong_password_and_so_are_those_that_overtake_their_answers():
+    one_dialog = [request(i / 4, status=401, credentials=True) for i in range(120)]
+    hasty = [request(i / 1000, status=401, address=2, credentials=True) for i in range(120)]  # answers take 10 ms
+    rows, _ = ask(*one_dialog, *hasty)
+    assert source_value(rows, 119, "source_wrong_passwords_day") == pytest.approx(120, rel=0.01)
+    assert source_value(rows, 239, "source_wrong_passwords_day") == pytest.approx(120, rel=0.01)
+
+
+def test_guesses_are_fast_and_a_telephone_with_an_old_password_is_not():
+    guesser = [request(i / 2, status=401, credentials=True) for i in range(120)]
+    telephone = [request(60 * i, status=401, address=2, credentials=True) for i in range(120)]
+    rows, _ = ask(*guesser, *telephone)
+    assert source_value(rows, 119, "source_user_failures_minute") > 80
+    assert source_value(rows, 239, "source_user_failures_minute") < 2.1
+    assert source_value(rows, 239, "source_user_failures_day") > 100
+
+
+def test_failures_of_many_users_are_told_from_those_of_one():
+    spray = [request(i, f"user{i % 60}", status=403, credentials=True) for i in range(180)]
+    rows, _ = ask(*spray)
+    assert source_value(rows, 179, "source_failing_users_day") == pytest.approx(60, rel=0.35)
+    assert source_value(rows, 179, "source_wrong_passwords_day") == pytest.approx(180, rel=0.01)
+    assert source_value(rows, 179, "source_user_failures_minute") < 5
+
+
+def test_a_nonce_that_is_too_old_is_no_wrong_password_where_the_server_says_so():
+    rows, _ = ask(*(request(i, status=401, credentials=True, stale=True) for i in range(5)))
+    assert source_value(rows, 4, "source_wrong_passwords_day") == 0
+    assert source_value(rows, 4, "source_wrong_passwords_minute") == 0
+
+
+def test_a_request_that_is_sent_again_and_answered_twice_is_one_wrong_password():
+    tries = [request(i / 2, status=401, credentials=True, branch="the same") for i in range(2)]
+    for i, record in enumerate(tries):
+        record["response_ns"] = START + SECOND + i
+    rows, _ = ask(*tries)
+    assert source_value(rows, 1, "source_wrong_passwords_day") == pytest.approx(1, rel=1e-3)
+
+
+def test_a_success_after_many_wrong_passwords_is_told_and_one_after_a_single_one_is_forgotten():
+    guesser = [request(i, status=401 if i < 200 else 200, credentials=True) for i in range(201)]
+    telephone = [request(i, status=401 if i < 1 else 200, address=2, credentials=True) for i in range(2)]
+    rows, _ = ask(*guesser, *telephone)
+    assert source_value(rows, 199, "source_guessed_tries_day") == 0
+    assert source_value(rows, 200, "source_guessed_tries_day") == pytest.approx(200, rel=0.01)
+    assert source_value(rows, 200, "source_wrong_passwords_day") == pytest.approx(200, rel=0.01)
+    assert source_value(rows, 202, "source_guessed_tries_day") == 0
+    assert source_value(rows, 202, "source_wrong_passwords_day") == 0
+
+
+def test_users_that_are_asked_for_are_told_from_servers():
+    monitor = [request(i, "ping", OPTIONS, 200, 1, target=f"peer {i}") for i in range(40)]
+    scan = [request(i, f"user{i}", OPTIONS, 200, 2) for i in range(40)]
+    rows, _ = ask(*monitor, *scan)
+    assert source_value(rows, 39, "source_probed_users_day") == pytest.approx(1, abs=0.1)
+    assert source_value(rows, 39, "source_targets_day") == pytest.approx(40, rel=0.35)
+    assert source_value(rows, 79, "source_probed_users_day") == pytest.approx(40, rel=0.35)
+    assert source_value(rows, 79, "source_targets_day") == pytest.approx(1, abs=0.1)
+
+
+def test_where_nobody_is_answered_nothing_is_said_of_who_is_not():
+    rows, _ = ask(*(request(i, method=OPTIONS) for i in range(9)), request(9, address=2, status=401), request(10))
+    assert np.isnan(rows[:9, SOURCE_COLUMN["source_replied_ratio"]]).all()
+    assert source_value(rows, 10, "source_replied_ratio") < 0.3
+
+
 def test_a_monitor_asks_the_same_servers_again_and_a_sweep_does_not():
     peers = [f"peer {i}" for i in range(10)]
     monitor = [request(30 * i, "ping", OPTIONS, 200, 1, target=peers[i % 10]) for i in range(60)]
@@ -380,9 +459,9 @@ def test_a_response_to_invite_is_counted_at_the_end_of_its_call():
 
 
 def test_a_profile_fits_its_bound():
-    assert PROFILE_BYTES == {"caller": 512, "callee": 296, "source": 1184}, "kernels/behaviour.pxd says so"
+    assert PROFILE_BYTES == {"caller": 512, "callee": 296, "source": 1544}, "kernels/behaviour.pxd says so"
     assert max(PROFILE_BYTES["caller"], PROFILE_BYTES["callee"]) <= 512
-    assert PROFILE_BYTES["source"] <= 1280
+    assert PROFILE_BYTES["source"] <= 1600
 
 
 def test_sizes_that_make_no_sense_are_refused():

@@ -16,6 +16,8 @@ class Blueprint:
     population_rows: int  # the most of one population that teach: more of a kind teach nothing new
     town_rows: int  # the most of one population in one town: more of them teach nothing but the town
     epochs: int
+    commonest_share: float  # of a feature's knots that its commonest value may take
+    counts_by_magnitude: bool  # the knots of counts are even in their logarithm, and not quantiles
     teachers: int  # networks from different seeds, whose mean a smaller one learns
     evidence: dict[str, Evidence]  # fraud type -> what a flag needs
 
@@ -32,6 +34,8 @@ BLUEPRINTS = {
         population_rows=10_000,
         town_rows=1000,
         epochs=16,
+        commonest_share=1.0,
+        counts_by_magnitude=False,
         teachers=3,
         evidence={
             "robocall": Evidence("source_seen", 8),
@@ -48,20 +52,24 @@ BLUEPRINTS = {
         },
     ),
     # Whoever sends requests from outside to an open SIP port is often a scanner, and no subscriber is blocked with it.
-    # A telephone with a wrong password tries for ever, too, but as one registration, whose Call-ID it keeps; a trunk
-    # asks its one server for one user or two whether it lives, at whatever beat: a scan asks for five or more.
+    # A telephone with a wrong password tries for ever, too, but not fifty times within a minute or two. An
+    # exchange whose telephones begin at once has sent its first requests before the first is let in. A trunk asks its
+    # one server for one user or two whether it lives, at whatever beat: a scan asks for many.
     "source": Blueprint(
         rows="source",
         prevalence=0.1,
         false_flag_cost=20,
         population_rows=20_000,
         town_rows=1000,
-        epochs=24,
+        epochs=60,
+        # Most addresses have not one wrong password, and probe nobody: of those that do, it matters how many.
+        commonest_share=0.25,
+        counts_by_magnitude=True,
         teachers=3,
         evidence={
-            "registration_scan": Evidence("source_evidence", 8),
-            "password_guessing": Evidence("source_call_ids_day", 8),
-            "options_scan": Evidence("source_probes_day", 5),
+            "registration_scan": Evidence("source_evidence", 32),
+            "password_guessing": Evidence("source_user_failures_minute", 50),
+            "options_scan": Evidence("source_probes_day", 8),
             "goip_gateway": Evidence("source_evidence", 8),
         },
     ),

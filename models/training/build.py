@@ -6,7 +6,6 @@ import msgspec
 import numpy as np
 
 from kernels.feature import MOST_EVENTS, Feature
-from kernels.schema import SOURCE_FEATURES
 from models.bundle import SCHEMAS, Bundle, Card, FraudClass, Numbers, TrainingCard
 from models.drift import reference_of
 from models.fraud_types import BIT_OF
@@ -19,7 +18,7 @@ from models.training.card import known, short, write_bundle
 from models.training.evaluation import evaluate
 from models.training.regimes import CALIBRATION, HELD_OUT, REGIMES, TRAINING
 from models.training.rows import Rows, concerned, thinned
-from models.training.timing import campaigns, towns
+from models.training.timing import campaigns
 
 VERSION = "0.1.0"
 SEED = 20260101
@@ -46,6 +45,10 @@ UNREAD = (
 # Knots of the input encoding: enough to follow a distribution, few enough to count without branches.
 KNOTS = 16
 
+# Where counts are read by their order of magnitude: their units, and the least and the most that is told apart.
+COUNTED = ("requests", "users", "numbers", "calls", "servers", "dialogs", "responses", "packets", "styles")
+LEAST_COUNT, MOST_COUNT = 0.25, 8192.0
+
 # Of the honest rows, those above this quantile take part in the calibration, together with frauds as high.
 CALIBRATED_TAIL = 0.99
 
@@ -59,10 +62,11 @@ def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Bundle:
     types = list(blueprint.evidence)
     rows = {name: concerned(part, types) for name, part in rows.items()}
     taught, tuning = evenly_thinned(rows[TRAINING.name], blueprint), rows[CALIBRATION.name]
-    if blueprint.rows == "source":
-        taught = answered(taught, [feature.name for feature in features])
     typical = typical_values(taught)
-    knots = unread(evened(quantile_knots(taught), features), [feature.name for feature in features])
+    knots = evened(quantile_knots(taught, blueprint.commonest_share), features)
+    if blueprint.counts_by_magnitude:
+        knots = by_magnitude(knots, features)
+    knots = unread(knots, [feature.name for feature in features])
     encoding = encoder(knots.tolist(), typical.tolist())
     encode = encoding.encode
     targets = np.stack([taught.types & BIT_OF[name] != 0 for name in types], axis=1).astype(np.float32)
@@ -108,15 +112,6 @@ def forgotten_together(rows: str) -> np.ndarray:
     return np.array([parties.index(one.source) if one.source in parties else -1 for one in features])
 
 
-def answered(rows: Rows, names: list[str]) -> Rows:
-    """The rows of towns whose mirror shows responses. Where it does not, a scanner whom nobody answers and a trunk that
-    asks whether the server lives are the same, and nothing can be learnt of either."""
-    challenged = names.index("source_challenged_ratio")
-    known = rows.features[:, challenged] != np.float32(SOURCE_FEATURES[challenged].unseen)
-    town = towns(rows)
-    return rows[np.isin(town, np.unique(town[known]))]
-
-
 def typical_values(rows: Rows) -> np.ndarray:
     """float32 [features]: medians over honest rows, each population counted once; NaN where none knows the feature."""
     honest = rows[rows.types == 0]
@@ -131,16 +126,17 @@ def known_median(values: np.ndarray) -> np.ndarray:
     )
 
 
-def quantile_knots(rows: Rows) -> np.ndarray:
+def quantile_knots(rows: Rows, commonest_share: float) -> np.ndarray:
     """float32 [features, KNOTS]: quantiles of a mixture in which fraud is one half, its types in equal parts.
 
-    Where a value is very common its quantiles coincide, and the encoding spends no codes beside it.
+    Where a value is very common its quantiles coincide, and the encoding spends no codes beside it; so it counts as
+    `commonest_share` of all at most.
     """
     share = np.zeros(len(rows))
     for types in np.unique(rows.types):
         chosen = rows.types == types
         share[chosen] = (len(np.unique(rows.types)) - 1 if types == 0 else 1) / chosen.sum()
-    knots = [weighted_quantiles(column, share) for column in rows.features.T]
+    knots = [weighted_quantiles(column, evener(column, share, commonest_share)) for column in rows.features.T]
     return np.array(knots, np.float32)
 
 
@@ -154,6 +150,15 @@ def evened(knots: np.ndarray, features: tuple[Feature, ...]) -> np.ndarray:
     return knots
 
 
+def by_magnitude(knots: np.ndarray, features: tuple[Feature, ...]) -> np.ndarray:
+    """The knots, those of counts at nothing and from a quarter on by factors of about two."""
+    knots = knots.copy()
+    for row, feature in zip(knots, features, strict=True):
+        if feature.unit in COUNTED:
+            row[:] = [0.0, *np.geomspace(LEAST_COUNT, min(feature.high, MOST_COUNT), KNOTS - 1)]
+    return knots
+
+
 def unread(knots: np.ndarray, names: list[str]) -> np.ndarray:
     """The knots, with one code for all values of what is not to be read."""
     knots = knots.copy()
@@ -161,6 +166,19 @@ def unread(knots: np.ndarray, names: list[str]) -> np.ndarray:
         if name in names:
             knots[names.index(name)] = 2 * MOST_EVENTS
     return knots
+
+
+def evener(values: np.ndarray, weight: np.ndarray, most: float) -> np.ndarray:
+    """The weights, those of the value that has the most cut down to a share of all; NaN is no value."""
+    known = ~np.isnan(values)
+    _, inverse = np.unique(values[known], return_inverse=True)
+    sums = np.bincount(inverse, weight[known]) if known.any() else np.ones(1)
+    rest = sums.sum() - sums.max()
+    if sums.max() <= most * sums.sum() or rest == 0:
+        return weight
+    weight = weight.copy()
+    weight[np.flatnonzero(known)[inverse == np.argmax(sums)]] *= most / (1 - most) * rest / sums.max()
+    return weight
 
 
 def weighted_quantiles(values: np.ndarray, weight: np.ndarray) -> np.ndarray:

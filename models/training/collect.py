@@ -41,6 +41,7 @@ KINDS = ("call", "source")
 BYSTANDERS = ("wangiri_victim", "tdos_bystander", "honest_route")
 
 HOME_SERVER = server_of(0).address
+SERVER = "server"  # its population, where it sends no requests of its own
 
 # Frauds that are not a caller's: it is the callee's carrier, or shows any number at all. Its campaign counts as one.
 OF_CAMPAIGNS = ("false_answer", "goip_gateway", "tdos", "caller_spoofing", "flash_call", "call_pumping")
@@ -118,8 +119,10 @@ def callers_addresses(labels: list[Label]) -> list[Label]:
     for label in labels:
         if label["type"] == "call":
             address = label["source"].rpartition(":")[0]
-            kind = HONEST if address == HOME_SERVER else label["label"]
-            said = {"source": address, "label": kind, "population": label["population"], "variant": label["variant"]}
+            said = {"source": address, "label": label["label"], "population": label["population"],
+                    "variant": label["variant"]}  # fmt: skip
+            if address == HOME_SERVER:
+                said |= {"label": HONEST, "population": SERVER, "variant": ""}
             found.setdefault(tuple(said.values()), {**said, "first": label["start"]})
     return list(found.values())
 

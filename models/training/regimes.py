@@ -34,7 +34,7 @@ BEGINNINGS = {"mass_notification": "after_s", "new_exchange": "opens_after_s", "
 
 WORLDS: dict[str, dict[str, Any]] = {
     name: {"plain": []} | tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text())
-    for name in ("training", "addresses", "held_out")
+    for name in ("training", "addresses", "held_out", "addresses_held_out")
 }
 
 
@@ -172,6 +172,7 @@ def drawn(value: Any, rng: Random) -> Any:
 # Teaching sees bad captures, too: boxes are set up on what mirrors there are.
 BAD_CAPTURES = (0, 0, 0, 0, 0.01, 0.03, 0.05, 0.2)
 MIRRORS = ("both",) * 8 + ("to_server", "from_server")
+GOOD_MIRRORS = ("both",) * 14 + ("to_server", "from_server")
 
 TRAINING = Regime("training", "train", 1, 44, (1, 5), "training", BAD_CAPTURES, MIRRORS, 700, (0, 0, 0.1))
 # The same worlds under another seed: calibration and thresholds are set on calls that training has not seen.
@@ -181,19 +182,28 @@ HELD_OUT = Regime("held-out", "eval", 3, 16, (1, 4), "held_out", short=250, scri
 # are the fraud, and many of each kind; and some of half an hour, of a small world beside it.
 OF_ADDRESSES = (*ONE_ADDRESS_EACH, "goip_gateway")
 ADDRESSES_TRAINING = Regime(
-    "training", "train", 11, 44, (0.3, 2), "training", BAD_CAPTURES, MIRRORS, frauds=OF_ADDRESSES
+    "training", "train", 11, 30, (0.3, 2), "training", BAD_CAPTURES, MIRRORS, frauds=OF_ADDRESSES
 )
-ADDRESSES_CALIBRATION = Regime("calibration", "train", 12, 20, (0.3, 2), "training", frauds=OF_ADDRESSES)
+ADDRESSES_CALIBRATION = Regime("calibration", "train", 12, 14, (0.3, 2), "training", frauds=OF_ADDRESSES)
 SHORT_TRAINING = Regime(
-    "training", "train", 14, 24, (0.15, 0.6), "addresses", BAD_CAPTURES, MIRRORS, frauds=OF_ADDRESSES
+    "training", "train", 14, 40, (0.15, 0.6), "addresses", BAD_CAPTURES, MIRRORS, frauds=OF_ADDRESSES
 )
-SHORT_CALIBRATION = Regime("calibration", "train", 15, 14, (0.15, 0.6), "addresses", frauds=OF_ADDRESSES)
-ADDRESSES_HELD_OUT = Regime("held-out", "eval", 13, 22, (0.3, 3), "held_out", frauds=OF_ADDRESSES)
+SHORT_CALIBRATION = Regime(
+    "calibration", "train", 15, 30, (0.15, 0.6), "addresses", directions=GOOD_MIRRORS, frauds=OF_ADDRESSES
+)
+ADDRESSES_HELD_OUT = Regime("held-out", "eval", 13, 12, (0.3, 3), "held_out", frauds=OF_ADDRESSES)
+SHORT_HELD_OUT = Regime(
+    "held-out", "eval", 16, 24, (0.15, 0.6), "addresses_held_out", directions=GOOD_MIRRORS, frauds=OF_ADDRESSES
+)
 
 # For each kind of row: what teaches, what tunes, what judges.
 REGIMES = {
     "call": ((TRAINING,), (CALIBRATION,), (HELD_OUT,)),
-    "source": ((ADDRESSES_TRAINING, SHORT_TRAINING), (ADDRESSES_CALIBRATION, SHORT_CALIBRATION), (ADDRESSES_HELD_OUT,)),
+    "source": (
+        (ADDRESSES_TRAINING, SHORT_TRAINING),
+        (ADDRESSES_CALIBRATION, SHORT_CALIBRATION),
+        (ADDRESSES_HELD_OUT, SHORT_HELD_OUT),
+    ),
 }
 
 

@@ -17,7 +17,8 @@ from simulator.town import Town
 
 class RegistrationScan(Campaign, tag="registration_scan"):
     """REGISTER for one user after another to learn which exist (RFC 3261 10.3 answers 401, 403 or 404); or, with
-    `method`, INVITE, which tells as much. With `hosts` each user is tried at another address, most of them nobody's."""
+    `method`, INVITE, which tells as much. With `hosts` each user is tried at another address, most of them nobody's;
+    with `users_per_host` the same few users at each, as who looks for servers does."""
 
     requests_per_s: Positive = 20.0
     cadence: Cadence = "steady"
@@ -26,31 +27,36 @@ class RegistrationScan(Campaign, tag="registration_scan"):
     known_ratio: Ratio = 0.05  # users that exist: 401, and a guess at the password
     unknown_code: Literal[404, 403, 401] = 404
     silent_ratio: Ratio = 0.0  # requests that get no reply
-    hosts: Count = 1  # addresses tried in turn; of many only every twentieth replies
+    hosts: Count = 1  # addresses tried in turn
+    users_per_host: int = 0  # 0: another user at each request
+    alive_ratio: Positive = 0.05  # addresses, of many, that reply
     one_call_id: bool = False  # all its REGISTERs have the same
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         device = self.entrances(town, rng, "scanner")[0]
         extension, number = rng.choice((100, 1000, 2000, 8000)), town.some_number(rng, 0.0)
         per_hour = self.requests_per_s * 3600
+        every = max(1, round(1 / self.alive_ratio))
         for count, at_ns in enumerate(self.moments(town, rng, per_hour, self.cadence)):
+            place = count % self.users_per_host if self.users_per_host else count
             user = {
-                "extensions": str(extension + count),
-                "numbers": successor(number, count),
-                "names": f"{rng.choice(_NAMES)}{rng.choice(('', count, count % 100))}",
+                "extensions": str(extension + place),
+                "numbers": successor(number, place),
+                "names": f"{rng.choice(_NAMES)}{rng.choice(('', place, place % 100))}",
             }[self.users]
+            host = count // max(1, self.users_per_host) % self.hosts
+            target = neighbour(town, host) if host else ""
             if self.method == "INVITE":
-                yield self._call(at_ns, device, user, rng)
+                yield self._call(at_ns, device, user, target, rng, bool(host % every))
                 continue
-            host = count % self.hosts
             yield Request(
                 at_ns,
                 device,
                 "REGISTER",
                 user,
-                (0,) if host % 20 else self._answers(rng),
+                (0,) if host % every else self._answers(rng),
                 self.name,
-                target=neighbour(town, host) if host else "",
+                target=target,
                 label="registration_scan",
                 variant=self.variant,
                 series="scan" if self.one_call_id else "",
@@ -61,12 +67,12 @@ class RegistrationScan(Campaign, tag="registration_scan"):
             return (0,)
         return (401, 403) if rng.random() < self.known_ratio else (self.unknown_code,)
 
-    def _call(self, at_ns: int, device: Line, user: str, rng: Random) -> Call:
+    def _call(self, at_ns: int, device: Line, user: str, target: str, rng: Random, dead: bool) -> Call:
         """An extension calls itself: it rings where it exists, until the scanner gives up."""
         line = replace(device, user=user)
         made = Call(at_ns, line, user, user, Outcome.REJECTED, self.name, post_dial_delay_s=0.02, status_code=404,
-                    label="registration_scan", variant=self.variant)  # fmt: skip
-        if rng.random() < self.silent_ratio:
+                    target=target, label="registration_scan", variant=self.variant)  # fmt: skip
+        if dead or rng.random() < self.silent_ratio:
             made.outcome, made.status_code = Outcome.UNREACHED, 0
         elif rng.random() < self.known_ratio:
             made.outcome, made.status_code, made.ring_s = Outcome.CANCELLED, 487, 0.3

@@ -50,7 +50,7 @@ class NewExchange(PopulationBase, tag="new_exchange"):
 
 class PbxReboot(PopulationBase, tag="pbx_reboot"):
     """An exchange after a power cut: some hundred extensions register from one address within seconds. As many users as
-    a scan has; but all of them exist, and all are let in."""
+    a scan has; but all of them exist, and all are let in, when the server is not too busy to reply at first."""
 
     extensions: Count = 200
     after_s: float = 300.0
@@ -60,6 +60,7 @@ class PbxReboot(PopulationBase, tag="pbx_reboot"):
     stale_ratio: Ratio = 0.02  # extensions that were deleted and are refused
     form_digits: Count = 3  # of an extension
     kept_call_id: bool = False  # each extension keeps a Call-ID for all its registrations
+    overload_ratio: Ratio = 0.0  # first tries that get no reply; they are repeated within half a minute
 
     @property
     def has_trunk(self) -> bool:
@@ -76,10 +77,15 @@ class PbxReboot(PopulationBase, tag="pbx_reboot"):
             begins_ns = town.start_ns + int((self.after_s + reboot * self.reboot_every_s) * NS_PER_S)
             for k in range(self.extensions):
                 at_ns = begins_ns + int(rng.random() * self.spread_s * NS_PER_S)
-                codes = (401, 403) if k in stale else (401, 200)
                 user = str(first + k)
-                series = user if self.kept_call_id else ""
-                yield Request(at_ns, device, "REGISTER", user, codes, self.name, variant="reboot", series=series)
+                if self.overload_ratio and rng.random() < self.overload_ratio:
+                    yield self._try(at_ns, device, user, (0,))
+                    at_ns += int(rng.uniform(2, 30) * NS_PER_S)
+                yield self._try(at_ns, device, user, (401, 403) if k in stale else (401, 200))
+
+    def _try(self, at_ns: int, device: Line, user: str, codes: tuple[int, ...]) -> Request:
+        series = user if self.kept_call_id else ""
+        return Request(at_ns, device, "REGISTER", user, codes, self.name, variant="reboot", series=series)
 
 
 class NumberPorting(PopulationBase, tag="number_porting"):

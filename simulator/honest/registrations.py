@@ -25,6 +25,8 @@ class Registrations(PopulationBase, tag="registrations"):
     devices: Count = 100_000  # at most this many of the town's lines
     wrong_password_ratio: Ratio = 0.01
     wrong_every_s: Positive = 60.0
+    refusal: Literal[401, 403] = 403  # of a wrong password
+    cached_nonce_ratio: Ratio = 0.0  # telephones that bring credentials at once, for the challenge of the last time
     old_device_ratio: Ratio = 0.0  # lines that have a second telephone somewhere, with the password of before
     kept_call_id_ratio: Ratio = 0.0  # telephones that keep a Call-ID for all their registrations (RFC 3261 10.2.4)
     patient_ratio: Ratio = 0.0  # of those with a wrong password: they wait twice as long after each refusal
@@ -43,6 +45,8 @@ class Registrations(PopulationBase, tag="registrations"):
         period_ns = int((self.wrong_every_s if wrong else self.every_s) * NS_PER_S)
         series = line.user if is_so(rng, self.kept_call_id_ratio) else ""
         patient = wrong and is_so(rng, self.patient_ratio)
+        cached = is_so(rng, self.cached_nonce_ratio)
+        stale = cached and not wrong and rng.random() < 0.5
         at_ns = town.start_ns + int(rng.random() * period_ns)
         while at_ns < town.end_ns:
             codes, wait_ns = self._reply(town, rng, at_ns, wrong, period_ns)
@@ -56,6 +60,8 @@ class Registrations(PopulationBase, tag="registrations"):
                 variant="wrong_password" if wrong else "refresh",
                 expires_s=self.expires_s,
                 series=series,
+                authorized=cached,
+                stale=stale,
             )
             at_ns += int(wait_ns * rng.uniform(0.9, 1.1))
             if patient:
@@ -69,8 +75,8 @@ class Registrations(PopulationBase, tag="registrations"):
             return (0,), int(rng.uniform(10, 60) * NS_PER_S)
         if self.outage_after_s and at_ns < out_ns < at_ns + period_ns:
             # Its server is gone before the next refresh: it notices by a keep-alive or by a call.
-            return (401, 403 if wrong else 200), out_ns - at_ns + int(rng.uniform(0, 60) * NS_PER_S)
-        return (401, 403 if wrong else 200), period_ns
+            return (401, self.refusal if wrong else 200), out_ns - at_ns + int(rng.uniform(0, 60) * NS_PER_S)
+        return (401, self.refusal if wrong else 200), period_ns
 
 
 def is_so(rng: Random, ratio: float) -> bool:
@@ -96,13 +102,17 @@ class Keepalives(PopulationBase, tag="keepalives"):
 
 class Monitoring(PopulationBase, tag="monitoring"):
     """A monitoring system, or the town's own server, that asks many peers with OPTIONS whether they live: as many
-    addresses as a scan has, but always the same ones, and most of them reply."""
+    addresses as a scan has, but always the same ones, and most of them reply. An exchange asks each of its telephones
+    by the user that it is registered as (`own_users`), and those behind one router at ports of one address
+    (`behind_one`)."""
 
     peers: Count = 40
     every_s: Positive = 30.0
     dead_ratio: Ratio = 0.03  # peers that do not reply
     at_once: bool = False  # all of a round within seconds; else spread over the round
     from_server: bool = False  # the town's server asks
+    own_users: bool = False
+    behind_one: bool = False
     after_s: float = 0.0
     for_s: float = 0.0  # how long it asks; 0: to the end
 
@@ -110,16 +120,32 @@ class Monitoring(PopulationBase, tag="monitoring"):
         device = self.device(town, rng, "carrier", town.server if self.from_server else town.trunk_endpoint())
         network = town.server.address.rsplit(".", 2)[0]
         peers = [f"{network}.{rng.randrange(100, 250)}.{rng.randrange(1, 255)}" for _ in range(self.peers)]
-        dead = {peer for peer in peers if rng.random() < self.dead_ratio}
-        user = rng.choice(("ping", "monitor", "sip", device.user))
+        ports = [5060] * self.peers
+        if self.behind_one:
+            peers, ports = peers[:1] * self.peers, [20_000 + number for number in range(self.peers)]
+        dead = {number for number, _ in enumerate(peers) if rng.random() < self.dead_ratio}
+        users = [rng.choice(("ping", "monitor", "sip", device.user))] * self.peers
+        if self.own_users:
+            first = rng.choice((100, 200, 1000))
+            users = [str(first + number) for number, _ in enumerate(peers)]
         round_ns = int(self.every_s * NS_PER_S)
         offsets_ns = [int(round_ns * (rng.random() * 0.02 if self.at_once else rng.random())) for _ in peers]
         at_ns = town.start_ns + int(self.after_s * NS_PER_S + rng.random() * round_ns)
         end_ns = at_ns + int(self.for_s * NS_PER_S) if self.for_s else town.end_ns
         while at_ns < end_ns:
-            for peer, offset_ns in zip(peers, offsets_ns, strict=True):
-                codes = (0,) if peer in dead else (200,)
-                yield Request(at_ns + offset_ns, device, "OPTIONS", user, codes, self.name, peer, variant="monitoring")
+            for number, (peer, offset_ns) in enumerate(zip(peers, offsets_ns, strict=True)):
+                codes = (0,) if number in dead else (200,)
+                yield Request(
+                    at_ns + offset_ns,
+                    device,
+                    "OPTIONS",
+                    users[number],
+                    codes,
+                    self.name,
+                    peer,
+                    ports[number],
+                    variant="monitoring",
+                )
             at_ns += int(round_ns * rng.uniform(0.995, 1.005))
 
 

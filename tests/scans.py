@@ -1,0 +1,266 @@
+"""Scans, guesses and their honest look-alikes, written by hand as plain SIP: nothing of the simulator is in them.
+
+They judge the source bundle, as tests/campaigns.py does the call bundle. Nothing that teaches may be set by them; what
+a flag of guessing needs was set with them in view.
+
+`python -m tests.scans` prints what the shipped bundle says of each, for docs/DETECTION.md.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from tests.tap import Tap, request, response, screen, udp_frame
+
+SERVER, SCANNER = "198.51.100.20", "192.0.2.10"
+CREDENTIALS = 'Authorization: Digest username="{}", realm="example.net", nonce="{}", uri="sip:e", response="{:032x}"'
+CHALLENGE = 'Digest realm="example.net", nonce="{}"'
+
+
+class Script:
+    """Requests outside calls, and INVITEs that reach nobody, at chosen moments; seconds count from its beginning."""
+
+    def __init__(self, requests_only: bool = False):
+        self.requests_only = requests_only
+        self._tap = Tap()
+        self._begins_s = self._tap.now_s
+        self._count = 0
+
+    def ask(
+        self,
+        at_s: float,
+        method: str,
+        user: str,
+        *codes: int,
+        source: str = SCANNER,
+        target: str = SERVER,
+        call_id: str = "",
+        authorized: bool = False,
+        challenge: str = "",
+    ) -> None:
+        """A request and, when there are `codes`, what is said of it: after 401 it comes again with credentials, as long
+        as there are any. `authorized`: the first brings some, too; `challenge`: what is then asked of it."""
+        self._count += 1
+        known = {"call_id": call_id or f"{self._count:06d}@script", "caller": user, "from_tag": f"f{self._count}"}
+        for number, code in enumerate(codes or (0,)):
+            branch, brought = f"{self._count}-{number}", authorized or number > 0
+            extra = (CREDENTIALS.format(user, branch, self._count),) if brought else ()
+            fields = {"branch": branch, "cseq": 1 + number, "callee": user, **known}
+            self._send(at_s, request(method, extra=extra, **fields), source, target)
+            if code and not self.requests_only:
+                asked = challenge if challenge and number == 0 else CHALLENGE.format(branch)
+                extra = (f"WWW-Authenticate: {asked}",) if code == 401 else ()
+                said = response(code, method=method, extra=extra, **fields, to_tag=f"t{self._count}")
+                self._send(at_s + 0.01, said, target, source)
+                if method == "INVITE":
+                    self._send(at_s + 0.02, request("ACK", **fields, to_tag=f"t{self._count}"), source, target)
+            at_s += 0.03
+
+    def write(self, path: Path) -> Path:
+        self._tap.packets.sort(key=lambda packet: packet[0])
+        return self._tap.write(path)
+
+    def _send(self, at_s: float, payload: bytes, source: str, target: str) -> None:
+        ends = (source, 5060), (target, 5060)
+        self._tap.packets.append((self._begins_s + at_s, udp_frame(*ends, payload)))
+
+
+def users(count: int) -> list[str]:
+    return [str(100 + k) for k in range(count)]
+
+
+def hosts(count: int) -> list[str]:
+    return [f"203.0.113.{1 + k}" for k in range(count)]
+
+
+def tried(method: str, names: Iterable[str], codes: tuple[int, ...], every_s: float) -> Callable[[], Script]:
+    """One user after another, at one server."""
+
+    def play() -> Script:
+        script = Script()
+        for k, user in enumerate(names):
+            script.ask(k * every_s, method, user, *codes)
+        return script
+
+    return play
+
+
+def swept(method: str, asked: list[str], places: list[str], code: int, every_s: float) -> Callable[[], Script]:
+    """The same users at one address after another; one address in twelve replies."""
+
+    def play() -> Script:
+        script = Script()
+        for k in range(len(places) * len(asked)):
+            place, user = divmod(k, len(asked))
+            codes = (code,) if place % 12 == 0 else ()
+            script.ask(k * every_s, method, asked[user], *codes, target=places[place])
+        return script
+
+    return play
+
+
+def guessed(
+    names: list[str], tries: int, every_s: float, *, one_dialog: bool = False, found: bool = False
+) -> Callable[[], Script]:
+    """One password after another for these users, in turn. In one dialog each challenge is answered by the next one."""
+
+    def play() -> Script:
+        script = Script()
+        for k in range(tries):
+            end = 200 if found and k == tries - 1 else 401
+            codes, call_id = ((end,), "always") if one_dialog else ((401, end), "")
+            user = names[k % len(names)]
+            script.ask(k * every_s, "REGISTER", user, *codes, call_id=call_id, authorized=one_dialog and k > 0)
+        return script
+
+    return play
+
+
+SCANS: dict[str, tuple[Callable[[], Script], str]] = {
+    "users, six a second, 404": (tried("REGISTER", users(25), (404,), 1 / 6), "registration_scan"),
+    "users, six a second, 401 to all": (tried("REGISTER", users(25), (401,), 1 / 6), "registration_scan"),
+    "users, one a minute, 404": (tried("REGISTER", users(25), (404,), 60.0), "registration_scan"),
+    "users, one a minute, 401 to all": (tried("REGISTER", users(25), (401,), 60.0), "registration_scan"),
+    "users, by INVITE": (tried("INVITE", users(60), (404,), 0.2), "registration_scan"),
+    "users, by OPTIONS, 404": (tried("OPTIONS", users(60), (404,), 0.1), "options_scan"),
+    "users, by OPTIONS, 200 to all": (tried("OPTIONS", users(60), (200,), 0.1), "options_scan"),
+    "addresses, by OPTIONS": (swept("OPTIONS", ["100"], hosts(120), 200, 0.05), "options_scan"),
+    "addresses, by REGISTER, one user": (swept("REGISTER", ["100"], hosts(120), 401, 0.05), "registration_scan"),
+    "addresses, by REGISTER, four users": (swept("REGISTER", users(4), hosts(60), 404, 0.05), "registration_scan"),
+    "addresses, by INVITE, one user": (swept("INVITE", ["100"], hosts(120), 404, 0.05), "registration_scan"),
+    "addresses, by INVITE, four users": (swept("INVITE", users(4), hosts(60), 404, 0.05), "registration_scan"),
+    "120 passwords in a minute, one dialog": (
+        guessed(["100"], 120, 0.5, one_dialog=True),
+        "password_guessing",
+    ),
+    "120 passwords in a minute": (guessed(["100"], 120, 0.5), "password_guessing"),
+    "600 passwords, found": (guessed(["100"], 600, 0.1, found=True), "password_guessing"),
+    "a password every ten seconds": (guessed(["100"], 300, 10.0), "password_guessing"),
+    "three passwords for each of 60 users": (guessed(users(60), 180, 2.0), "password_guessing"),
+}
+
+
+def old_password(every_s: float, tries: int, *, fixed: bool = False) -> Callable[[], Script]:
+    """A telephone that keeps its Call-ID, until somebody puts the password right."""
+
+    def play() -> Script:
+        script = Script()
+        for k in range(tries):
+            end = 200 if fixed and k == tries - 1 else 403
+            script.ask(k * every_s, "REGISTER", "201", 401, end, call_id="of the telephone")
+        return script
+
+    return play
+
+
+STALE = 'Digest realm="example.net", nonce="next", stale=true'
+
+
+def telephones(*codes: int, authorized: bool = False, challenge: str = "") -> Callable[[], Script]:
+    """60 behind one address, that register each minute and are let in."""
+
+    def play() -> Script:
+        script, rng = Script(), Random(31)
+        for k in range(60):
+            begins_s = rng.uniform(0, 60)
+            more = {"call_id": f"of {k}", "authorized": authorized, "challenge": challenge}
+            for turn in range(10):
+                script.ask(begins_s + 60.0 * turn, "REGISTER", str(300 + k), *codes, **more)
+        return script
+
+    return play
+
+
+def monitor(requests_only: bool, peers: int, rounds: int) -> Callable[[], Script]:
+    def play() -> Script:
+        script, rng = Script(requests_only), Random(32)
+        for turn in range(rounds):
+            for k, place in enumerate(hosts(peers)):
+                script.ask(30.0 * turn + k + rng.uniform(0, 0.2), "OPTIONS", "monitor", 200, target=place)
+        return script
+
+    return play
+
+
+def restarted(count: int, within_s: float) -> Callable[[], Script]:
+    """An exchange has come back, and all its extensions begin at once."""
+
+    def play() -> Script:
+        script, rng = Script(), Random(33)
+        for k in range(count):
+            script.ask(rng.uniform(0, within_s), "REGISTER", str(400 + k), 401, 200)
+        return script
+
+    return play
+
+
+def exchange_asks() -> Script:
+    """An exchange asks its telephones, which had registered with it, each by its user."""
+    script, rng = Script(), Random(34)
+    for k, place in enumerate(hosts(80)):
+        script.ask(rng.uniform(0, 30), "REGISTER", str(500 + k), 401, 200, source=place)
+    for turn in range(20):
+        for k, place in enumerate(hosts(80)):
+            script.ask(31.0 + 30.0 * turn + 0.1 * k, "OPTIONS", str(500 + k), 200, source=SERVER, target=place)
+    return script
+
+
+def mistyped() -> Script:
+    script = Script()
+    for k in range(6):
+        script.ask(15.0 * k, "REGISTER", "201", 401, 403 if k < 5 else 200)
+    return script
+
+
+def keepalives() -> Script:
+    script = Script()
+    for k in range(400):
+        script.ask(5.0 * k, "OPTIONS", "ping", 200)
+    return script
+
+
+HONEST: dict[str, Callable[[], Script]] = {
+    "an old password, each minute": old_password(60.0, 240),
+    "an old password, every ten seconds": old_password(10.0, 300),
+    "an old password, put right": old_password(20.0, 60, fixed=True),
+    "a password mistyped five times": mistyped,
+    "60 telephones behind a router": telephones(401, 200),
+    "the same, credentials at once": telephones(200, authorized=True),
+    "the same, each nonce unknown": telephones(401, 200, authorized=True),
+    "the same, each nonce too old": telephones(401, 200, authorized=True, challenge=STALE),
+    "a monitor of 20 servers": monitor(False, 20, 20),
+    "a monitor of 20 servers, requests only": monitor(True, 20, 20),
+    "an exchange restarts, 200 in 5 s": restarted(200, 5.0),
+    "an exchange restarts, 30 in 20 s": restarted(30, 20.0),
+    "an exchange asks its telephones": exchange_asks,
+    "a trunk's keep-alives": keepalives,
+}
+
+
+def screened(play: Callable[[], Script]) -> list[dict]:
+    """What is found of addresses, as the screening report has it."""
+    with TemporaryDirectory() as folder:
+        lines = screen(play().write(Path(folder) / "requests.pcap"))
+    return [line for line in lines if line.get("type") == "source" and line["caller"] is line["callee"] is None]
+
+
+def said(name: str, play: Callable[[], Script]) -> str:
+    """A line of the table: what is found, and how many seconds after the first request it was noticed."""
+    for found in screened(play):
+        first, noticed = (datetime.fromisoformat(found[moment]) for moment in ("first", "flagged_at"))
+        types, waited_s = ", ".join(found["fraud_types"]), (noticed - first).total_seconds()
+        return f"| {name} | {found['verdict']} | {waited_s:.1f} s | {types} |"
+    return f"| {name} | pass | never |  |"
+
+
+def table() -> str:
+    frauds = [said(name, play) for name, (play, _) in SCANS.items()]
+    honest = [said(name, play) for name, play in HONEST.items()]
+    head = ["| scan | verdict | first noticed | named |", "|---|---|--:|---|"]
+    return "\n".join([*head, *frauds, "| **honest** | | | |", *honest])
+
+
+if __name__ == "__main__":
+    print(table())
