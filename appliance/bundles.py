@@ -96,12 +96,12 @@ def run_train(file: Path, out: Path, as_json: bool) -> None:
     from models.training.subscriber import train_labelled  # noqa: PLC0415
 
     try:
-        card = train_labelled(table, out, f"sipwarden model train subscriber {file.name} --out {out.name}")
+        bundle = train_labelled(table, out, f"sipwarden model train subscriber {file.name} --out {out.name}")
     except ValueError as error:
         raise TableError(f"{file}: {error}") from error
     except OSError as error:
         raise ModelError(f"{out}: {error.strerror}") from error
-    figures = {"bundle": f"{card.name}@{card.version}", "path": str(out), **card.metrics["cross-validation"]}
+    figures = {"bundle": bundle.label, "path": str(out), **bundle.numbers.metrics["cross-validation"]}
     show(figures, as_json)
 
 
@@ -138,12 +138,12 @@ def run_show(name: str, as_json: bool) -> None:
     """The card of a bundle: a folder, or the name of a shipped one."""
     path = Path(name)
     bundle = Bundle.load(SHIPPED / name if not path.exists() and (SHIPPED / name).is_dir() else path)
+    numbers = msgspec.to_builtins(bundle.numbers)
     card = msgspec.to_builtins(bundle.card)
     if as_json:
-        print(json.dumps(card))
+        print(json.dumps(card | numbers))
         return
-    for key in ("typical", "knots", "reference"):  # a page of numbers each
-        card.pop(key)
+    card["metrics"] = numbers["metrics"]  # the others are a page of numbers each
     for key, value in card.items():
         show_entry(key, value, "")
 

@@ -16,7 +16,7 @@ from kernels.calls cimport (
 )
 from kernels.engine cimport Engine
 from kernels.media cimport Stream
-from kernels.slots cimport prefetch_all
+from kernels.slots cimport prefetch, prefetch_all
 
 from kernels.calls import STAGE_NAMES, STATE_NAMES
 from models.fraud_types import FRAUD_TYPES
@@ -311,6 +311,7 @@ cdef class CallLines:
         for i in range(engine.calls.released_count):
             if i + 1 < engine.calls.released_count:
                 prefetch_all(&engine.calls.calls[engine.calls.released[i + 1]], sizeof(Call))
+                prefetch(&engine.media.first_of_call[engine.calls.released[i + 1]])
             call = &engine.calls.calls[engine.calls.released[i]]
             self._line(engine, engine.calls.released[i], reasons.pop(call.serial, b"[]") if call.verdict else b"[]")
         return self.buffer[:self.used] if self.used else b""

@@ -50,7 +50,7 @@ def call_of(path: Path, call_id: str, config: Config) -> CallLine:
 
     Raises CaptureFileError, BundleError, UnknownCallError.
     """
-    pipeline = Pipeline(config)
+    pipeline = Pipeline(config, observed=False)
     name = json.dumps(call_id, ensure_ascii=False).encode()
     found: list[bytes] = []
 

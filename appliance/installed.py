@@ -18,7 +18,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from appliance.errors import InstallError
-from models.bundle import CARD_FILE, MODEL_FILE, SHIPPED, Bundle, read_file
+from models.bundle import CARD_FILE, MODEL_FILE, NUMBERS_FILE, SHIPPED, Bundle, read_file
 from models.scorer import Scorer
 from models.signature import SIGNATURE_FILE, check_signature
 
@@ -79,7 +79,7 @@ class InstalledBundles:
         fresh = home / f".{version}.{os.getpid()}"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
-        for name in (CARD_FILE, MODEL_FILE, SIGNATURE_FILE):
+        for name in (CARD_FILE, NUMBERS_FILE, MODEL_FILE, SIGNATURE_FILE):
             if (folder / name).is_file():
                 with (fresh / name).open("wb") as file:
                     file.write(read_file(folder / name))

@@ -76,7 +76,8 @@ class Pipeline:
     """One engine over any number of sources, in the order in which they are run.
 
     Raises BundleError when the bundles cannot be used. `secret` keys the hashes; `scorers` are those of the
-    configuration when None; a packet that comes again within `duplicate_window_ns` is left out, 0 for none.
+    configuration when None; a packet that comes again within `duplicate_window_ns` is left out, 0 for none. `observed`:
+    whether somebody asks how scores lie (`tally.scores`) and how rows drift, which is counted only then.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Pipeline:
         secret: int = REPLAY_SECRET,
         scorers: Mapping[str, Scorer] | None = None,
         duplicate_window_ns: int = 0,
+        observed: bool = True,
     ) -> None:
         limits = config.limits
         self.engine = Engine(
@@ -106,6 +108,7 @@ class Pipeline:
         self._standing = Standing(limits.findings)
         self.flagged_sources = 0
         self.watched_sources = 0
+        self._observed = observed
         self._drift: dict[str, RowDrift] = {}
         self._reasons: dict[int, bytes] = {}  # serial of a live call -> its reasons as JSON
         self._given_up: list[bytes] = []  # lines of findings that made room for others in this block
@@ -116,10 +119,11 @@ class Pipeline:
         self.calls = scorers["call"]
         self.sources = scorers["source"]
         self.subscribers = scorers["subscriber"]
-        for kind, scorer in scorers.items():
-            counted = self._drift.get(kind)
-            if counted is None or counted.bundle.card != scorer.bundle.card:
-                self._drift[kind] = RowDrift(scorer.bundle)
+        if self._observed:
+            for kind, scorer in scorers.items():
+                counted = self._drift.get(kind)
+                if counted is None or counted.bundle.card != scorer.bundle.card:
+                    self._drift[kind] = RowDrift(scorer.bundle)
         self._lines = CallLines(self.calls.bundle.label)
 
     def screen_file(self, path: Path, write: Write, advance: Callable[[int], object] | None = None) -> Outcome:
@@ -177,7 +181,7 @@ class Pipeline:
 
     def drift(self) -> list[DriftReport]:
         """How far the rows of each kind have moved from what their bundle was calibrated on."""
-        return [self._drift[kind].report() for kind in ROW_KINDS]
+        return [self._drift[kind].report() for kind in ROW_KINDS if kind in self._drift]
 
     @property
     def reasons(self) -> dict[int, bytes]:
@@ -204,9 +208,13 @@ class Pipeline:
     def _give_up(self, finding: Finding) -> None:
         self._given_up.append(encode(finding.line()))
 
+    def _observe(self, kind: str, rows: np.ndarray, scores: Scores) -> None:
+        if self._observed:
+            self.tally.scored(kind, scores.score)
+            self._drift[kind].add(rows, scores)
+
     def _judge_calls(self, rows: np.ndarray, scores: Scores, alert: Write | None) -> None:
-        self.tally.scored("call", scores.score)
-        self._drift["call"].add(rows, scores)
+        self._observe("call", rows, scores)
         found = suspects(self.engine, scores.verdict, scores.score, scores.types)
         for i, serial, source, caller, time_ns, _, _, verdict, _, types in found:
             scores.verdict[i] = self._standing.verdict((source, caller), serial, time_ns, verdict, types)
@@ -226,8 +234,7 @@ class Pipeline:
                     alert(encode(finding.line()))
 
     def _judge_sources(self, rows: np.ndarray, scores: Scores, alert: Write | None) -> None:
-        self.tally.scored("source", scores.score)
-        self._drift["source"].add(rows, scores)
+        self._observe("source", rows, scores)
         found = suspects(self.engine, scores.verdict, scores.score, scores.types, of_sources=True)
         added = [(i, *self._add(source, caller, *row)) for i, _, source, caller, *row in found]
         risen = {i: finding for i, finding, has_risen in added if has_risen}
@@ -245,8 +252,7 @@ class Pipeline:
             return
         rows = subscriber_rows(statistics)
         scores = self.subscribers.score(rows)
-        self.tally.scored("subscriber", scores.score)
-        self._drift["subscriber"].add(rows, scores)
+        self._observe("subscriber", rows, scores)
         offset_ns = self.engine.offset_ns
         for i in scores.verdict.nonzero()[0].tolist():
             number, first_ns, last_ns, calls = found.note_of(i)

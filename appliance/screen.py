@@ -87,7 +87,7 @@ class Screening:
 
     def __init__(self, config: Config) -> None:
         self.started_s = time.monotonic()
-        self.pipeline = Pipeline(config)
+        self.pipeline = Pipeline(config, observed=False)
         self.files = 0
         self.all_read = True
 

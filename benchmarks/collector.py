@@ -24,6 +24,7 @@ from appliance.findings import moment
 from appliance.report import encode_batch
 from appliance.reporting.identity import Collector, Identity, Request
 from collector.authority import Authority
+from collector.store.paging import every
 from collector.store.store import Store
 from tests.collectors import CollectorProcess, call_line
 from tests.postgres import cluster
@@ -168,7 +169,7 @@ def measure(kind: str, boxes: int, rate: float, seconds: float) -> int:
             line for line in Path(f"/proc/{collector.process.pid}/status").read_text().splitlines() if "VmHWM" in line
         )
         store = collector.store()
-        found = sum(box.items for box in store.fleet.boxes())
+        found = sum(box.items for box in every(store.fleet.boxes))
         rows = store.findings.count()
         store.close()
         collector.stop()

@@ -5,6 +5,9 @@ from libc.string cimport memcpy
 
 from capture.hashing cimport hash_mix
 
+cdef extern from "endian.h" nogil:
+    uint64_t htobe64(uint64_t)
+
 cdef enum:
     PROTOCOL_TCP = 6        # IANA protocol numbers
     PROTOCOL_UDP = 17
@@ -42,14 +45,18 @@ cdef struct Packet:
     Endpoint destination
 
 
+cdef inline uint16_t read_be16(const uint8_t* p) noexcept nogil:
+    return <uint16_t>((p[0] << 8) | p[1])
+
+
+cdef inline uint32_t read_be32(const uint8_t* p) noexcept nogil:
+    return (<uint32_t>p[0] << 24) | (<uint32_t>p[1] << 16) | (<uint32_t>p[2] << 8) | p[3]
+
+
 cdef inline void address_from_v4(Address* address, const uint8_t* octets) noexcept nogil:
-    cdef uint8_t* low = <uint8_t*>&address.low
+    # in one piece: what is written in parts and soon read as a whole has to wait for all of them
     address.high = 0
-    low[0] = 0
-    low[1] = 0
-    low[2] = 0xff
-    low[3] = 0xff
-    memcpy(low + 4, octets, 4)
+    address.low = htobe64(<uint64_t>0xffff << 32 | read_be32(octets))
 
 
 cdef inline void address_from_v6(Address* address, const uint8_t* octets) noexcept nogil:
@@ -75,11 +82,3 @@ cdef inline uint64_t address_hash(const Address* address, uint64_t secret) noexc
 
 cdef inline uint64_t endpoint_hash(const Endpoint* endpoint, uint64_t secret) noexcept nogil:
     return hash_mix(address_hash(&endpoint.address, secret), endpoint.port)
-
-
-cdef inline uint16_t read_be16(const uint8_t* p) noexcept nogil:
-    return <uint16_t>((p[0] << 8) | p[1])
-
-
-cdef inline uint32_t read_be32(const uint8_t* p) noexcept nogil:
-    return (<uint32_t>p[0] << 24) | (<uint32_t>p[1] << 16) | (<uint32_t>p[2] << 8) | p[3]

@@ -28,7 +28,6 @@ from capture.window cimport (
     window_skip_gap, window_store,
 )
 
-import secrets
 
 cdef enum:
     GAP_BYTES = 32768               # beyond a gap: half of an unscaled window (RFC 9293), so the sender has gone on
@@ -57,7 +56,10 @@ cdef class StreamTable:
         if connections < 1:
             raise ValueError("there must be room for one direction of a connection")
         self.pool = BufferPool(buffer_bytes)
-        self.secret = secrets.randbits(64) if secret is None else secret
+        if secret is None:
+            from secrets import randbits    # with all that it imports, only where it is needed
+            secret = randbits(64)
+        self.secret = secret
         self.capacity = connections
         self.directions = <Direction*>calloc(connections, sizeof(Direction))
         if self.directions == NULL or index_init(&self.index, connections) != 0:

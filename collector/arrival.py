@@ -25,6 +25,7 @@ from appliance.report import (
 )
 from collector.errors import RefusedError
 from collector.pseudonyms import Numbers, clean
+from collector.store.ids import MAX_AHEAD_NS
 from models.fraud_types import BIT_OF, FRAUD_TYPES
 from models.verdict import VERDICTS
 
@@ -152,9 +153,10 @@ def _sort_in(arrival: Arrival, sequence: int, report: Any, numbers: Numbers) -> 
     if isinstance(report, ReadCallLine | ReadSourceLine):
         arrival.findings[sequence] = _finding(arrival, sequence, report, numbers)
     elif isinstance(report, CallSummary):
-        arrival.calls[sequence] = _call(report, numbers)
+        arrival.calls[sequence] = _call(arrival, report, numbers)
     elif isinstance(report, Minute):
-        moment_ns(report.start)
+        if moment_ns(report.start) > arrival.arrived_ns + MAX_AHEAD_NS:
+            raise ValueError(f"the minute from {report.start} has not come yet")
         counts = [*(getattr(report, name) for name in COUNTED), *report.fraud_types.values()]
         if max(counts) > MAX_COUNT:
             raise ValueError("a count that nothing can have reached")
@@ -176,12 +178,13 @@ def _finding(arrival: Arrival, sequence: int, sent: Any, numbers: Numbers) -> Ro
     else:
         about = ("source", source, line.caller, line.callee, line.first)
         time = line.flagged_at
+    time_ns, is_settled = _settled(arrival, time)
     return {
         "subject": subject_of(arrival.box, about),
         "incarnation": arrival.incarnation,
         "sequence": sequence,
         "kind": "call" if is_call else "source",
-        "time_ns": moment_ns(time),
+        "time_ns": time_ns,
         "updated_ns": arrival.arrived_ns,
         "verdict": VERDICTS.index(line.verdict),
         "score": line.score,
@@ -191,9 +194,18 @@ def _finding(arrival: Arrival, sequence: int, sent: Any, numbers: Numbers) -> Ro
         "callee": _number(sent, "callee", numbers),
         "call_id": clean(line.call_id, MAX_CALL_ID) if is_call else None,
         "bundle": clean(line.bundle, 128) if is_call else None,
-        "skewed": arrival.skewed,
+        "skewed": arrival.skewed or is_settled,
         "line": msgspec.json.encode(line),
     }
+
+
+def _settled(arrival: Arrival, text: str) -> tuple[int, bool]:
+    """(moment, whether it is another one than was said): what has not happened yet is taken as of its arrival. A box
+    that lies, or whose clock did, must not put its findings before all others for years."""
+    moment = moment_ns(text)
+    if moment > arrival.arrived_ns + MAX_AHEAD_NS:
+        return arrival.arrived_ns, True
+    return moment, False
 
 
 def _number(line: Any, party: str, numbers: Numbers) -> str | None:
@@ -202,9 +214,10 @@ def _number(line: Any, party: str, numbers: Numbers) -> str | None:
     return None if number is None else numbers.stored(number)
 
 
-def _call(report: CallSummary, numbers: Numbers) -> Row:
+def _call(arrival: Arrival, report: CallSummary, numbers: Numbers) -> Row:
+    time_ns, _ = _settled(arrival, report.start)
     return {
-        "time_ns": moment_ns(report.start),
+        "time_ns": time_ns,
         "call_id": clean(report.call_id, MAX_CALL_ID),
         "source": socket_address(report.source),
         "caller": numbers.stored(report.caller),

@@ -12,7 +12,7 @@ import typer
 from collector.commands_api import api_tokens
 from collector.commands_webhooks import webhooks
 from collector.errors import CollectorError
-from collector.shell import USAGE_ERROR, AsJson, Chosen, actor, fail, open_store, print_rows, read_config, when
+from collector.shell import USAGE_ERROR, AsJson, Chosen, actor, fail, open_store, print_pages, read_config, when
 
 app = typer.Typer(
     name="sipwarden-collector",
@@ -75,7 +75,7 @@ def list_boxes(as_json: AsJson = False) -> None:
         "reports": lambda box: box.items,
         "lost": lambda box: box.lost,
     }
-    print_rows(open_store().fleet.boxes(), as_json, columns)
+    print_pages(open_store().fleet.boxes, as_json, columns)
 
 
 @boxes.command("show")
@@ -128,7 +128,7 @@ def list_tokens(as_json: AsJson = False) -> None:
         "expires": lambda token: when(token.expires_ns),
         "used": lambda token: when(token.used_ns),
     }
-    print_rows(open_store().fleet.tokens(), as_json, columns)
+    print_pages(open_store().fleet.tokens, as_json, columns)
 
 
 # --- users
@@ -164,7 +164,7 @@ def list_users(as_json: AsJson = False) -> None:
         "since": lambda user: when(user.created_ns),
         "disabled": lambda user: when(user.disabled_ns),
     }
-    print_rows(open_store().accounts.users(), as_json, columns)
+    print_pages(open_store().accounts.users, as_json, columns)
 
 
 # --- data

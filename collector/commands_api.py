@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from collector.scopes import SCOPES
-from collector.shell import USAGE_ERROR, AsJson, actor, fail, open_store, print_rows, when
+from collector.shell import USAGE_ERROR, AsJson, actor, fail, open_store, print_pages, when
 
 DAY_S = 86_400
 DEFAULT_DAYS = 365
@@ -42,7 +42,7 @@ def list_tokens(as_json: AsJson = False) -> None:
         "last used": lambda token: when(token.used_ns),
         "revoked": lambda token: when(token.revoked_ns),
     }
-    print_rows(open_store().accounts.api_tokens(), as_json, columns)
+    print_pages(open_store().accounts.api_tokens, as_json, columns)
 
 
 @api_tokens.command("revoke")

@@ -1,11 +1,15 @@
 """`sipwarden-collector webhooks`: who is told of findings, and what could not be told."""
 
 import sys
+from collections.abc import Callable
 from typing import Annotated, get_args
 
 import typer
 
 from collector.shell import USAGE_ERROR, AsJson, actor, fail, open_store, print_rows, read_config, when
+
+Dead = Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="Dead deliveries.")]
+AllDead = Annotated[str, typer.Option("--all", metavar="NAME", help="All dead deliveries of a webhook.")]
 
 webhooks = typer.Typer(no_args_is_help=True, help="Who is told of findings.")
 
@@ -96,15 +100,23 @@ def deliveries(
 
 
 @webhooks.command("retry")
-def retry(
-    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="Dead deliveries.")] = None,
-    all_of: Annotated[str, typer.Option("--all", metavar="NAME", help="All dead deliveries of a webhook.")] = "",
-) -> None:
+def retry(ids: Dead = None, all_of: AllDead = "") -> None:
     """Try dead deliveries again."""
+    store = open_store().webhooks
+    print(f"{_of_dead(store.retry, store.retry_all, ids, all_of)} deliveries are tried again")
+
+
+@webhooks.command("discard")
+def discard(ids: Dead = None, all_of: AllDead = "") -> None:
+    """Forget dead deliveries."""
+    store = open_store().webhooks
+    print(f"{_of_dead(store.discard, store.discard_all, ids, all_of)} deliveries are forgotten")
+
+
+def _of_dead(one: Callable, all_dead: Callable, ids: list[int] | None, all_of: str) -> int:
+    """Does `one` to each delivery that is named, `all_dead` to those of a webhook; to how many."""
     if not ids and not all_of:
         fail("name deliveries, or a webhook with --all", USAGE_ERROR)
-    store = open_store().webhooks
     for each in ids or ():
-        store.retry(each, actor())
-    count = len(ids or ()) + (store.retry_all(all_of, actor()) if all_of else 0)
-    print(f"{count} deliveries are tried again")
+        one(each, actor())
+    return len(ids or ()) + (all_dead(all_of, actor()) if all_of else 0)

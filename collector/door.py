@@ -10,45 +10,26 @@ import asyncio
 import logging
 import socket
 import ssl
-import time
 from collections import Counter
 from collections.abc import Callable
 
 from collector.errors import RefusedError
-from collector.refusals import Refusals
+from collector.limits import network_of
+from collector.refusals import Strangers
 
 HANDSHAKE_S = 20  # in which it must be over
 MAX_HANDSHAKES = 1024  # under way at once; others wait in the backlog meanwhile
-MAX_OF_ADDRESS = 256  # of these: many boxes may be behind one address, and who stalls may not have all the room
+MAX_OF_NETWORK = 256  # of these: many boxes may be behind one address, and who stalls may not have all the room
 AGAIN_S = 1.0  # after the system had nothing left for one more connection
-# Addresses that are noted by name within a minute. Everybody can connect: the events must not be theirs to fill.
-MAX_NAMED = 100
-NAMED_S = 60
 
+# What a failed handshake is noted as.
+MISSING, FOREIGN, EXPIRED = "certificate_missing", "certificate_foreign", "certificate_expired"
+FAILED = "handshake"
 # X509_V_ERR_... of OpenSSL's x509_vfy.h
 CERTIFICATE_EXPIRED = 10
 CERTIFICATE_NOT_YET_VALID = 9
 
 log = logging.getLogger("collector.door")
-
-
-class Strangers:
-    """Notes refused handshakes, by the address of the first MAX_NAMED within a minute, the others together."""
-
-    def __init__(self, refusals: Refusals, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._refusals = refusals
-        self._monotonic = monotonic
-        self._named: set[str] = set()
-        self._since = monotonic()
-
-    def note(self, error: RefusedError, address: str) -> None:
-        now = self._monotonic()
-        if now - self._since >= NAMED_S:
-            self._named.clear()
-            self._since = now
-        if len(self._named) < MAX_NAMED:
-            self._named.add(address)
-        self._refusals.note(error, address if address in self._named else None)
 
 
 class Door:
@@ -71,7 +52,7 @@ class Door:
         self._strangers = strangers
         self._room = asyncio.Semaphore(MAX_HANDSHAKES)
         self._handshakes: dict[asyncio.Task[None], str] = {}
-        self._of_address: Counter[str] = Counter()
+        self._of_network: Counter[str] = Counter()
         self._accepting = asyncio.create_task(self._accept())
 
     def close(self) -> None:
@@ -95,21 +76,21 @@ class Door:
                 log.error("not_accepted error=%r", error.strerror)
                 await asyncio.sleep(AGAIN_S)
                 continue
-            address = peer[0]
-            if self._of_address[address] >= MAX_OF_ADDRESS:
+            network = network_of(peer[0])
+            if self._of_network[network] >= MAX_OF_NETWORK:
                 connection.close()
                 self._room.release()
                 continue
-            self._of_address[address] += 1
-            task = asyncio.create_task(self._shake_hands(connection, address))
-            self._handshakes[task] = address
+            self._of_network[network] += 1
+            task = asyncio.create_task(self._shake_hands(connection, peer[0]))
+            self._handshakes[task] = network
             task.add_done_callback(self._over)
 
     def _over(self, task: "asyncio.Task[None]") -> None:
-        address = self._handshakes.pop(task)
-        self._of_address[address] -= 1
-        if not self._of_address[address]:
-            del self._of_address[address]
+        network = self._handshakes.pop(task)
+        self._of_network[network] -= 1
+        if not self._of_network[network]:
+            del self._of_network[network]
         self._room.release()
 
     async def _shake_hands(self, connection: socket.socket, address: str) -> None:
@@ -130,10 +111,10 @@ def refusal(error: ssl.SSLError) -> RefusedError | None:
     """What a failed handshake is noted as, None for one who hung up."""
     if isinstance(error, ssl.SSLCertVerificationError):
         untimely = error.verify_code in (CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID)
-        return RefusedError(403, "certificate_expired" if untimely else "certificate_foreign", error.verify_message)
+        return RefusedError(403, EXPIRED if untimely else FOREIGN, error.verify_message)
     if error.reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE":
-        return RefusedError(403, "certificate_missing", "no certificate was shown")
+        return RefusedError(403, MISSING, "no certificate was shown")
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return None
     why = (error.reason or str(error)).replace("_", " ").lower()
-    return RefusedError(403, "handshake", f"TLS failed: {why}")
+    return RefusedError(403, FAILED, f"TLS failed: {why}")

@@ -17,9 +17,9 @@ from collector.authority import Authority
 from collector.config import Config
 from collector.errors import BusyError, RefusedError
 from collector.ingest import Issued, in_store, read_body, report_url
-from collector.limits import Buckets
+from collector.limits import Buckets, network_of
 from collector.problem import EXCEPTION_HANDLERS
-from collector.refusals import Refusals
+from collector.refusals import Strangers
 from collector.store.store import Store
 
 SECRET_BYTES = 18
@@ -54,7 +54,7 @@ async def enrol(request: Request) -> Issued:
     """A first certificate for a token. A token whose request is refused is not used up."""
     state = request.app.state
     address = request.client.host if request.client else ""
-    if wait := state.attempts.take(address):
+    if wait := state.attempts.take(network_of(address)):
         raise BusyError(429, math.ceil(wait), "too many attempts from this address")
     body = await read_body(request, MAX_BODY, None)
     try:
@@ -68,7 +68,7 @@ async def enrol(request: Request) -> Issued:
     return Issued(certificate, state.authority.root_pem, report_url(state.config), wanted.box)
 
 
-def enrolment_app(config: Config, store: Store, authority: Authority, refusals: Refusals) -> Litestar:
+def enrolment_app(config: Config, store: Store, authority: Authority, refusals: Strangers) -> Litestar:
     """The application behind the listener that takes anybody."""
     app = Litestar(
         [root, enrol],

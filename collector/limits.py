@@ -1,10 +1,23 @@
 """How much one sender may do: token buckets, for as many senders as are remembered."""
 
+import ipaddress
 import threading
 import time
 from collections import OrderedDict
 
 MAX_SENDERS = 10_000  # the one longest silent is forgotten, and starts with a full bucket again
+
+
+def network_of(address: str) -> str:
+    """What an address is counted under. Who has one address of IPv6 has its /64 (RFC 4291, 2.5.4), to come from a new
+    one each time: all of it counts as one."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if parsed.version == 4 or parsed.ipv4_mapped:
+        return address
+    return str(ipaddress.IPv6Network((int(parsed) >> 64 << 64, 64)))
 
 
 class Buckets:

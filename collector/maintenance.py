@@ -53,6 +53,8 @@ def _old(retention: Retention, now: int) -> Iterator[tuple[sa.Table, list[sa.Col
             yield counted, list(counted.primary_key), sa.and_(c.span_s == span_s, c.time_ns < now - days * DAY_NS)
     yield tables.events, [tables.events.c.id], tables.events.c.last_ns < now - retention.events_days * DAY_NS
     yield tables.audit, [tables.audit.c.id], tables.audit.c.time_ns < now - retention.audit_days * DAY_NS
+    tokens = tables.enrolment_tokens.c
+    yield tables.enrolment_tokens, [tokens.id], tokens.expires_ns < now - retention.audit_days * DAY_NS
     c = tables.deliveries.c
     yield (
         tables.deliveries,

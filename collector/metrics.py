@@ -8,7 +8,6 @@ import logging
 import platform
 import resource
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -91,10 +90,8 @@ class Metrics(Collector):
         yield _gauge("waiting_bytes", "Batches that wait for the writer.", self._writer.waiting_bytes)
 
     def _stored(self) -> Iterator[Metric]:
-        now = time.time_ns()
-        boxes = Counter("silent" if box.silent(now) else box.state for box in self._store.fleet.boxes())
-        states = {state: boxes[state] for state in ("active", "silent", "revoked")}
-        yield _gauges("boxes", "Boxes; those that should have been heard of are silent.", ("state",), states)
+        boxes = self._store.fleet.counts()
+        yield _gauges("boxes", "Boxes; those that should have been heard of are silent.", ("state",), boxes)
         yield _gauge("store_size_bytes", "Size of the store on disk, its log with it.", size_bytes(self._store.engine))
         hooks, queues = self._store.webhooks.webhooks(), self._store.webhooks.queues()
         waiting = {hook.name: queues.get(hook.id, Queue()).waiting for hook in hooks}

@@ -2,7 +2,9 @@
 
 import logging
 import threading
+import time
 from collections import Counter
+from collections.abc import Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -12,6 +14,9 @@ from collector.store.store import Store
 
 MAX_KINDS = 1000  # between two writes; beyond, refusals are only counted
 MAX_NAME = 63
+# Addresses that are noted by name within a minute. Everybody can connect: the events must not be theirs to fill.
+MAX_NAMED = 100
+NAMED_S = 60
 
 log = logging.getLogger("collector.refusals")
 
@@ -54,3 +59,26 @@ class Refusals:
                             self._waiting.setdefault(key, value)
                 return
             del waiting[reason, box, address]
+
+
+class Strangers:
+    """Notes refusals of those who have shown nothing yet: the first MAX_NAMED addresses of a minute by name, all others
+    together. What these others say to be is not noted either."""
+
+    def __init__(self, refusals: Refusals, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._refusals = refusals
+        self._monotonic = monotonic
+        self._named: set[str | None] = set()
+        self._since = monotonic()
+
+    def note(self, error: RefusedError, address: str | None) -> None:
+        now = self._monotonic()
+        if now - self._since >= NAMED_S:
+            self._named.clear()
+            self._since = now
+        if len(self._named) < MAX_NAMED:
+            self._named.add(address)
+        if address in self._named:
+            self._refusals.note(error, address)
+        else:
+            self._refusals.note(RefusedError(error.status, error.reason, error.detail), None)

@@ -21,7 +21,7 @@ from collector.api.app import api_app, beside
 from collector.authority import Authority, server_context
 from collector.config import Config, split_listen
 from collector.console.app import console_app
-from collector.door import Door, Strangers
+from collector.door import Door
 from collector.enrolment import enrolment_app
 from collector.errors import CollectorError, StoreError
 from collector.ingest import ingest_app
@@ -29,7 +29,7 @@ from collector.maintenance import maintain
 from collector.metrics import Metrics, metrics_app
 from collector.peer import PeerProtocol
 from collector.pseudonyms import Numbers
-from collector.refusals import Refusals
+from collector.refusals import Refusals, Strangers
 from collector.store.database import first_line, revision_of
 from collector.store.store import Store
 from collector.webhooks.dispatcher import Dispatcher
@@ -171,11 +171,11 @@ def listeners(core: Core, dispatcher: Dispatcher) -> tuple[list[Listener], ssl.S
         app = ingest_app(config, core.store, core.writer, core.numbers, core.authority, core.refusals)
         found.append(Listener("ingest", app, config.ingest.listen, inside, MAX_REQUESTS, Strangers(core.refusals)))
     if config.enrolment.listen:
-        app = enrolment_app(config, core.store, core.authority, core.refusals)
+        app = enrolment_app(config, core.store, core.authority, Strangers(core.refusals))
         found.append(Listener("enrolment", app, config.enrolment.listen, outside, MAX_ENROLMENTS))
     if config.console.listen:
         console = console_app(config, core.store, core.numbers)
-        api = api_app(config, core.store, core.numbers, core.refusals)
+        api = api_app(config, core.store, core.numbers, Strangers(core.refusals))
         tls = outside if config.console.tls else None
         found.append(Listener("console", beside(console, api), config.console.listen, tls, MAX_PAGES))
     if config.metrics.listen:

@@ -4,6 +4,7 @@ import getpass
 import logging
 import os
 import sys
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -13,6 +14,7 @@ import typer
 
 if TYPE_CHECKING:
     from collector.config import Config
+    from collector.store.paging import Page
     from collector.store.store import Store
 
 USAGE_ERROR = 2
@@ -60,7 +62,7 @@ def when(time_ns: int | None) -> str:
     return "-" if time_ns is None else f"{datetime.fromtimestamp(time_ns / 1e9, UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
-def print_rows(rows: list[Any], as_json: bool, columns: dict[str, Any]) -> None:
+def print_rows(rows: Iterable[Any], as_json: bool, columns: dict[str, Any]) -> None:
     """Rows as JSON lines, or as a table of `columns`: heading -> text of a row."""
     if as_json:
         for row in rows:
@@ -75,6 +77,13 @@ def print_rows(rows: list[Any], as_json: bool, columns: dict[str, Any]) -> None:
     for row in rows:
         table.add_row(*(Text(str(text(row))) for text in columns.values()))
     Console().print(table)
+
+
+def print_pages(page: Callable[[int | None], "Page"], as_json: bool, columns: dict[str, Any]) -> None:
+    """The same for all rows of a list that the store gives in pages."""
+    from collector.store.paging import every  # noqa: PLC0415
+
+    print_rows(every(page), as_json, columns)
 
 
 def fail(message: str, status: int = FAILED) -> NoReturn:

@@ -8,6 +8,8 @@ for another with a probability of at most BINDINGS_A_SET * 2^-32.
 """
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
+from capture.index cimport prefetch
+
 cdef enum:
     BINDINGS_A_SET = 4          # one cache line
 
@@ -32,6 +34,12 @@ cdef struct Binding:
 cdef struct BindingTable:
     Binding* bindings
     uint64_t mask               # of sets
+
+
+cdef inline void binding_prefetch(const BindingTable* table, uint64_t user) noexcept nogil:
+    """`binding_of` will come soon."""
+    prefetch(table.bindings + (user & table.mask) * BINDINGS_A_SET)
+
 
 # Room for at least `bindings`. 0 when done, -1 when memory is refused (free it all the same).
 cdef int bindings_init(BindingTable* table, uint64_t bindings) noexcept nogil

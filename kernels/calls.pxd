@@ -212,3 +212,4 @@ cdef class CallTable:
     cdef void _append(self, int32_t slot, uint8_t phase) noexcept nogil
     cdef void _unlink(self, int32_t slot) noexcept nogil
     cdef void _look_again(self) noexcept nogil
+    cdef void _prefetch_due(self, int32_t next) noexcept nogil

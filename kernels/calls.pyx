@@ -32,7 +32,7 @@ from libc.string cimport memcpy, memset
 
 from capture.hashing cimport hash_bytes
 from capture.index cimport (
-    NO_SLOT, index_find, index_free, index_init, index_insert, index_key, index_remove,
+    NO_SLOT, index_find, index_free, index_init, index_insert, index_key, index_prefetch, index_remove,
 )
 from capture.memory cimport table_calloc, table_free
 from capture.packet cimport Packet, address_hash
@@ -443,14 +443,21 @@ cdef class CallTable:
             slot = self.head[phase]
             while slot != NO_SLOT and self.calls[slot].queue_due_ns <= now_ns:
                 if self.calls[slot].deadline_ns <= now_ns:
-                    if self.calls[slot].newer != NO_SLOT:
-                        prefetch_all(&self.calls[self.calls[slot].newer], CALL_TRACKED_BYTES)     # due next, often
+                    self._prefetch_due(self.calls[slot].newer)
                     return slot
                 self._unlink(slot)
                 self._append(slot, phase)
                 slot = self.head[phase]
         self._look_again()
         return NO_SLOT
+
+    cdef void _prefetch_due(self, int32_t next) noexcept nogil:
+        """The call that is due next, often, was asked for when this was done for the one before."""
+        if next == NO_SLOT:
+            return
+        index_prefetch(&self.index, self.calls[next].key)
+        if self.calls[next].newer != NO_SLOT:
+            prefetch_all(&self.calls[self.calls[next].newer], CALL_TRACKED_BYTES)
 
     cdef void extend(self, int32_t slot, int64_t since_ns) noexcept nogil:
         self.calls[slot].deadline_ns = since_ns + PATIENCE_NS[self.calls[slot].phase]

@@ -30,6 +30,8 @@ cdef struct CrowdTable:
 # Room for at least `crowds`. 0 when done, -1 when memory is refused (free it all the same).
 cdef int crowds_init(CrowdTable* table, uint64_t crowds) noexcept nogil
 cdef void crowds_free(CrowdTable* table) noexcept nogil
+# `crowd_note` will come soon.
+cdef void crowd_prefetch(const CrowdTable* table, CrowdKind kind, uint64_t key) noexcept nogil
 # Notes a member, a uniform hash, of the thing with the hash `key`; how many different ones it has had, this one
 # included (standard error 13 %).
 cdef float crowd_note(CrowdTable* table, CrowdKind kind, uint64_t key, uint64_t member, int64_t now_ns) noexcept nogil

@@ -9,6 +9,7 @@ from capture.hashing cimport hash_mix
 from capture.memory cimport table_calloc, table_free
 from kernels.behaviour cimport WINDOW_DAY_NS
 from kernels.distinct cimport distinct_add, distinct_advance, distinct_count, distinct_seen
+from kernels.slots cimport prefetch_all
 
 CROWD_BYTES = sizeof(Crowd)
 SET = CROWDS_A_SET
@@ -47,9 +48,17 @@ cdef Crowd* crowd_of(CrowdTable* table, uint64_t key, int64_t now_ns) noexcept n
     return least
 
 
-cdef float crowd_note(CrowdTable* table, CrowdKind kind, uint64_t key, uint64_t member, int64_t now_ns) noexcept nogil:
+cdef inline uint64_t crowd_key(CrowdKind kind, uint64_t key) noexcept nogil:
     cdef uint64_t mixed = hash_mix(key, <uint64_t>kind)
-    cdef Crowd* crowd = crowd_of(table, mixed if mixed else 1, now_ns)
+    return mixed if mixed else 1
+
+
+cdef void crowd_prefetch(const CrowdTable* table, CrowdKind kind, uint64_t key) noexcept nogil:
+    prefetch_all(table.crowds + (crowd_key(kind, key) & table.mask) * CROWDS_A_SET, CROWDS_A_SET * sizeof(Crowd))
+
+
+cdef float crowd_note(CrowdTable* table, CrowdKind kind, uint64_t key, uint64_t member, int64_t now_ns) noexcept nogil:
+    cdef Crowd* crowd = crowd_of(table, crowd_key(kind, key), now_ns)
     distinct_advance(&crowd.members, now_ns, WINDOW_DAY_NS)
     distinct_add(&crowd.members, member)
     return <float>distinct_count(&crowd.members, now_ns, WINDOW_DAY_NS)

@@ -8,6 +8,8 @@ from libc.stdint cimport int8_t, int32_t
 
 import numpy as np
 
+cimport kernels.clones  # SW_CLONES
+
 cdef enum:
     LANES = 16                  # features looked up at once
     BATCH_FEATURES = 128        # whose steps fit the stack; wider rows go in parts
@@ -21,26 +23,36 @@ cdef extern from *:
     """
     #include <stdint.h>
     #include <string.h>
-    typedef float sw_floats __attribute__((vector_size(16)));
-    typedef int32_t sw_ints __attribute__((vector_size(16)));
-
-    /* How many knots of each of sixteen features, after the first, are not above its value. A comparison is -1 or 0. */
-    static inline void sw_count_knots(const float *values, const float *across, int count, int padded, int32_t *found) {
-        sw_floats value[4], knots;
-        sw_ints sum[4] = {{0}};
-        memcpy(value, values, sizeof value);
-        for (int i = 1; i < count; i++) {
-            across += padded;
-            for (int part = 0; part < 4; part++) {
-                memcpy(&knots, across + 4 * part, sizeof knots);
-                sum[part] -= value[part] >= knots;
+    /* How many knots of each feature, after the first, are not above its value; `features` are whole LANES. */
+    SW_CLONES
+    static void sw_count_knots(const float *values, int features, const float *across, int count, int padded,
+                               int32_t *found) {
+        for (int at = 0; at < features; at += 16) {
+            const float *knots = across + at;
+            int32_t sum[16] = {0};
+            for (int i = 1; i < count; i++) {
+                knots += padded;
+                for (int lane = 0; lane < 16; lane++) sum[lane] += values[at + lane] >= knots[lane];
             }
+            memcpy(found + at, sum, sizeof sum);
         }
-        memcpy(found, sum, sizeof sum);
+    }
+
+    /* Codes of values that lie at `found` knots and something above `knots`: not negative, so it rounds to nearest. */
+    SW_CLONES
+    static void sw_place(const float *values, int features, const int32_t *found, const float *knots,
+                         const double *slopes, double step, int low, int8_t *codes) {
+        for (int i = 0; i < features; i++) {
+            double above = (double)values[i] - knots[i];
+            codes[i] = (int8_t)((int32_t)((above > 0 ? above : 0) * slopes[i] + (found[i] * step + 0.5)) + low);
+        }
     }
     """
     void count_knots "sw_count_knots"(
-        const float* values, const float* across, int count, int padded, int32_t* found) noexcept nogil
+        const float* values, int features, const float* across, int count, int padded, int32_t* found) noexcept nogil
+    void place "sw_place"(
+        const float* values, int features, const int32_t* found, const float* knots, const double* slopes,
+        double step, int low, int8_t* codes) noexcept nogil
 
 
 cdef void encode_part(const Tables* tables, int first, int features, const float* row, int8_t* codes) noexcept nogil:
@@ -54,7 +66,6 @@ cdef void encode_part(const Tables* tables, int first, int features, const float
     cdef const float* last = across + <Py_ssize_t>(tables.count - 1) * tables.padded
     cdef const int8_t* missing = tables.missing + first
     cdef Py_ssize_t entry = <Py_ssize_t>first * tables.count
-    cdef double step = tables.step
     cdef int groups = (features + LANES - 1) // LANES
     cdef int i
     cdef int8_t known, below
@@ -63,15 +74,12 @@ cdef void encode_part(const Tables* tables, int first, int features, const float
         values[i] = values[i] if values[i] <= last[i] else last[i]
     for i in range(features, LANES * groups):
         values[i] = 0
-    for i in range(groups):
-        count_knots(values + LANES * i, across + LANES * i, tables.count, tables.padded, found + LANES * i)
+    count_knots(values, LANES * groups, across, tables.count, tables.padded, found)
     for i in range(LANES * groups):
         knots[i] = tables.knots[entry + found[i]]
         slopes[i] = tables.slopes[entry + found[i]]
         entry += tables.count
-    for i in range(LANES * groups):         # not negative: rounds to nearest
-        coded[i] = <int8_t>(<int32_t>(
-            max(<double>values[i] - knots[i], 0.0) * slopes[i] + (found[i] * step + 0.5)) + CODE_LOW)
+    place(values, LANES * groups, found, knots, slopes, tables.step, CODE_LOW, coded)
     for i in range(features):
         known = -<int8_t>(row[i] == row[i])         # all bits or none: a branch would be mispredicted
         below = -<int8_t>(row[i] < across[i])

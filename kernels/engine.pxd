@@ -50,7 +50,7 @@ cdef class Engine:
     cdef int64_t next_flush_ns
     cdef int64_t first_ns
     cdef int64_t last_ns
-    cdef Packet packet
+    cdef Packet* packet             # the one at hand, in a place of the media table's
     cdef SipMessage message
     cdef Lookup lookup
     cdef int32_t stream_slot        # a TCP direction with messages still to be taken, or NO_SLOT

@@ -49,6 +49,8 @@ cdef enum:
     ROWS_PER_STEP = 4       # the most rows that one message makes: setup, answer, end, and the end of an evicted call
     BLOCK_ROWS = 1024       # four model batches of 256; with 32 features 128 KiB, inside any L2 cache
     ROWS_AHEAD = 8          # how far ahead memory is asked for the calls of rows
+    RELEASE_STEPS = 3       # in which it is asked for what calls expected of media,
+    RELEASES_AHEAD = 4      # so far from each other
     BLOCK_CALLS = 1024      # finished calls that wait for their verdict
 
 # How far the time of a packet that comes in now may be from now. Clocks of agents that are kept by NTP are closer, and
@@ -105,6 +107,7 @@ cdef class Engine:
         self.profiles = Profiles(callers, sources, callees, secret)
         if subscribers:
             self.subscribers = Subscribers(subscribers)
+        self.packet = self.media.place()
         self.nothing = RecordSource()
         self.stream_slot = NO_SLOT
         self.rows_capacity = BLOCK_ROWS
@@ -130,6 +133,7 @@ cdef class Engine:
         as they are sent, rather than from a recording."""
         with nogil:
             status = self._run(source, live)
+            self.media.catch_up()
         return status
 
     def advance(self, int64_t now_ns, int64_t offset_ns):
@@ -176,8 +180,9 @@ cdef class Engine:
                 self.first_ns = record.time_ns
             if record.time_ns > self.last_ns:
                 self.last_ns = record.time_ns
-            if self.decoder.decode(&record, &self.packet) == DECODED:
-                if self.duplicates is not None and self.duplicates.seen(&self.packet):
+            self.packet = self.media.place()
+            if self.decoder.decode(&record, self.packet) == DECODED:
+                if self.duplicates is not None and self.duplicates.seen(self.packet):
                     source.duplicates += 1
                 else:
                     self._packet()
@@ -193,13 +198,13 @@ cdef class Engine:
         cdef int status
         cdef uint8_t first
         if self.packet.protocol != PROTOCOL_UDP and not self.packet.flags & PACKET_MESSAGE:
-            self.stream_slot = self.streams.feed(&self.packet)
+            self.stream_slot = self.streams.feed(self.packet)
             return
         if self.packet.payload_bytes == 0:
             return
         first = self.packet.payload[0]
         if first >= 0x80:                       # RTP and RTCP are version 2 (RFC 7983); SIP begins with ASCII
-            self.media.packet(&self.packet)
+            self.media.take()
             return
         status = sip_read_for(self.packet.payload, self.packet.payload_bytes, &self.lookup, &self.message)
         if status == SIP_OTHER:
@@ -232,7 +237,8 @@ cdef class Engine:
 
     cdef void _flush(self, int64_t now_ns) noexcept nogil:
         """Looks for a message behind a gap in a TCP stream that nobody fills."""
-        self.stream_slot = self.streams.flush(now_ns, &self.packet)
+        self.packet = self.media.place()
+        self.stream_slot = self.streams.flush(now_ns, self.packet)
         if self.stream_slot == NO_SLOT:
             self.next_flush_ns = self.clock_ns + FLUSH_NS
 
@@ -242,6 +248,7 @@ cdef class Engine:
         cdef SdpSession session
         cdef int32_t slot
         cdef bint offered
+        self.media.catch_up()
         if self.message.kind == SIP_REQUEST:
             self.sip_requests += 1
         else:
@@ -251,7 +258,7 @@ cdef class Engine:
             return
         if is_remote_busy(&self.message):
             self._gateway_sign(SIGN_REMOTE_BUSY)
-        slot = self.calls.message(&self.packet, &self.message, transport, self.clock_ns)
+        slot = self.calls.message(self.packet, &self.message, transport, self.clock_ns)
         if slot == NO_SLOT:
             self._outside_calls()
             return
@@ -298,7 +305,7 @@ cdef class Engine:
         if is_early(&self.message) and self.calls.calls[slot].early_media_ns == 0:
             self.calls.calls[slot].early_media_ns = self.packet.time_ns
         for i in range(session.media_count):
-            self.media.expectations.prefetch(&session.media[i])     # there is a row to fill before they are added
+            self.media.expectations.prefetch(slot, &session.media[i])     # there is a row to fill before they are added
         return True
 
     cdef void _expect(self, int32_t slot, const SdpSession* session) noexcept nogil:
@@ -346,6 +353,7 @@ cdef class Engine:
         cdef int32_t slot = self.calls.due(self.clock_ns)
         cdef int32_t stream
         cdef int64_t alive_ns = 0
+        self.media.catch_up()
         if slot == NO_SLOT:
             return True
         if self.calls.calls[slot].phase == PHASE_TALK:
@@ -452,7 +460,12 @@ cdef class Engine:
     def next_block(self):
         """Forgets the rows and the finished calls of the block."""
         cdef uint32_t i
+        cdef int step
         for i in range(self.calls.released_count):
+            for step in range(RELEASE_STEPS):
+                if i + (RELEASE_STEPS - step) * RELEASES_AHEAD < self.calls.released_count:
+                    self.media.expectations.prefetch_release(
+                        self.calls.released[i + (RELEASE_STEPS - step) * RELEASES_AHEAD], step)
             self.media.release_call(self.calls.released[i])
         self.calls.free_released()
         if self.subscribers is not None:

@@ -46,12 +46,14 @@ cdef class Expectations:
     cdef readonly uint64_t unnamed      # formats dropped because the table of formats was full
 
     # `add` will come soon: has memory bring what it looks at first.
-    cdef void prefetch(self, const SdpMedia* media) noexcept nogil
+    cdef void prefetch(self, int32_t call_slot, const SdpMedia* media) noexcept nogil
     cdef void add(self, int32_t call_slot, const SdpMedia* media, bint of_caller) noexcept nogil
     cdef const Expectation* find(self, const Endpoint* endpoint) noexcept nogil
     # The format of a payload type; NULL when the session description does not list it.
     cdef const Format* format_of(self, const Expectation* expectation, uint8_t payload_type) noexcept nogil
     cdef void release_call(self, int32_t call_slot) noexcept nogil
+    # `release_call` will come soon. Each step reads what the one before has asked for: 0, then later 1, then later 2.
+    cdef void prefetch_release(self, int32_t call_slot, int step) noexcept nogil
 
     cdef int32_t _allocate(self) noexcept nogil
     cdef void _link(self, int32_t slot, int32_t call_slot) noexcept nogil

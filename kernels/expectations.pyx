@@ -12,10 +12,12 @@ from libc.string cimport memcpy, memset
 from capture.hashing cimport hash_bytes, hash_mix
 from capture.index cimport (
     NO_SLOT, index_find, index_free, index_init, index_insert, index_key, index_prefetch, index_remove,
+    prefetch as prefetch_line,
 )
 from capture.memory cimport table_calloc, table_free
 from capture.packet cimport Address, Endpoint, address_is_v4, endpoint_hash
 from capture.sdp cimport SDP_NAME_BYTES, SdpMedia
+from kernels.slots cimport prefetch_all
 
 cdef enum:
     CALL_ENDPOINTS = 16     # of one call: two sides, SDP_MAX_MEDIA at most of which two are usual, and moves
@@ -79,8 +81,11 @@ cdef class Expectations:
             entry.payload_types[i] = media.formats[i].payload_type
             entry.formats[i] = self._use_format(media.formats[i].name, media.formats[i].clock_hz)
 
-    cdef void prefetch(self, const SdpMedia* media) noexcept nogil:
+    cdef void prefetch(self, int32_t call_slot, const SdpMedia* media) noexcept nogil:
         index_prefetch(&self.index, index_key(endpoint_hash(&media.rtp, self.secret)))
+        prefetch_line(&self.first_of_call[call_slot])
+        if self.free_slot != NO_SLOT:
+            prefetch_all(&self.entries[self.free_slot], sizeof(Expectation))
 
     cdef const Expectation* find(self, const Endpoint* endpoint) noexcept nogil:
         cdef int32_t slot = index_find(&self.index, index_key(endpoint_hash(endpoint, self.secret)))
@@ -96,6 +101,22 @@ cdef class Expectations:
     cdef void release_call(self, int32_t call_slot) noexcept nogil:
         while self.first_of_call[call_slot] != NO_SLOT:
             self._remove(self.first_of_call[call_slot])
+
+    cdef void prefetch_release(self, int32_t call_slot, int step) noexcept nogil:
+        cdef int32_t slot
+        if step == 0:
+            prefetch_line(&self.first_of_call[call_slot])
+            return
+        slot = self.first_of_call[call_slot]
+        if slot == NO_SLOT:
+            return
+        if step == 1:
+            prefetch_all(&self.entries[slot], sizeof(Expectation))
+            return
+        index_prefetch(&self.index, self.entries[slot].key)
+        slot = self.entries[slot].next_of_call      # of the two that are usual
+        if slot != NO_SLOT:
+            prefetch_all(&self.entries[slot], sizeof(Expectation))
 
     cdef int32_t _allocate(self) noexcept nogil:
         """A slot that is in no list. Slots are taken round and round, so the one at the hand is about the oldest."""

@@ -39,14 +39,14 @@ cdef struct Stream:
     uint32_t restarts        # jumps of the sequence number that were taken for a new start (RFC 3550 A.1)
     int32_t call_slot        # NO_SLOT for a stream without signalling
     int32_t next_of_call     # next stream of the same call, NO_SLOT at the end; next free slot when free
-    uint32_t ssrc
-    uint32_t clock_hz
+    uint64_t key
     uint32_t payload_bytes   # of the last packet
     uint8_t has_reference    # arrival_ns and last_timestamp hold a packet
     uint8_t timestamp_moved  # more than one timestamp was seen
     uint8_t live
     # Third
-    uint64_t key
+    uint32_t ssrc
+    uint32_t clock_hz
     Endpoint source
     Endpoint destination
     int64_t first_ns
@@ -55,11 +55,26 @@ cdef struct Stream:
     uint8_t padding[48]      # to four whole cache lines
 
 
+cdef enum:
+    PACKETS_AHEAD = 8       # between the moment at which memory is asked for a packet's stream, and that of its use
+
+cdef struct Waiting:        # an RTP packet that is still to be counted
+    Packet packet           # its payload may be gone
+    RtpHeader header
+    uint64_t key
+    int32_t slot            # where its stream was when memory was asked for it, or NO_SLOT
+
+
 @cython.final
 cdef class MediaTable:
     # An SDP of a call, of the caller's side or of the other, names an endpoint where media is expected.
     cdef void expect(self, int32_t call_slot, const SdpMedia* media, bint of_caller, int64_t now_ns) noexcept nogil
-    # A UDP datagram that is not SIP.
+    # A UDP datagram that is not SIP. Of what was decoded into `place`, `take` counts what is RTP a few packets later,
+    # or with `catch_up`, which has to come before anything else is asked or told; `packet` counts at once.
+    cdef inline Packet* place(self) noexcept nogil:
+        return &self.waiting[self.taken % PACKETS_AHEAD].packet
+    cdef void take(self) noexcept nogil
+    cdef void catch_up(self) noexcept nogil
     cdef int packet(self, const Packet* packet) noexcept nogil
     cdef int32_t first_stream(self, int32_t call_slot) noexcept nogil
     cdef const Stream* stream(self, int32_t slot) noexcept nogil
@@ -86,6 +101,12 @@ cdef class MediaTable:
     cdef int32_t used_slots         # slots from here on were never used
     cdef int32_t hand               # where the search for a stream to evict goes on
     cdef int32_t candidate_hand
+    cdef Waiting waiting[PACKETS_AHEAD]
+    cdef uint32_t taken             # packets that ever waited
+    cdef uint32_t counted           # and no longer do
+    cdef int32_t _slot(self, const Waiting* waiting) noexcept nogil
+    cdef void _count_oldest(self) noexcept nogil
+    cdef int _count(self, int32_t slot, const Packet* packet, const RtpHeader* header, uint64_t key) noexcept nogil
     cdef int _first_packet(self, const Packet* packet, const RtpHeader* header, uint64_t key) noexcept nogil
     cdef int _candidate_packet(self, int32_t slot, const Packet* packet, const RtpHeader* header) noexcept nogil
     cdef void _known_packet(self, Stream* stream, const Packet* packet, const RtpHeader* header) noexcept nogil

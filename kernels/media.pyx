@@ -13,7 +13,9 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset, strcmp, strncpy
 
 from capture.endpoints cimport endpoint_from_pair, endpoint_to_pair, flow_key
-from capture.index cimport NO_SLOT, index_find, index_free, index_init, index_insert, index_remove
+from capture.index cimport (
+    NO_SLOT, index_find, index_free, index_init, index_insert, index_prefetch, index_remove, prefetch,
+)
 from capture.memory cimport table_calloc, table_free
 from capture.packet cimport PACKET_TRUNCATED, PROTOCOL_UDP, Endpoint, Packet
 from capture.rtp cimport (
@@ -22,8 +24,6 @@ from capture.rtp cimport (
 from capture.sdp cimport SDP_IMAGE, SDP_AUDIO, SDP_MAX_FORMATS, SDP_NAME_BYTES, SdpMedia
 from kernels.expectations cimport Expectation, Expectations, Format
 from kernels.stream_statistics cimport statistics_begin, statistics_jitter, statistics_sequence
-
-import secrets
 
 cdef enum:
     MIN_CANDIDATES = 4096           # being proved at once; or as many as streams: all may be there at the start
@@ -87,7 +87,10 @@ cdef class MediaTable:
         cdef int32_t total = streams + candidates
         if streams < 1 or calls < 1:
             raise ValueError("streams and calls must be at least 1")
-        self.secret = secrets.randbits(64) if secret is None else secret
+        if secret is None:
+            from secrets import randbits    # with all that it imports, only where it is needed
+            secret = randbits(64)
+        self.secret = secret
         self.capacity = streams
         self.candidates = candidates
         self.calls = calls
@@ -100,6 +103,8 @@ cdef class MediaTable:
         for slot in range(calls):
             self.first_of_call[slot] = NO_SLOT
         self.free_slot = NO_SLOT
+        for slot in range(PACKETS_AHEAD):
+            self.waiting[slot].slot = NO_SLOT
 
     def __dealloc__(self):
         index_free(&self.index)
@@ -110,23 +115,63 @@ cdef class MediaTable:
                      int64_t now_ns) noexcept nogil:
         self.expectations.add(call_slot, media, of_caller)
 
+    cdef void take(self) noexcept nogil:
+        cdef Waiting* waiting = &self.waiting[self.taken % PACKETS_AHEAD]
+        cdef const Packet* packet = &waiting.packet
+        cdef int32_t slot
+        if not rtp_read(
+                packet.payload, packet.payload_bytes, packet.flags & PACKET_TRUNCATED != 0, &waiting.header):
+            self.catch_up()
+            self._not_rtp(packet)
+            return
+        waiting.key = flow_key(packet, waiting.header.ssrc, self.secret)
+        index_prefetch(&self.index, waiting.key)
+        self.taken += 1
+        if self.taken - self.counted > PACKETS_AHEAD // 2:      # this one's place in the index is there by now
+            waiting = &self.waiting[(self.taken - PACKETS_AHEAD // 2) % PACKETS_AHEAD]
+            slot = waiting.slot = index_find(&self.index, waiting.key)
+            if slot != NO_SLOT:
+                prefetch(&self.streams[slot])
+                prefetch(&self.streams[slot].seen)
+        if self.taken - self.counted == PACKETS_AHEAD:
+            self._count_oldest()
+
+    cdef void catch_up(self) noexcept nogil:
+        while self.counted != self.taken:
+            self._count_oldest()
+
+    cdef void _count_oldest(self) noexcept nogil:
+        cdef Waiting* waiting = &self.waiting[self.counted % PACKETS_AHEAD]
+        self._count(self._slot(waiting), &waiting.packet, &waiting.header, waiting.key)
+        waiting.slot = NO_SLOT
+        self.counted += 1
+
+    cdef int32_t _slot(self, const Waiting* waiting) noexcept nogil:
+        """Of its stream, now: packets before it may have moved or removed it, or begun it."""
+        cdef const Stream* stream
+        if waiting.slot != NO_SLOT:
+            stream = &self.streams[waiting.slot]
+            if stream.live and stream.key == waiting.key:
+                return waiting.slot
+        return index_find(&self.index, waiting.key)
+
     cdef int packet(self, const Packet* packet) noexcept nogil:
         cdef RtpHeader header
         cdef uint64_t key
-        cdef int32_t slot
-        cdef bint truncated = packet.flags & PACKET_TRUNCATED
-        if not rtp_read(packet.payload, packet.payload_bytes, truncated, &header):
+        if not rtp_read(packet.payload, packet.payload_bytes, packet.flags & PACKET_TRUNCATED != 0, &header):
             return self._not_rtp(packet)
         key = flow_key(packet, header.ssrc, self.secret)
-        slot = index_find(&self.index, key)
+        return self._count(index_find(&self.index, key), packet, &header, key)
+
+    cdef int _count(self, int32_t slot, const Packet* packet, const RtpHeader* header, uint64_t key) noexcept nogil:
         if slot == NO_SLOT:
-            return self._first_packet(packet, &header, key)
+            return self._first_packet(packet, header, key)
         if slot >= self.capacity:
-            return self._candidate_packet(slot, packet, &header)
+            return self._candidate_packet(slot, packet, header)
         if self.streams[slot].call_slot == NO_SLOT and self.streams[slot].generation != self.expectations.generation:
             self._look_for_call(slot)
         self.rtp_packets += 1
-        self._known_packet(&self.streams[slot], packet, &header)
+        self._known_packet(&self.streams[slot], packet, header)
         return MEDIA_RTP
 
     cdef void _known_packet(self, Stream* stream, const Packet* packet, const RtpHeader* header) noexcept nogil:

@@ -70,6 +70,7 @@ cdef class Profiles:
     cdef SourceProfile* source_of(self, const Call* call) noexcept nogil
 
     cdef void _reciprocity(self, Call* call, CallerProfile* caller, int64_t now_ns) noexcept nogil
+    cdef void _prefetch_source(self, int32_t slot) noexcept nogil
     cdef void _style_row(self, const Call* call, int64_t now_ns, float* row) noexcept nogil
     cdef CallerProfile* _take_caller(self, uint64_t key, int64_t now_ns, int32_t* slot) noexcept nogil
     cdef CalleeProfile* _take_callee(self, uint64_t key, int64_t now_ns, int32_t* slot) noexcept nogil

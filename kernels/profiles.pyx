@@ -22,7 +22,7 @@ from kernels.callee cimport callee_answer, callee_attempt, callee_end, callee_fe
 from kernels.calls cimport CALL_CANCELLED, CALL_COMPLETED, CALL_ROW_BYTES, CALL_TRACKED_BYTES, Call
 from kernels.decay cimport HALF_LIFE_HOUR_S
 from kernels.destination cimport PRICE_ORDINARY, Destination, destination_of, price_between
-from kernels.distinct cimport distinct_add, distinct_advance
+from kernels.distinct cimport Distinct, distinct_add, distinct_advance
 from kernels.entropy cimport SPREAD_BINS, hour_of_day, spread_add
 from kernels.features cimport RANGE_CALLS_HOUR
 from kernels.heavy cimport Heavy, heavy_add, heavy_count, heavy_key
@@ -253,9 +253,20 @@ cdef class Profiles:
                 prefetch_line(&self.callees.generations[call.callee_profile])
                 prefetch_all(&self.callee_profiles[call.callee_profile], sizeof(CalleeProfile))
             if call.source_profile != NO_SLOT:
-                prefetch_all(&self.source_profiles[call.source_profile], SOURCE_BUSY_BYTES)
+                self._prefetch_source(call.source_profile)
             prefetch_all(<const char*>call + CALL_TRACKED_BYTES, CALL_ROW_BYTES)
+            if call.range_hash:
+                prefetch_all(&self.ranges[range_table(call.range_hash)], sizeof(Heavy))
+            self.relations.prefetch(call)
         pairs_prefetch(&self.pairs, pair_key(call.caller_key, call.callee_key))
+
+    cdef void _prefetch_source(self, int32_t slot) noexcept nogil:
+        cdef const SourceProfile* source = &self.source_profiles[slot]
+        prefetch_line(&self.sources.generations[slot])
+        prefetch_all(source, SOURCE_BUSY_BYTES)
+        prefetch_all(&source.callers_day, 2 * sizeof(Distinct))     # and callees_day, behind it
+        prefetch_all(&source.ranges, sizeof(Heavy))
+        prefetch_all(&self.styles[slot], sizeof(Style))
 
     cdef void on_setup(self, Call* call, int64_t now_ns) noexcept nogil:
         cdef uint64_t number = dialled_number(call)
@@ -263,11 +274,17 @@ cdef class Profiles:
         cdef SourceProfile* source
         cdef CallerProfile* caller = NULL
         cdef CalleeProfile* callee = NULL
+        cdef uint64_t source_key = address_hash(&call.source.address, self.secret)
         cdef uint64_t destination_key = address_hash(&call.destination.address, self.secret)
         cdef int32_t slot
         read_route(call, number, self.secret)
         if call.range_hash:
             prefetch_all(&self.ranges[range_table(call.range_hash)], sizeof(Heavy))
+        self.relations.prefetch_setup(call, source_key, destination_key)
+        source = self._take_source(&call.source.address, now_ns, &call.source_profile)
+        call.source_generation = self.sources.generations[call.source_profile]
+        self._prefetch_source(call.source_profile)
+        self.relations.prefetch(call)
         call.caller_profile = call.callee_profile = NO_SLOT
         call.caller_generation = call.callee_generation = 0
         call.call_back = call.again = CALL_BACK_NONE
@@ -277,8 +294,6 @@ cdef class Profiles:
         if not is_anonymous(call):
             caller = self._take_caller(call.caller_key, now_ns, &call.caller_profile)
             call.caller_generation = self.callers.generations[call.caller_profile]
-        source = self._take_source(&call.source.address, now_ns, &call.source_profile)
-        call.source_generation = self.sources.generations[call.source_profile]
         source_attempt(source, call, now_ns)
         style_attempt(&self.styles[call.source_profile], call, now_ns)
         self.gateway_signs += call.signalling.acrypt
@@ -298,8 +313,7 @@ cdef class Profiles:
         if slot != NO_SLOT:
             call.route_goip_style = style_goip_ratio(&self.styles[slot])
         self.relations.on_setup(
-            call, address_hash(&call.source.address, self.secret), destination_key, number,
-            caller.calls if caller != NULL else 0, now_ns)
+            call, source_key, destination_key, number, caller.calls if caller != NULL else 0, now_ns)
 
     cdef void _reciprocity(self, Call* call, CallerProfile* caller, int64_t now_ns) noexcept nogil:
         """Whether the call returns one, which is then credited to both; and notes it, to be returned itself."""

@@ -7,17 +7,23 @@ from libc.string cimport memset
 from capture.hashing cimport hash_bytes, hash_mix
 from capture.index cimport NO_SLOT
 from capture.memory cimport table_calloc, table_free
-from kernels.bindings cimport BOUND_ELSEWHERE, binding_note, binding_of, bindings_free, bindings_init
+from kernels.bindings cimport (
+    BOUND_ELSEWHERE, binding_note, binding_of, binding_prefetch, bindings_free, bindings_init,
+)
 from kernels.calls cimport Call
 from kernels.crowds cimport (
-    CROWD_CONTACT, CROWD_RANGE, CROWD_STYLE, CROWD_USER, crowd_note, crowds_free, crowds_init,
+    CROWD_CONTACT, CROWD_RANGE, CROWD_STYLE, CROWD_USER, crowd_note, crowd_prefetch, crowds_free,
+    crowds_init,
 )
 from kernels.groups cimport (
     GROUP_CALLS, NEWCOMER_CALLS, Group, group_answer, group_attempt, group_end, group_reply, route_features,
     source_group_features,
 )
 from kernels.parties cimport calling_number, range_of
-from kernels.slots cimport slots_earn, slots_find, slots_free, slots_holds, slots_init, slots_take
+from kernels.slots cimport (
+    prefetch as prefetch_line, prefetch_all, slots_earn, slots_find, slots_free, slots_holds, slots_init,
+    slots_prefetch, slots_take,
+)
 
 cdef extern from *:
     """
@@ -32,6 +38,19 @@ cdef enum:
     ROUTES = 4096               # addresses that are called
 
 TABLES = {"crowds": CROWDS, "bindings": BINDINGS, "routes": ROUTES}
+
+
+cdef inline uint64_t style_key(const Call* call, uint64_t secret) noexcept nogil:
+    return hash_mix(call.signalling.fingerprint, secret)
+
+
+cdef inline uint64_t range_key(uint64_t block, uint64_t source_key, uint64_t secret) noexcept nogil:
+    return hash_mix(hash_mix(block, secret), source_key)
+
+
+cdef inline uint64_t user_key(const Call* call, uint64_t destination_key, uint64_t secret) noexcept nogil:
+    """The caller as a user of the registrar that is called."""
+    return hash_mix(hash_bytes(<const uint8_t*>call.caller, call.caller_length, secret), destination_key)
 
 
 cdef class Relations:
@@ -56,12 +75,30 @@ cdef class Relations:
     cdef void forget_source(self, int32_t slot) noexcept nogil:
         memset(&self.groups[2 * slot], 0, 2 * sizeof(Group))
 
+    cdef void prefetch_setup(self, const Call* call, uint64_t source_key, uint64_t destination_key) noexcept nogil:
+        cdef uint64_t block = range_of(calling_number(call))
+        slots_prefetch(&self.routes, destination_key)
+        binding_prefetch(&self.bindings, user_key(call, destination_key, self.secret))
+        if call.signalling.fingerprint:
+            crowd_prefetch(&self.crowds, CROWD_STYLE, style_key(call, self.secret))
+        if call.contact:
+            crowd_prefetch(&self.crowds, CROWD_CONTACT, call.contact)
+        if block:
+            crowd_prefetch(&self.crowds, CROWD_RANGE, range_key(block, source_key, self.secret))
+
+    cdef void prefetch(self, const Call* call) noexcept nogil:
+        if call.source_profile != NO_SLOT:
+            prefetch_all(&self.groups[2 * call.source_profile], 2 * sizeof(Group))
+        if call.route != NO_SLOT:
+            prefetch_line(&self.routes.generations[call.route])
+            prefetch_all(&self.route_groups[call.route], sizeof(Group))
+
     cdef void on_setup(self, Call* call, uint64_t source_key, uint64_t destination_key, uint64_t number,
                        uint64_t caller_calls, int64_t now_ns) noexcept nogil:
-        cdef uint64_t user = hash_bytes(<const uint8_t*>call.caller, call.caller_length, self.secret)
         cdef Group* groups = &self.groups[2 * call.source_profile]
         self._crowds(call, source_key, now_ns)
-        call.bound = <uint8_t>binding_of(&self.bindings, hash_mix(user, destination_key), source_key, now_ns)
+        call.bound = <uint8_t>binding_of(
+            &self.bindings, user_key(call, destination_key, self.secret), source_key, now_ns)
         call.newcomer = caller_calls <= NEWCOMER_CALLS
         group_attempt(groups, call, number, now_ns)
         if call.newcomer:
@@ -74,12 +111,12 @@ cdef class Relations:
         call.style_addresses = call.contact_callers = call.range_callers = NAN
         if call.signalling.fingerprint:
             call.style_addresses = crowd_note(
-                &self.crowds, CROWD_STYLE, hash_mix(call.signalling.fingerprint, self.secret), source_key, now_ns)
+                &self.crowds, CROWD_STYLE, style_key(call, self.secret), source_key, now_ns)
         if call.contact:
             call.contact_callers = crowd_note(&self.crowds, CROWD_CONTACT, call.contact, call.caller_key, now_ns)
         if block:
             call.range_callers = crowd_note(
-                &self.crowds, CROWD_RANGE, hash_mix(hash_mix(block, self.secret), source_key), call.caller_key, now_ns)
+                &self.crowds, CROWD_RANGE, range_key(block, source_key, self.secret), call.caller_key, now_ns)
 
     cdef void on_reply(self, const Call* call, bint known, int64_t now_ns) noexcept nogil:
         if known:

@@ -1,5 +1,6 @@
 # cython: language_level=3
 """The statistics of one RTP stream, packet by packet (RFC 3550 A.1, A.3, A.8)."""
+from libc.math cimport fabs
 from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
 
 from kernels.media cimport Stream
@@ -63,18 +64,17 @@ cdef inline void statistics_jitter(Stream* stream, uint32_t timestamp, int64_t t
 
     In double precision from nanoseconds, so arrival is not rounded to ticks as in the RFC's sample.
     """
-    cdef double difference
+    cdef double difference, jitter_ticks
     if stream.has_reference:
-        difference = ((time_ns - stream.arrival_ns) * stream.ticks_per_ns
-                      - <int32_t>(timestamp - stream.last_timestamp))
-        if difference < 0:
-            difference = -difference
+        # `fabs` and not a branch: which sign comes next nobody can foretell
+        difference = fabs((time_ns - stream.arrival_ns) * stream.ticks_per_ns
+                          - <int32_t>(timestamp - stream.last_timestamp))
         if stream.ticks_per_ns > 0:
-            stream.jitter_ticks += (difference - stream.jitter_ticks) * 0.0625
-            stream.jitter_sum_ticks += stream.jitter_ticks
+            jitter_ticks = stream.jitter_ticks + (difference - stream.jitter_ticks) * 0.0625
+            stream.jitter_ticks = jitter_ticks
+            stream.jitter_sum_ticks += jitter_ticks
+            stream.jitter_max_ticks = max(stream.jitter_max_ticks, jitter_ticks)
             stream.jitter_samples += 1
-            if stream.jitter_ticks > stream.jitter_max_ticks:
-                stream.jitter_max_ticks = stream.jitter_ticks
     stream.arrival_ns = time_ns
     stream.last_timestamp = timestamp
     stream.has_reference = True

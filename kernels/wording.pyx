@@ -30,7 +30,7 @@ cdef inline str decimal(double value, int digits):
     return f"{sign}{whole // 100}.{whole % 100:02}"
 
 
-def text(str unit, tuple words, double value) -> str:
+cpdef str text(str unit, tuple words, double value):
     """A value of a feature with such a unit, and such words for its values when it is a flag or class."""
     if isnan(value):
         return "not known"
@@ -45,7 +45,7 @@ def text(str unit, tuple words, double value) -> str:
     return decimal(value, 1).removesuffix(".0") if value < 10 else decimal(value, 0)
 
 
-def rounded(double value) -> float:
+cpdef double rounded(double value):
     """To six digits behind the point, as round() has it."""
     cdef double scaled = value * POWERS_OF_TEN[6]
     if not fabs(scaled) < 1e8 or is_near_tie(scaled):
@@ -53,7 +53,7 @@ def rounded(double value) -> float:
     return rint(scaled) / POWERS_OF_TEN[6]
 
 
-def shortened(double value) -> float | None:
+cpdef object shortened(double value):
     """Four significant digits: sketches and decayed counts are no more exact than that. None for NaN, not known."""
     cdef double scaled
     cdef int below

@@ -1,4 +1,5 @@
-"""A model bundle: a folder with `model.tflite` and `bundle.json`, which says all that scoring needs to know.
+"""A model bundle: a folder with `model.tflite`, `bundle.toml` (what it is, its thresholds and how it was taught) and
+`numbers.json` (its encoding and its figures). The card has the digests of the others.
 
 The shipped bundles are in `models/bundles/`, named after the rows they score.
 """
@@ -18,11 +19,12 @@ from models.errors import BundleError
 from models.fraud_types import FRAUD_TYPES
 
 MODEL_FILE = "model.tflite"
-CARD_FILE = "bundle.json"
+CARD_FILE = "bundle.toml"
+NUMBERS_FILE = "numbers.json"
 SHIPPED = Path(__file__).parent / "bundles"
 
-# A model of this project has a few kilobytes. The limit keeps a wrong file from being read into memory.
-MAX_MODEL_BYTES = 16 << 20
+# A file of a bundle has at most some 100 kilobytes. The limit keeps a wrong one from being read into memory.
+MAX_FILE_BYTES = 16 << 20
 
 # What the rows of each kind hold in this program, and the hash that names its meaning.
 SCHEMAS = {
@@ -32,6 +34,7 @@ SCHEMAS = {
 }
 
 Probability = Annotated[float, Meta(ge=0, le=1)]
+Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]  # SHA-256
 Count = Annotated[int, Meta(ge=0)]
 
 # Edges of the bins in which scores are counted for drift, and what the counts of a reference sum up to.
@@ -53,7 +56,7 @@ class LowerBar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     flag: Probability
 
 
-class FraudClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class FraudClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One output of the model: P(fraud_type) = 1 / (1 + exp(-(slope * output + intercept)))."""
 
     fraud_type: str
@@ -89,33 +92,40 @@ class Reference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"schema_hash": "schema"}):
-    """bundle.json. Features, typical values and knots go in the order of the row's columns."""
+    """bundle.toml. Features go in the order of the row's columns."""
 
     name: str
     version: str
     rows: Literal["call", "source", "subscriber"]
     licence: str
     schema_hash: str
-    model_sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-    model_bytes: Annotated[int, Meta(ge=1, le=MAX_MODEL_BYTES)]
+    model_sha256: Digest
+    model_bytes: Annotated[int, Meta(ge=1, le=MAX_FILE_BYTES)]
+    numbers_sha256: Digest
     features: list[str]
-    typical: list[float | None]  # median over honest rows that know the feature; None: never known
-    knots: list[list[float]]  # of the encoding, see kernels/encode.pyx
     classes: list[FraudClass]  # in the order of the model's outputs
     training: TrainingCard
-    metrics: dict[str, Any]
+
+
+class Numbers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """numbers.json. Typical values and knots go in the order of the row's columns."""
+
+    typical: list[float | None]  # median over honest rows that know the feature; None: never known
+    knots: list[list[float]]  # of the encoding, see kernels/encode.pyx
+    metrics: dict[str, Any] = {}
     reference: Reference | None = None  # None: whether rows drift cannot be told
 
 
 class Bundle:
     """A bundle that has been read and checked."""
 
-    def __init__(self, path: Path, card: Card, model: bytes):
+    def __init__(self, path: Path, card: Card, numbers: Numbers, model: bytes):
         self.path = path
         self.card = card
+        self.numbers = numbers
         self.model = model
         self.features = SCHEMAS[card.rows][0]
-        self.typical = [math.nan if one is None else one for one in card.typical]
+        self.typical = [math.nan if one is None else one for one in numbers.typical]
         # What a reason says of each column whatever the value, which is left to be put in: made once.
         self.told = [
             (feature, shortened(typical), feature.reason.format(value="{value}", typical=feature.text(typical)))
@@ -133,7 +143,7 @@ class Bundle:
         path = Path(path)
         card = read_card(path / CARD_FILE)
         check_schema(path / CARD_FILE, card)
-        return cls(path, card, read_model(path / MODEL_FILE, card))
+        return cls(path, card, read_numbers(path / NUMBERS_FILE, card), read_model(path / MODEL_FILE, card))
 
     @classmethod
     def shipped(cls, name: str) -> "Bundle":
@@ -142,22 +152,11 @@ class Bundle:
 
 
 def read_card(path: Path) -> Card:
-    """bundle.json, checked for itself (not against the schema of this program)."""
+    """bundle.toml, checked for itself (not against the schema of this program)."""
     try:
-        card = msgspec.json.decode(read_file(path), type=Card)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # DecodeError names the key or the byte
+        card = msgspec.toml.decode(read_file(path), type=Card)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # DecodeError names the key or the line
         raise BundleError(f"{path}: {error}") from error
-    columns = len(card.features)
-    for key in ("typical", "knots"):
-        if len(getattr(card, key)) != columns:
-            raise BundleError(f"{path}: {key}: {len(getattr(card, key))} entries for {columns} features")
-    for name, knots in zip(card.features, card.knots, strict=True):
-        if len(knots) < 2 or len(knots) != len(card.knots[0]):
-            raise BundleError(f"{path}: knots: {name}: every feature needs the same number, 2 or more")
-        if not all(map(math.isfinite, knots)) or knots != sorted(knots):
-            raise BundleError(f"{path}: knots: {name}: they must be finite and must not fall")
-    if card.reference is not None:
-        check_reference(path, card, card.reference)
     if not card.classes:
         raise BundleError(f"{path}: classes: there are none")
     for one in card.classes:
@@ -178,9 +177,31 @@ def check_class(path: Path, card: Card, one: FraudClass) -> None:
                 raise BundleError(f"{path}: classes: {one.fraud_type}: evidence: no feature {asked.feature!r}")
 
 
-def check_reference(path: Path, card: Card, reference: Reference) -> None:
+def read_numbers(path: Path, card: Card) -> Numbers:
+    """numbers.json, which must be the very bytes that bundle.toml describes."""
+    content = read_file(path)
+    check_digest(path, content, card.numbers_sha256)
+    try:
+        numbers = msgspec.json.decode(content, type=Numbers)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # DecodeError names the key or the byte
+        raise BundleError(f"{path}: {error}") from error
+    columns = len(card.features)
+    for key in ("typical", "knots"):
+        if len(getattr(numbers, key)) != columns:
+            raise BundleError(f"{path}: {key}: {len(getattr(numbers, key))} entries for {columns} features")
+    for name, knots in zip(card.features, numbers.knots, strict=True):
+        if len(knots) < 2 or len(knots) != len(numbers.knots[0]):
+            raise BundleError(f"{path}: knots: {name}: every feature needs the same number, 2 or more")
+        if not all(map(math.isfinite, knots)) or knots != sorted(knots):
+            raise BundleError(f"{path}: knots: {name}: they must be finite and must not fall")
+    if numbers.reference is not None:
+        check_reference(path, numbers.knots, numbers.reference)
+    return numbers
+
+
+def check_reference(path: Path, knots: list[list[float]], reference: Reference) -> None:
     bins = [len(counts) for counts in (*reference.features, reference.score)]
-    if bins != [*(len(knots) + 2 for knots in card.knots), len(SCORE_KNOTS) + 2]:
+    if bins != [*(len(row) + 2 for row in knots), len(SCORE_KNOTS) + 2]:
         raise BundleError(f"{path}: reference: it does not have the bins of the knots")
 
 
@@ -197,19 +218,23 @@ def check_schema(path: Path, card: Card) -> None:
 
 
 def read_model(path: Path, card: Card) -> bytes:
-    """model.tflite, which must be the very bytes that bundle.json describes."""
+    """model.tflite, which must be the very bytes that bundle.toml describes."""
     model = read_file(path)
     if len(model) != card.model_bytes:
-        raise BundleError(f"{path}: {len(model)} bytes, bundle.json says {card.model_bytes}: cut short or replaced")
-    digest = hashlib.sha256(model).hexdigest()
-    if digest != card.model_sha256:
-        raise BundleError(f"{path}: sha256 is {digest}, bundle.json says {card.model_sha256}")
+        raise BundleError(f"{path}: {len(model)} bytes, bundle.toml says {card.model_bytes}: cut short or replaced")
+    check_digest(path, model, card.model_sha256)
     return model
+
+
+def check_digest(path: Path, content: bytes, wanted: str) -> None:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != wanted:
+        raise BundleError(f"{path}: sha256 is {digest}, bundle.toml says {wanted}")
 
 
 def read_file(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(MAX_MODEL_BYTES + 1)
+            return file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise BundleError(f"{path}: {error.strerror}") from error

@@ -42,17 +42,17 @@ class RowDrift:
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
-        card, reference = bundle.card, bundle.card.reference
+        knots, reference = bundle.numbers.knots, bundle.numbers.reference
         self._counted = 0.0
         self._features = self._score = None
         if reference is None:
             return
-        self._features = Drift(np.array(card.knots, np.float32))
+        self._features = Drift(np.array(knots, np.float32))
         self._score = Drift(np.array([SCORE_KNOTS], np.float32))
         self._expected = np.array(reference.features, np.float64)
         self._expected_score = np.array([reference.score], np.float64)
         # What the network does not read has one code, and says nothing here either.
-        read = np.array([knots[0] < knots[-1] for knots in card.knots])
+        read = np.array([row[0] < row[-1] for row in knots])
         parties = np.array([one.source for one in bundle.features])
         self._parties = {name: np.flatnonzero((parties == name) & read) for name in dict.fromkeys(parties.tolist())}
 
@@ -103,7 +103,7 @@ class RowDrift:
 
 def reference_of(scorer: Scorer, honest: np.ndarray) -> Reference:
     """float32 [n, features] -> how they and their scores lie, for telling drift by."""
-    features = Drift(np.array(scorer.bundle.card.knots, np.float32))
+    features = Drift(np.array(scorer.bundle.numbers.knots, np.float32))
     score = Drift(np.array([SCORE_KNOTS], np.float32))
     honest = np.ascontiguousarray(honest)
     features.add(honest)

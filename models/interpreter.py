@@ -6,6 +6,7 @@ interpreter class. The import costs about a tenth of a second, so it waits until
 
 import importlib
 import sys
+from dataclasses import dataclass
 from types import ModuleType
 
 import numpy as np
@@ -36,6 +37,17 @@ def load_runtime() -> ModuleType:
     raise RuntimeMissingError(f"no TFLite runtime is installed: pip install {package}")
 
 
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A dense layer. With inputs counted from what stands for zero, outputs are (weights @ inputs + bias) * factor,
+    rounded, + zero; the rectifier is where an output of -128 stands for zero."""
+
+    weights: np.ndarray  # int8 [outputs, inputs]
+    bias: np.ndarray  # int32 [outputs]
+    factor: float
+    zero: int
+
+
 class Interpreter:
     """One int8 model with one input [rows, inputs] and one output [rows, outputs], on one thread.
 
@@ -50,6 +62,10 @@ class Interpreter:
         self.inputs, self.outputs = any_of_them.inputs, any_of_them.outputs
         self.input_scale, self.input_zero = any_of_them.input_quantization
         self.output_scale, self.output_zero = any_of_them.output_quantization
+
+    def layers(self) -> list[Layer]:
+        """The network, if it is one of dense layers, each with one scale of its weights. Raises BundleError if not."""
+        return self._batches[0].layers()
 
     def run(self, rows: np.ndarray) -> np.ndarray:
         """int8 [n, inputs] -> int8 [n, outputs]; real value = (int8 - output_zero) * output_scale."""
@@ -100,6 +116,23 @@ class _Batch:
         self._input()[: len(chunk)] = chunk
         self._runtime.invoke()
         outputs[:] = self._output()[: len(chunk)]
+
+    def layers(self) -> list[Layer]:
+        tensors = {tensor["index"]: tensor for tensor in self._runtime.get_tensor_details()}
+        layers = []
+        for operation in self._runtime._get_ops_details():
+            if operation["op_name"] != "FULLY_CONNECTED":
+                raise BundleError(f"the model has a layer that is not dense: {operation['op_name']}")
+            source, weights, bias = operation["inputs"]
+            target = operation["outputs"][0]
+            scales = [tensors[index]["quantization_parameters"]["scales"] for index in (source, weights, target)]
+            if any(len(one) != 1 for one in scales):
+                raise BundleError("the model has a layer with more than one scale")
+            in_scale, weight_scale, out_scale = (one[0] for one in scales)
+            factor = float(in_scale * weight_scale) / float(out_scale)  # the product is of float32 there, too
+            zero = tensors[target]["quantization"][1]
+            layers.append(Layer(self._runtime.get_tensor(weights), self._runtime.get_tensor(bias), factor, zero))
+        return layers
 
     @staticmethod
     def _only(details: list[dict], what: str) -> dict:

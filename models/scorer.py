@@ -10,6 +10,7 @@ from models.errors import BundleError
 from models.fraud_types import BIT_OF
 from models.interpreter import Interpreter
 from models.judge import Judge
+from models.leave_one_out import LeaveOneOut
 
 # The encoding's int8 steps, as the network reads them: -128..127 is -1..127/128.
 INPUT_SCALE, INPUT_ZERO = 1 / 128, 0
@@ -41,20 +42,21 @@ class Scorer:
     """A bundle at work. Not thread-safe: the interpreter's memory is shared between calls."""
 
     def __init__(self, bundle: Bundle):
-        """Raises BundleError when the model does not fit its own bundle.json."""
+        """Raises BundleError when the model does not fit its own bundle.toml."""
         self.bundle = bundle
         card = bundle.card
         self.interpreter = Interpreter(bundle.model)
         shape = (self.interpreter.inputs, self.interpreter.outputs)
         if shape != (len(card.features), len(card.classes)):
             raise BundleError(
-                f"{bundle.path}: model.tflite is {shape[0]} -> {shape[1]}, bundle.json has "
+                f"{bundle.path}: model.tflite is {shape[0]} -> {shape[1]}, bundle.toml has "
                 f"{len(card.features)} features and {len(card.classes)} classes"
             )
         if (self.interpreter.input_scale, self.interpreter.input_zero) != (INPUT_SCALE, INPUT_ZERO):
             raise BundleError(f"{bundle.path}: model.tflite reads its input at another scale than 1/128")
-        self._encoder = encoder(card.knots, bundle.typical)
+        self._encoder = encoder(bundle.numbers.knots, bundle.typical)
         self.typical_codes = self._encoder.missing
+        self._leave_one_out = LeaveOneOut(self.interpreter.layers(), self.typical_codes)
         self._log_odds = self._log_odds_table()
         self._judge = self._judge_of(self._log_odds)
 
@@ -92,6 +94,9 @@ class Scorer:
         columns = np.arange(len(self._log_odds))
         return self._log_odds[columns, self.interpreter.run(codes).astype(np.intp) + 128]
 
-    def log_odds(self, codes: np.ndarray) -> np.ndarray:
-        """Network input, int8 [n, features] -> float64 [n]: log(score / (1 - score)), exact at both ends."""
-        return self._judge.log_odds(self.interpreter.run(codes))
+    def leave_one_out(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Network input, int8 [n, features] -> (alone float64 [n], without float64 [m], column int32 [m], first int64
+        [n + 1]): log(score / (1 - score)), exact at both ends, of each row, and of row `i` with one column put back to
+        typical, from first[i] to first[i + 1]."""
+        alone, without, column, first = self._leave_one_out.outputs(codes)
+        return self._judge.log_odds(alone), self._judge.log_odds(without), column, first

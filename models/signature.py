@@ -1,8 +1,8 @@
 """Who vouches for a bundle: an Ed25519 signature (RFC 8032) beside it, in `bundle.sig`.
 
-What is signed is bundle.json, behind a prefix that keeps a signature from being taken for one of anything else. The
-card has the SHA-256 and the size of model.tflite, so one signature holds for the whole bundle. Keys are PEM files, as
-`openssl genpkey -algorithm ed25519` makes them.
+What is signed is bundle.toml, behind a prefix that keeps a signature from being taken for one of anything else. The
+card has the SHA-256 of numbers.json and of model.tflite, so one signature holds for the whole bundle. Keys are PEM
+files, as `openssl genpkey -algorithm ed25519` makes them.
 """
 
 import hashlib
@@ -65,7 +65,7 @@ def read_public_keys(paths: Iterable[Path]) -> list[Ed25519PublicKey]:
 
 
 def sign(card: bytes, key: Ed25519PrivateKey) -> bytes:
-    """What bundle.sig holds for a bundle.json of these bytes."""
+    """What bundle.sig holds for a bundle.toml of these bytes."""
     return msgspec.json.encode(Signature(key_id(key.public_key()), key.sign(DOMAIN + card).hex())) + b"\n"
 
 

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
 from litestar.testing import TestClient
 
 from collector.api.access import Throttle
@@ -13,12 +11,10 @@ from collector.api.app import PREFIX, api_app
 from collector.config import Config
 from collector.limits import Buckets
 from collector.pseudonyms import Numbers
-from collector.refusals import Refusals
+from collector.refusals import Refusals, Strangers
 from collector.scopes import SCOPES, Scope
-from collector.store import tables
 from collector.store.store import Store
-from collector.store.webhooks import Message, Outcome
-from tests.consoles import filled
+from tests.consoles import fill
 
 PLENTY = 10**9
 KEY = bytes(range(64))
@@ -32,7 +28,7 @@ class Api:
         self.store = store
         self.numbers = numbers
         self.refusals = Refusals(store)
-        self.app = api_app(Config(), store, numbers, self.refusals)
+        self.app = api_app(Config(), store, numbers, Strangers(self.refusals))
         self.client = TestClient(self.app, raise_server_exceptions=False)
         self.token = self.make_token("all", *SCOPES)
 
@@ -58,25 +54,10 @@ class Api:
         return self.ask("POST", path, token, json=body, **options)
 
 
-def dead_delivery(store: Store) -> int:
-    """A delivery to the webhook `siem` that was given up; its id."""
-    hook = store.webhooks.webhook("siem")
-    with store.engine.begin() as connection:
-        connection.execute(sa.insert(tables.announcements).values(findings=[[1, 2]]))
-    announced = store.webhooks.announcement()
-    assert announced is not None
-    store.webhooks.queue(announced.id, [Message(hook.id, 1, "finding.flagged", b"{}")], room=1000)
-    (leased,) = store.webhooks.lease(hook.id, 1, 0)
-    store.webhooks.record(hook.id, [Outcome(leased.id, 500, "the answer was 500")])
-    return leased.id
-
-
 @contextmanager
-def opened(folder: Path) -> Iterator[Api]:
-    """An API over the store of the console's tests: numbers are plain, and there is a key for pseudonyms."""
-    store = filled(folder / "store.sqlite")
-    store.webhooks.add("siem", "https://siem.example/in", "test", "watch")
-    dead_delivery(store)
+def opened(url: str) -> Iterator[Api]:
+    """An API over a new store, filled as the console's: numbers are plain, and there is a key for pseudonyms."""
+    store = fill(Store.open(url, create=True))
     try:
         yield Api(store, Numbers("plain", KEY))
     finally:

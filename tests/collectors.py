@@ -18,7 +18,7 @@ from unittest import mock
 import httpx
 
 from appliance.findings import moment
-from appliance.report import Acknowledgement, Minute, encode_batch, payload
+from appliance.report import Acknowledgement, Health, Minute, encode_batch, payload
 from appliance.reporting.enroll import enroll, split_token
 from appliance.reporting.identity import Identity
 from collector import cli
@@ -179,6 +179,15 @@ class EnrolledBox:
         return self.client.post(f"{self.url}/v1/batches", content=body, headers=headers)
 
 
+def enrol(store: Store, box: str) -> str:
+    """A box of a store, without a network; the serial number of its certificate."""
+    secret, serial = secrets.token_hex(16), secrets.token_hex(16)
+    now = time.time_ns()
+    store.fleet.create_token(secret, "test", HOUR_S, box)
+    store.fleet.enrol(secret, box, Certificate(serial, 0, now, now + HOUR_S * 10**9, None, None))
+    return serial
+
+
 class Desk:
     """A store and its writer without a network: batches of boxes, straight to where they are stored."""
 
@@ -190,11 +199,7 @@ class Desk:
 
     def enrol(self, box: str) -> str:
         """Enrols a box; the serial number of its certificate."""
-        secret, serial = secrets.token_hex(16), secrets.token_hex(16)
-        now = time.time_ns()
-        self.store.fleet.create_token(secret, "test", HOUR_S, box)
-        self.store.fleet.enrol(secret, box, Certificate(serial, 0, now, now + HOUR_S * 10**9, None, None))
-        return serial
+        return enrol(self.store, box)
 
     def submit(
         self, box: str, serial: str, reports: list[tuple[int, bytes]], incarnation: str = "aaaaaaaa", sent: str = ""
@@ -252,3 +257,9 @@ def call_line(number: int, verdict: str = "flag", **changes: object) -> bytes:
 def minute(start: str = "2026-01-01T00:00:00.000000Z", **counts: object) -> bytes:
     """A minute report."""
     return payload(Minute(start=start, **{"calls": 10, **counts}))  # type: ignore[arg-type]
+
+
+def health(time_ns: int | None = None, **changes: object) -> bytes:
+    """A health report."""
+    at = moment(time.time_ns() if time_ns is None else time_ns)
+    return payload(Health(time=at, version="0.1.0", started=at, capture_loss=0.0, spool_depth=0, **changes))  # type: ignore[arg-type]

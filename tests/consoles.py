@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
+import sqlalchemy as sa
 from argon2 import PasswordHasher
 from litestar.testing import TestClient
 
@@ -14,7 +15,9 @@ from appliance.report import CallSummary, Health, payload
 from collector.config import Config, Service
 from collector.console.app import console_app
 from collector.pseudonyms import Numbers
+from collector.store import tables
 from collector.store.store import Store
+from collector.store.webhooks import Message, Outcome
 from tests.collectors import Desk, call_line, minute
 
 PASSWORD = "correct horse battery"
@@ -47,7 +50,8 @@ def filled(path: Path) -> Store:
 
 
 def fill(store: Store) -> Store:
-    """A store with two boxes, one silent; findings, hostile ones last; trends, events and an account of each role."""
+    """A store with two boxes, one silent; findings, hostile ones last; trends, events, a webhook with a dead delivery;
+    and an account of each role."""
     desk = Desk(store)
     serial = desk.enrol("edge-1")
     desk.enrol("edge-2")
@@ -73,8 +77,23 @@ def fill(store: Store) -> Store:
     assert not answer.rejected, answer
     desk.writer.stop()
     store.journal.event("refused", "other_box", box="<i>rogue</i>", address="203.0.113.9", detail="not its certificate")
+    store.webhooks.add("siem", "https://siem.example/in?key=hidden", "test", "watch")
+    dead_delivery(store)
     add_accounts(store)
     return store
+
+
+def dead_delivery(store: Store) -> int:
+    """A delivery to the webhook `siem` that was given up; its id."""
+    hook = store.webhooks.webhook("siem")
+    with store.engine.begin() as connection:
+        connection.execute(sa.insert(tables.announcements).values(findings=[[1, 2]]))
+    announced = store.webhooks.announcement()
+    assert announced is not None
+    store.webhooks.queue(announced.id, [Message(hook.id, 1, "finding.flagged", b"{}")], room=1000)
+    (leased,) = store.webhooks.lease(hook.id, 1, 0)
+    store.webhooks.record(hook.id, [Outcome(leased.id, 500, "the answer was 500")])
+    return leased.id
 
 
 def add_accounts(store: Store) -> None:
@@ -109,3 +128,10 @@ def browsers(store: Store, state_dir: Path, numbers: Numbers | None = None) -> I
     app = console_app(config, store, numbers or Numbers("plain"))
     while True:
         yield Browser(TestClient(app, base_url="http://console.test"))
+
+
+def given(text: str) -> str:
+    """The password or secret that a page shows once."""
+    found = re.search(r'<code class="secret">([^<]+)</code>', text)
+    assert found, text
+    return found[1]

@@ -14,8 +14,9 @@ from collector.api.app import PREFIX
 from collector.api.cursor import PATTERN, decode, encode
 from collector.scopes import SCOPES, Scope
 from collector.store.findings import Filter
-from tests.apis import PSEUDONYM, Api, dead_delivery, opened
-from tests.consoles import HOSTILE, PASSWORD, browsers
+from tests.apis import PSEUDONYM, Api, opened
+from tests.collectors import Desk, call_line, enrol, health
+from tests.consoles import HOSTILE, PASSWORD, browsers, dead_delivery
 
 # route -> (a path of it, a body, its scope; None: any token, "": no token), below the prefix.
 ROUTES: dict[str, tuple[str, object, Scope | str | None]] = {
@@ -33,27 +34,72 @@ ROUTES: dict[str, tuple[str, object, Scope | str | None]] = {
     "GET /trends": ("/trends?range=week", None, "findings:read"),
     "GET /boxes": ("/boxes?silent=true", None, "fleet:read"),
     "GET /boxes/{name:str}": ("/boxes/edge-1", None, "fleet:read"),
+    "GET /boxes/{name:str}/health": ("/boxes/edge-1/health", None, "fleet:read"),
+    "POST /boxes/{name:str}/revoke": ("/boxes/box{n}/revoke", {"reason": "stolen"}, "fleet:write"),
     "GET /events": ("/events", None, "events:read"),
     "GET /audit": ("/audit", None, "audit:read"),
+    "GET /accounts": ("/accounts", None, "accounts:read"),
     "GET /webhooks": ("/webhooks", None, "webhooks:read"),
     "POST /webhooks": ("/webhooks", {"name": "new{n}", "url": "https://siem.example/in"}, "webhooks:write"),
     "GET /webhooks/{name:str}": ("/webhooks/siem", None, "webhooks:read"),
     "PATCH /webhooks/{name:str}": ("/webhooks/siem", {"enabled": False}, "webhooks:write"),
     "DELETE /webhooks/{name:str}": ("/webhooks/old{n}", None, "webhooks:write"),
     "POST /webhooks/{name:str}/retry": ("/webhooks/siem/retry", None, "webhooks:write"),
+    "POST /webhooks/{name:str}/discard": ("/webhooks/siem/discard", None, "webhooks:write"),
     "GET /deliveries": ("/deliveries?dead=true", None, "webhooks:read"),
     "POST /deliveries/{delivery_id:int}/retry": ("/deliveries/{dead}/retry", None, "webhooks:write"),
+    "DELETE /deliveries/{delivery_id:int}": ("/deliveries/{dead}", None, "webhooks:write"),
     "POST /numbers/reveal": ("/numbers/reveal", {"pseudonym": PSEUDONYM}, "numbers:reveal"),
 }
 
 
-GOOD = {"POST /findings/{finding_id:int}/labels": 201, "POST /webhooks": 201, "DELETE /webhooks/{name:str}": 204}
+# What the console shows and does -> where that is in the API. None: it is of the browser, or for people alone.
+OF_THE_CONSOLE: dict[str, tuple[str, ...] | None] = {
+    "/": None,
+    "/static/{name:str}": None,
+    "/login": None,
+    "/logout": None,
+    "/password": None,
+    "/language": None,
+    "/findings": ("GET /findings",),
+    "/findings/{finding_id:int}": ("GET /findings/{finding_id:int}", "GET /findings/{finding_id:int}/labels"),
+    "/findings/{finding_id:int}/label": ("POST /findings/{finding_id:int}/labels",),
+    "/labels": ("GET /labels",),
+    "/party": ("GET /parties", "GET /findings", "GET /calls"),
+    "/reveal": ("POST /numbers/reveal",),
+    "/fleet": ("GET /boxes",),
+    "/boxes/{name:str}": ("GET /boxes/{name:str}", "GET /boxes/{name:str}/health", "GET /events"),
+    "/boxes/{name:str}/revoke": ("POST /boxes/{name:str}/revoke",),
+    "/trends": ("GET /trends",),
+    "/events": ("GET /events",),
+    "/audit": ("GET /audit",),
+    "/webhooks": ("GET /webhooks", "POST /webhooks"),
+    "/webhooks/{name:str}": ("GET /webhooks/{name:str}", "GET /deliveries"),
+    "/webhooks/{name:str}/switch": ("PATCH /webhooks/{name:str}",),
+    "/webhooks/{name:str}/remove": ("DELETE /webhooks/{name:str}",),
+    "/webhooks/{name:str}/retry": ("POST /webhooks/{name:str}/retry",),
+    "/webhooks/{name:str}/discard": ("POST /webhooks/{name:str}/discard",),
+    "/deliveries/{delivery_id:int}/retry": ("POST /deliveries/{delivery_id:int}/retry",),
+    "/deliveries/{delivery_id:int}/discard": ("DELETE /deliveries/{delivery_id:int}",),
+    "/accounts": ("GET /accounts",),
+    "/accounts/{name:str}/role": None,
+    "/accounts/{name:str}/lock": None,
+    "/accounts/{name:str}/password": None,
+}
+# Of the API itself.
+OF_THE_API = {"GET /health", "GET /openapi.json", "GET /version", "GET /token"}
+GOOD = {
+    "POST /findings/{finding_id:int}/labels": 201,
+    "POST /webhooks": 201,
+    "DELETE /webhooks/{name:str}": 204,
+    "DELETE /deliveries/{delivery_id:int}": 204,
+}
 NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    with opened(tmp_path_factory.mktemp("api")) as made:
+    with opened(f"sqlite:///{tmp_path_factory.mktemp('api') / 'store.sqlite'}") as made:
         yield made.unthrottled()
 
 
@@ -61,8 +107,10 @@ def ask(api: Api, route: str, token: str | None):
     """A good request to a route."""
     path, body, _ = ROUTES[route]
     number = next(NUMBERS)
-    if "{n}" in path:
+    if "old{n}" in path:
         api.store.webhooks.add(f"old{number}", "https://siem.example/in", "test")
+    if "box{n}" in path:
+        enrol(api.store, f"box{number}")
     dead = dead_delivery(api.store) if "{dead}" in path else 0
     path = path.format(finding=finding_of(api), n=number, dead=dead)
     if isinstance(body, dict):
@@ -85,17 +133,23 @@ def test_every_route_is_known_to_these_tests(api: Api) -> None:
     assert found == set(ROUTES)
 
 
+def test_everything_that_the_console_shows_is_in_the_api_and_the_other_way_round(api: Api, tmp_path: Path) -> None:
+    console = next(browsers(api.store, tmp_path)).client.app
+    assert {route.path for route in console.routes} == set(OF_THE_CONSOLE)
+    assert {each for routes in OF_THE_CONSOLE.values() for each in routes or ()} | OF_THE_API == set(ROUTES)
+
+
 @pytest.mark.parametrize("route", ROUTES)
 def test_a_route_opens_to_its_scope_only(api: Api, route: str) -> None:
     scope = ROUTES[route][2]
     others = [each for each in SCOPES if each != scope]
-    wrong, right = api.make_token(f"wrong{len(api.store.accounts.api_tokens())}", *others), api.token
+    wrong, right = api.make_token(f"wrong{next(NUMBERS)}", *others), api.token
     statuses = [ask(api, route, token).status_code for token in (None, "swc_" + "A" * 43, wrong, right)]
     good = GOOD.get(route, 200)
     closed = 403 if scope else good
     assert statuses == ([good] * 4 if scope == "" else [401, 401, closed, good])
     if scope:
-        only = api.make_token(f"only{len(api.store.accounts.api_tokens())}", scope)  # type: ignore[arg-type]
+        only = api.make_token(f"only{next(NUMBERS)}", scope)  # type: ignore[arg-type]
         assert ask(api, route, only).status_code == good
         assert ask(api, route, None).headers["www-authenticate"] == "Bearer"
         assert ask(api, route, wrong).json()["type"] == "urn:sipwarden:problem:scope"
@@ -115,13 +169,13 @@ def test_a_token_that_ended_opens_nothing(api: Api) -> None:
         assert api.get("/findings", secret).status_code == wanted
     accounts.revoke_api_token("long", "test")
     assert api.get("/findings", secret).status_code == 401
-    (used,) = [token for token in accounts.api_tokens() if token.name == "long"]
+    (used,) = [token for token in accounts.api_tokens().items if token.name == "long"]
     assert used.used_ns is not None
     assert time.time_ns() - used.used_ns < 60 * 10**9
 
 
 def test_bad_tokens_are_throttled_and_seen_and_good_ones_of_the_same_address_are_not(tmp_path: Path) -> None:
-    with opened(tmp_path) as api:
+    with opened(f"sqlite:///{tmp_path / 'store.sqlite'}") as api:
         bad = "swc_" + "B" * 43
         statuses = [api.get("/token", bad).status_code for _ in range(BAD_AT_ONCE + 3)]
         assert statuses == [401] * BAD_AT_ONCE + [429] * 3
@@ -134,7 +188,7 @@ def test_bad_tokens_are_throttled_and_seen_and_good_ones_of_the_same_address_are
 
 
 def test_a_token_has_so_many_requests_a_second(tmp_path: Path) -> None:
-    with opened(tmp_path) as api:
+    with opened(f"sqlite:///{tmp_path / 'store.sqlite'}") as api:
         other = api.make_token("other", "findings:read")
         statuses = [api.get("/token").status_code for _ in range(REQUESTS_AT_ONCE + 200)]
         assert statuses[:REQUESTS_AT_ONCE] == [200] * REQUESTS_AT_ONCE
@@ -145,19 +199,8 @@ def test_a_token_has_so_many_requests_a_second(tmp_path: Path) -> None:
 # --- what it answers
 
 
-def test_pages_follow_each_other_without_a_gap_or_a_double(api: Api) -> None:
-    seen: list[int] = []
-    cursor: str | None = ""
-    while cursor is not None:
-        page = api.get(f"/findings?limit=7{f'&cursor={cursor}' if cursor else ''}").json()
-        seen += [finding["id"] for finding in page["items"]]
-        cursor = page["next"]
-    assert seen == sorted(set(seen), reverse=True)
-    assert len(seen) == api.store.findings.count()
-
-
 def test_every_text_of_the_pattern_is_a_cursor(api: Api) -> None:
-    for path in ("/findings?verdict=flag&label=none", "/findings?since=2026-01-01T00:00:00Z", "/calls?", "/audit?"):
+    for path in ("/findings?verdict=flag&label=none", "/findings?since=2026-01-01T00:00:00Z", "/calls?", "/boxes?"):
         for cursor in ("_" * 11, "-" * 11, "A" * 11):
             assert api.get(f"{path}&cursor={cursor}").status_code == 200, (path, cursor)
     for key in (0, 1, 62_793_620_389_948, (1 << 63) - 1):
@@ -210,13 +253,63 @@ def test_a_party_goes_on_at_findings_and_calls(api: Api) -> None:
 
 
 def test_the_fleet_says_who_is_silent_and_how_each_box_is(api: Api) -> None:
-    assert [box["name"] for box in api.get("/boxes").json()["items"]] == ["edge-1", "edge-2"]
-    (silent,) = api.get("/boxes?silent=true&revoked=false").json()["items"]
-    assert (silent["name"], silent["health"]) == ("edge-2", None)
+    def named(query: str) -> dict[str, dict]:
+        return {box["name"]: box for box in api.get(f"/boxes?{query}").json()["items"]}
+
+    silent, loud = named("silent=true&revoked=false"), named("silent=false")
+    assert ("edge-2" in silent, "edge-1" in silent, silent["edge-2"]["health"]) == (True, False, None)
+    assert ("edge-2" in loud, "edge-1" in loud) == (False, True)
+    assert not silent.keys() & loud.keys()
+    assert silent.keys() | loud.keys() == named("").keys()
     box = api.get("/boxes/edge-1").json()
     assert box["history"] == [box["health"]]
     assert (box["health"]["spool_depth"], len(box["certificates"])) == (3, 1)
-    assert api.get("/boxes?revoked=true").json()["items"] == []
+    (report,) = api.get("/boxes/edge-1/health").json()["items"]
+    assert report["report"] == box["health"]
+    assert abs(report["clock_offset_ms"]) < 60_000
+
+
+def test_a_box_is_revoked_by_a_token_and_the_audit_trail_says_which(api: Api) -> None:
+    enrol(api.store, "stolen")
+    answer = api.post("/boxes/stolen/revoke", {"reason": " stolen "}).json()
+    assert (answer["state"], answer["certificates"][0]["reason"]) == ("revoked", "stolen")
+    assert "stolen" in {box["name"] for box in api.get("/boxes?revoked=true").json()["items"]}
+    (entry,) = api.store.journal.audit_trail(subject="stolen", actor="token:all").items
+    assert (entry.action, entry.detail) == ("box.revoke", {"reason": "stolen"})
+
+
+def test_accounts_are_listed_without_anything_to_log_in_with(api: Api) -> None:
+    listed = api.get("/accounts").json()["items"]
+    assert [(each["name"], each["role"], each["disabled"]) for each in listed] == [
+        ("administrator", "administrator", None),
+        ("analyst", "analyst", None),
+        ("reader", "reader", None),
+    ]
+    assert "argon2" not in str(listed)
+
+
+def test_a_finding_has_the_configuration_that_its_box_had(api: Api) -> None:
+    assert api.get(f"/findings/{finding_of(api)}").json()["config"] is None, "it came before the first health report"
+    desk = Desk(api.store)
+    serial = desk.enrol("edge-cfg")
+    desk.put("edge-cfg", serial, [(1, health(config="c0ffee"))])
+    desk.put("edge-cfg", serial, [(2, call_line(4711))])
+    desk.writer.stop()
+    (found,) = api.store.findings.find(Filter(call_id="call-4711@192.0.2.1")).items
+    assert api.get(f"/findings/{found.id}").json()["config"] == "c0ffee"
+
+
+def test_dead_deliveries_are_tried_again_or_forgotten(api: Api) -> None:
+    one, other = dead_delivery(api.store), dead_delivery(api.store)
+    assert api.ask("DELETE", f"/deliveries/{one}").status_code == 204
+    assert api.ask("DELETE", f"/deliveries/{one}").status_code == 404
+    assert api.post(f"/deliveries/{other}/retry").json()["state"] == "waiting"
+    assert api.ask("DELETE", f"/deliveries/{other}").json()["type"] == "urn:sipwarden:problem:conflict"
+    dead = api.get("/webhooks/siem").json()["dead"]
+    assert api.post("/webhooks/siem/discard").json() == {"deliveries": dead}
+    assert api.get("/deliveries?webhook=siem&dead=true").json()["items"] == []
+    actions = [entry.action for entry in api.store.journal.audit_trail(actor="token:all").items]
+    assert "webhook.discard" in actions
 
 
 def test_trends_are_those_of_the_console(api: Api) -> None:
@@ -228,11 +321,12 @@ def test_trends_are_those_of_the_console(api: Api) -> None:
 
 def test_a_number_is_revealed_by_its_scope_and_that_is_kept(api: Api) -> None:
     assert api.post("/numbers/reveal", {"pseudonym": PSEUDONYM}).json() == {"number": "+4930123400001"}
-    refused = api.post("/numbers/reveal", {"pseudonym": "~no_such_thing"})
+    refused = api.post("/numbers/reveal", {"pseudonym": "~no_such_thing", "reason": "called back"})
     assert (refused.status_code, refused.json()["type"]) == (409, "urn:sipwarden:problem:number_key")
-    assert [(entry.action, entry.subject) for entry in api.store.journal.audit_trail(actor="token:all").items[:2]] == [
-        ("number.reveal.refused", "~no_such_thing"),
-        ("number.reveal", PSEUDONYM),
+    entries = api.store.journal.audit_trail(actor="token:all").items[:2]
+    assert [(entry.action, entry.subject, entry.detail) for entry in entries] == [
+        ("number.reveal.refused", "~no_such_thing", {"reason": "called back"}),
+        ("number.reveal", PSEUDONYM, None),
     ]
 
 

@@ -63,6 +63,7 @@ def test_the_examples_work_as_they_stand(running: Running) -> None:
         "TOKEN": running.token,
         "CURSOR": page["next"],
         "ID": str(page["items"][0]["id"]),
+        "BOX": "edge-1",
         "no_proxy": "127.0.0.1",
     }
     script = f"set -euo pipefail\nset -x\n{examples}"

@@ -29,8 +29,8 @@ EVERYTHING = settings(
 
 
 @pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    with opened(tmp_path_factory.mktemp("api")) as made:
+def api(module_store_url: str) -> Iterator[Api]:
+    with opened(module_store_url) as made:
         yield made.unthrottled()
 
 

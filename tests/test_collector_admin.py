@@ -16,10 +16,14 @@ from appliance.exit import Exit
 from appliance.reporting.enroll import run
 from appliance.reporting.identity import Identity
 from collector.authority import Authority
+from collector.backup import backup
 from collector.pseudonyms import Numbers
 from collector.store import tables
+from collector.store.database import migrate
 from collector.store.store import Store
 from tests.collectors import ROOT, CollectorProcess, Desk, call_line, minute
+
+USER = {"name": "ann", "role": "analyst", "password": "x", "created_ns": 1, "changed_ns": 1}
 
 
 @pytest.fixture(scope="module")
@@ -227,6 +231,28 @@ def test_a_backup_under_load_is_the_store_as_it_was_at_one_moment(
     assert again.store.fleet.box("edge-2").items == desk.store.fleet.box("edge-2").items
     again.close()
     desk.close()
+
+
+def test_a_backup_of_the_first_schema_restores_and_is_brought_up_to_date(
+    store_url: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    old = CollectorProcess(tmp_path / "old", store_url)
+    old.config.state_dir.mkdir()
+    first = Store(store_url)
+    migrate(first.engine, "0001")
+    with first.engine.begin() as connection:
+        connection.execute(sa.insert(tables.users).values(USER))
+    archive = tmp_path / "backup.tar"
+    backup(old.config, first, archive)
+    first.close()
+    kind = store_url.partition(":")[0]
+    new = CollectorProcess(
+        tmp_path / "new", "" if kind == "sqlite" else request.getfixturevalue("postgres_cluster").url()
+    )
+    assert "schema revision 0001" in new.command("restore", str(archive)).stdout
+    assert "sipwarden-collector migrate" in new.command("users", "list").stderr
+    assert new.command("migrate").returncode == 0
+    assert json.loads(new.command("users", "list", "--json").stdout)["name"] == "ann"
 
 
 def test_what_is_no_backup_is_said_to_be_none(tmp_path: Path) -> None:

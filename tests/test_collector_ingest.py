@@ -6,7 +6,7 @@ import json
 import socket
 import ssl
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -23,8 +23,9 @@ from appliance.report import encode_batch
 from appliance.reporting.enroll import enroll, fetch_ca, split_token
 from appliance.reporting.identity import Identity, Request
 from collector.authority import BOX_DOMAIN, Authority
-from collector.door import MAX_NAMED, MAX_OF_ADDRESS, Strangers
+from collector.door import MAX_OF_NETWORK
 from collector.errors import AuthorityError, RefusedError
+from collector.refusals import MAX_NAMED, Strangers
 from tests.collectors import CollectorProcess, EnrolledBox, call_line, minute
 from tests.feed import until
 
@@ -180,7 +181,7 @@ def test_one_address_that_stalls_in_the_handshake_does_not_take_all_the_room(
     collector: CollectorProcess, honest: EnrolledBox
 ) -> None:
     with contextlib.ExitStack() as stalling:
-        for _ in range(MAX_OF_ADDRESS + 20):
+        for _ in range(MAX_OF_NETWORK + 20):
             stalling.enter_context(socket.create_connection(("127.0.0.1", collector.ingest_port), timeout=10))
         assert honest.send([(301, call_line(301))]).status_code == 200, "its connection is there already"
         with pytest.raises(httpx.TransportError):
@@ -198,16 +199,19 @@ def answers(box: EnrolledBox) -> bool:
 
 def test_strangers_beyond_so_many_a_minute_are_counted_without_their_address() -> None:
     noted: Counter[str | None] = Counter()
+    claimed: dict[str | None, set[str | None]] = defaultdict(set)
 
     class Noting:
-        def note(self, _error: RefusedError, address: str | None) -> None:
+        def note(self, error: RefusedError, address: str | None) -> None:
             noted[address] += 1
+            claimed[address].add(error.box)
 
     now = 0.0
     at_the_door = Strangers(Noting(), monotonic=lambda: now)  # type: ignore[arg-type]
     for number in range(MAX_NAMED + 7):
-        at_the_door.note(RefusedError(403, "handshake", "x"), f"2001:db8::{number:x}")
+        at_the_door.note(RefusedError(403, "token_unknown", "x", f"box-{number}"), f"2001:db8::{number:x}")
     assert (len(noted), noted[None]) == (MAX_NAMED + 1, 7)
+    assert (claimed["2001:db8::0"], claimed[None]) == ({"box-0"}, {None})
     now = 61.0
     at_the_door.note(RefusedError(403, "handshake", "x"), "192.0.2.7")
     assert noted["192.0.2.7"] == 1

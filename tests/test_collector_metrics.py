@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from litestar.testing import TestClient
@@ -13,10 +14,12 @@ from collector.metrics import Metrics, metrics_app
 from collector.refusals import Refusals
 from collector.store.store import Store
 from collector.webhooks.dispatcher import Totals
-from tests.apis import dead_delivery
 from tests.collectors import ROOT, Desk, call_line, minute
+from tests.consoles import dead_delivery
+from tests.dashboards import check, check_panels, expressions, names_in
 
 DOCUMENT = ROOT / "docs" / "METRICS.md"
+DASHBOARD = ROOT / "contrib" / "grafana" / "sipwarden-collector.json"
 RULES = ROOT / "contrib" / "prometheus" / "sipwarden-collector.rules.yml"
 ROW = re.compile(r"^\| `(sipwarden_collector_\w+)` \| (\w+) \| (.*?) \| (.*) \|$", re.MULTILINE)
 
@@ -98,13 +101,28 @@ def test_the_document_lists_each_metric_of_the_collector_as_it_is(observed: Obse
     assert ROW.findall(DOCUMENT.read_text()) == given
 
 
-def test_the_alerts_name_only_metrics_that_there_are_and_have_their_place_in_the_document(observed: Observed) -> None:
-    text = RULES.read_text()
-    samples = {sample.name for family in observed.families().values() for sample in family.samples}
-    named = set(re.findall(r"sipwarden_collector_\w+", text))
-    assert named
-    assert named - samples == set()
-    alerts = re.findall(r"^      - alert: (\w+)$", text, re.MULTILINE)
+@pytest.mark.parametrize("path", [DASHBOARD, RULES], ids=["dashboard", "rules"])
+def test_a_query_names_only_metrics_and_labels_that_there_are(observed: Observed, path: Path) -> None:
+    samples = [sample for family in observed.families().values() for sample in family.samples]
+    found = expressions(path)
+    assert len(found) >= 6
+    for expression in found:
+        check(expression, {sample.name for sample in samples}, {label for sample in samples for label in sample.labels})
+
+
+def test_every_metric_of_the_collector_is_on_its_dashboard(observed: Observed) -> None:
+    shown = set().union(*(names_in(expression) for expression in expressions(DASHBOARD)))
+    for family in observed.families().values():
+        assert shown & {sample.name for sample in family.samples}, family.name
+
+
+def test_the_panels_of_the_dashboard_do_not_lie_over_each_other() -> None:
+    check_panels(DASHBOARD)
+
+
+def test_every_alert_has_its_place_in_the_document() -> None:
+    alerts = re.findall(r"^      - alert: (\w+)$", RULES.read_text(), re.MULTILINE)
+    assert len(alerts) == len(expressions(RULES))
     runbook = (ROOT / "docs" / "COLLECTOR.md").read_text()
     assert alerts == re.findall(r"^\| `(Sipwarden\w+)` \|", runbook, re.MULTILINE)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -14,7 +15,7 @@ from alembic.runtime.migration import MigrationContext
 from appliance.findings import moment
 from appliance.report import CallSummary, Health, payload
 from collector.config import Retention
-from collector.errors import NotFoundError, RefusedError, StoreError
+from collector.errors import BusyError, NotFoundError, RefusedError, StoreError
 from collector.maintenance import DAY_NS, maintain
 from collector.pseudonyms import PREFIX, Numbers
 from collector.store import tables
@@ -29,8 +30,10 @@ from collector.store.database import (
     partitions,
 )
 from collector.store.findings import Filter
+from collector.store.fleet import MAX_CERTIFICATES, Certificate
 from collector.store.ids import Ids, arrival_ns, lowest_id
 from collector.store.store import Store
+from collector.writer import Writer
 from models.fraud_types import FRAUD_TYPES
 from tests.collectors import Desk, call_line, minute
 
@@ -142,6 +145,24 @@ def test_one_report_that_is_none_does_not_keep_the_others_out(desk: Desk) -> Non
     desk.put("edge-1", serial, reports[:1])
     totals = desk.writer.totals
     assert (totals.batches, totals.reports, totals.rejected, totals.duplicates) == (2, 2, 3, 1)
+
+
+@pytest.mark.parametrize(("most_bytes", "most_batches"), [(1000, 2048), (64 << 20, 1)], ids=["bytes", "batches"])
+def test_what_there_is_no_room_for_is_told_to_come_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, most_bytes: int, most_batches: int
+) -> None:
+    serial = desk.enrol("edge-1")
+    desk.writer.stop()
+    monkeypatch.setattr("collector.writer.MAX_WAITING", most_batches)
+    desk.writer = Writer(desk.store, most_bytes)  # which does not run yet: as one whose disk stalls
+    waiting = desk.submit("edge-1", serial, [(1, call_line(1))])
+    with pytest.raises(BusyError) as caught:
+        desk.submit("edge-1", serial, [(2, call_line(2))])
+    assert caught.value.status == 429
+    assert caught.value.retry_after_s >= 1
+    desk.writer.start()
+    assert waiting.result(30).stored == 1
+    assert desk.put("edge-1", serial, [(2, call_line(2))]).stored == 1
 
 
 # --- what is shown
@@ -269,7 +290,7 @@ def test_the_last_health_of_a_box_is_with_the_box(desk: Desk) -> None:
     box = desk.store.fleet.box("edge-1")
     assert box.health is not None
     assert box.health["version"] == "0.2"
-    assert [row.body["spool_depth"] for row in desk.store.fleet.health(box.id)] == [2, 1, 0]
+    assert [row.body["spool_depth"] for row in desk.store.fleet.health(box.id).items] == [2, 1, 0]
 
 
 def test_a_finding_of_a_box_whose_clock_is_off_is_marked(desk: Desk) -> None:
@@ -278,6 +299,35 @@ def test_a_finding_of_a_box_whose_clock_is_off_is_marked(desk: Desk) -> None:
     desk.put("edge-1", serial, [(1, call_line(1))], sent=slow)
     assert [found.skewed for found in desk.store.findings.find().items] == [True]
     assert -302_000 < (desk.store.fleet.box("edge-1").clock_offset_ms or 0) < -299_000
+
+
+def test_what_has_not_happened_yet_is_of_the_moment_of_its_arrival(desk: Desk) -> None:
+    serial = desk.enrol("edge-1")
+    ahead = moment(time.time_ns() + 2 * DAY_NS)
+    summary = msgspec.structs.replace(call_summary(1), start=ahead)
+    reports = [(1, call_line(1, flagged_at=ahead)), (2, payload(summary)), (3, minute(ahead)), (4, call_line(2))]
+    answer = desk.put("edge-1", serial, reports)
+    assert [(sequence, "has not come yet" in why) for sequence, why in answer.rejected] == [(3, True)]
+    second, first = desk.store.findings.find().items
+    (call,) = desk.store.findings.calls().items
+    now = time.time_ns()
+    assert max(second.time_ns, first.time_ns, call.time_ns) <= now
+    assert (first.skewed, second.skewed) == (True, False)
+    assert desk.store.findings.find(Filter(since_ns=now + DAY_NS // 2)).items == []
+
+
+def test_a_box_has_so_many_certificates_and_the_newest_is_among_them(desk: Desk) -> None:
+    serial = desk.enrol("edge-1")
+    box = desk.store.fleet.box("edge-1")
+    now = time.time_ns()
+    serials = [f"{n:040x}" for n in range(MAX_CERTIFICATES + 5)]
+    for n, new in enumerate(serials):
+        begins = now + n if new != serials[-1] else now - DAY_NS  # at last the clock was set back
+        desk.store.fleet.renew(serials[n - 1] if n else serial, Certificate(new, 0, begins, now + DAY_NS, None, None))
+        assert desk.store.fleet.identify(new).id == box.id
+    assert len(desk.store.fleet.certificates(box.id)) == MAX_CERTIFICATES
+    with pytest.raises(RefusedError, match="not given out"):
+        desk.store.fleet.identify(serial)
 
 
 # --- numbers
@@ -414,10 +464,11 @@ def test_everything_has_its_time(desk: Desk) -> None:
     desk.store.findings.label(desk.store.findings.find().items[0].id, "fraud", "ann")
     desk.store.journal.event("refused", "malformed")
     kept = {"findings": 1, "finding_types": 1, "labels": 1, "health": 1, "events": 2, "counters": 4, "receipts": 1}
+    kept["enrolment_tokens"] = 1
     longest = Retention(minutes_days=36500, hours_days=36500)
     maintain(desk.store, longest)
     assert {name: count(desk.store, tables.metadata.tables[name]) for name in kept} == kept
-    maintain(desk.store, Retention(), time.time_ns() + 800 * DAY_NS)
+    maintain(desk.store, Retention(audit_days=700), time.time_ns() + 800 * DAY_NS)
     assert {name: count(desk.store, tables.metadata.tables[name]) for name in kept} == dict.fromkeys(kept, 0)
     assert desk.store.fleet.box("edge-1").items == 3, "boxes stay"
 

@@ -12,6 +12,7 @@ from collector.console import account, reasons
 from collector.console.catalogue import LANGUAGES, WORDS, language_of
 from collector.console.sessions import COOKIE, MAX_OF_ONE_USER
 from collector.console.text import visible
+from collector.limits import network_of
 from collector.server import Listener
 from collector.store.store import Store
 from kernels.schema import CALL_FEATURES, SOURCE_FEATURES
@@ -98,6 +99,10 @@ def test_guessing_is_throttled_by_account_and_by_address(browser: Browser) -> No
     assert not any(throttle.take(f"user{n}", "192.0.2.1") for n in range(account.OF_ADDRESS))
     assert throttle.take("one more", "192.0.2.1") > 0
     assert throttle.take("one more", "192.0.2.2") == 0
+    waits = [throttle.take(f"user{n}", f"2001:db8::{n:x}") for n in range(account.OF_ADDRESS + 1)]
+    assert [bool(wait) for wait in waits] == [False] * account.OF_ADDRESS + [True], "a /64 is one's own to take from"
+    assert throttle.take("one more", "2001:db8:0:1::1") == 0
+    assert network_of("::ffff:192.0.2.1") == "::ffff:192.0.2.1"
 
 
 def test_sessions_of_one_user_are_bounded(opened: Iterator[Browser], store: Store) -> None:

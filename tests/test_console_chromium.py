@@ -24,7 +24,7 @@ from collector.pseudonyms import Numbers
 from collector.store.findings import Filter
 from collector.store.store import Store
 from tests.collectors import free_port
-from tests.consoles import HOSTILE, PASSWORD, filled
+from tests.consoles import HOSTILE, PASSWORD, dead_delivery, filled
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver")
@@ -83,6 +83,7 @@ MOST_STOPS = 400  # of the focus on one page
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     made = filled(tmp_path_factory.mktemp("chromium") / "store.sqlite")
+    made.findings.label(made.findings.find().items[3].id, "honest", "ann", "a hospital that calls back")
     yield made
     made.close()
 
@@ -154,11 +155,16 @@ def paths(store: Store) -> dict[str, str]:
         "hostile": f"/findings/{hostile}",
         "finding": f"/findings/{ordinary}",
         "party": "/party?kind=caller&value=%2B4930123400001",
+        "labels": "/labels",
         "fleet": "/fleet",
+        "fleet-silent": "/fleet?state=silent",
         "box": "/boxes/edge-1",
         "silent": "/boxes/edge-2",
         "trends": "/trends",
         "events": "/events",
+        "webhooks": "/webhooks",
+        "webhook": "/webhooks/siem",
+        "webhook-waiting": "/webhooks/siem?state=waiting",
         "audit": "/audit",
         "accounts": "/accounts",
         "password": "/password",
@@ -294,6 +300,30 @@ def test_an_analyst_labels_a_finding_with_the_keyboard_alone(
     WebDriverWait(chromium, WAIT_S).until(lambda _: store.findings.get(newest.id).label)
     assert store.findings.get(newest.id).label == "fraud"
     assert store.findings.labels(newest.id).items[0].comment == "heard it"
+
+
+def test_an_administrator_makes_a_webhook_and_delivers_again_with_the_keyboard_alone(
+    chromium: webdriver.Chrome, address: str, store: Store
+) -> None:
+    resize(chromium, WIDE)
+    login(chromium, address, "administrator")
+    chromium.get(f"{address}/webhooks")
+    tab_to(chromium, tag="INPUT", name="name")
+    press(chromium, "pager", Keys.TAB, "https://pager.example/in")
+    tab_to(chromium, tag="INPUT", name="fraud_type")
+    press(chromium, Keys.SPACE, Keys.ENTER)
+    WebDriverWait(chromium, WAIT_S).until(lambda _: len(store.webhooks.webhooks()) == 2)
+    assert (made := store.webhooks.webhook("pager")).fraud_types == ["goip_gateway"]
+    text = chromium.execute_script("return document.body.innerText")
+    assert "whsec_" in text
+    assert made.url not in text, "the list shows where it leads, not all of its address"
+    store.webhooks.remove("pager", "test")
+    dead = dead_delivery(store)
+    chromium.get(f"{address}/webhooks/siem?state=dead")
+    tab_to(chromium, tag="BUTTON", text="Deliver again")
+    press(chromium, Keys.ENTER)
+    arrive(chromium, f"{address}/webhooks/siem?state=dead")
+    assert store.webhooks.delivery(dead).state == "waiting"
 
 
 def test_a_hostile_call_runs_nothing_and_turns_nothing_round(

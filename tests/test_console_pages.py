@@ -10,17 +10,16 @@ from urllib.parse import urlencode
 import pytest
 from litestar import Litestar
 
-from appliance.findings import moment
-from appliance.report import Health, payload
 from collector.console.app import HEADERS
 from collector.console.catalogue import WORDS
 from collector.console.sessions import COOKIE
+from collector.door import EXPIRED, FAILED, FOREIGN, MISSING
 from collector.problem import REASONS
 from collector.pseudonyms import Numbers
 from collector.store.findings import Filter
 from collector.store.store import Store
-from tests.collectors import Desk, call_line
-from tests.consoles import BOMBS, HOSTILE, PASSWORD, ROLES, Browser, browsers, fill
+from tests.collectors import ROOT, Desk, call_line, enrol, health
+from tests.consoles import BOMBS, HOSTILE, PASSWORD, QUICK, ROLES, Browser, browsers, fill, given
 
 NEW = "another long one"
 # Controls, and marks that turn the writing round or cannot be seen.
@@ -30,19 +29,21 @@ FORMS = {
     "/findings/{finding_id:int}/label": "analyst",
     "/reveal": "analyst",
     "/boxes/{name:str}/revoke": "administrator",
+    "/webhooks/{name:str}/switch": "administrator",
+    "/webhooks/{name:str}/remove": "administrator",
+    "/webhooks/{name:str}/retry": "administrator",
+    "/webhooks/{name:str}/discard": "administrator",
+    "/deliveries/{delivery_id:int}/retry": "administrator",
+    "/deliveries/{delivery_id:int}/discard": "administrator",
     "/accounts/{name:str}/role": "administrator",
     "/accounts/{name:str}/lock": "administrator",
     "/accounts/{name:str}/password": "administrator",
 }
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path_factory.mktemp('console') / 'store.sqlite'}"
-    else:
-        url = request.getfixturevalue("postgres_cluster").url()
-    made = fill(Store.open(url, create=True))
+@pytest.fixture(scope="module")
+def store(module_store_url: str) -> Iterator[Store]:
+    made = fill(Store.open(module_store_url, create=True))
     yield made
     made.close()
 
@@ -80,7 +81,9 @@ def pages(store: Store) -> dict[str, str]:
         "/findings": "reader",
         f"/findings/{finding.id}": "reader",
         "/party?kind=caller&value=%2B4930123400001": "reader",
+        "/labels": "reader",
         "/fleet": "reader",
+        "/fleet?state=silent": "reader",
         "/trends": "reader",
         "/trends?range=week&box=edge-1": "reader",
         "/boxes/edge-1": "reader",
@@ -88,6 +91,8 @@ def pages(store: Store) -> dict[str, str]:
         "/password": "reader",
         "/events": "analyst",
         "/events?kind=refused&box=edge-1": "analyst",
+        "/webhooks": "analyst",
+        "/webhooks/siem": "analyst",
         "/audit": "administrator",
         "/accounts": "administrator",
     }
@@ -105,7 +110,7 @@ def test_every_page_opens_to_its_roles_only(store: Store, opened: Iterator[Brows
 def test_no_route_is_forgotten_by_the_test_of_roles(browser: Browser, store: Store) -> None:
     app: Litestar = browser.client.app
     known = {re.sub(r"findings/\d+", "findings/{finding_id:int}", path.partition("?")[0]) for path in pages(store)}
-    known = {re.sub("boxes/.*", "boxes/{name:str}", path) for path in known}
+    known = {re.sub("(boxes|webhooks)/.*", r"\1/{name:str}", path) for path in known}
     for_all = {"/", "/static/{name:str}", "/login", "/logout", "/language"}
     assert {route.path for route in app.routes} == known | for_all | set(FORMS)
 
@@ -115,7 +120,7 @@ def test_every_form_is_taken_from_its_roles_only(store: Store, opened: Iterator[
         browser = next(opened)
         browser.login(role)
         for form, lowest in FORMS.items():
-            path = form.replace("{finding_id:int}", "1").replace("{name:str}", "nobody")
+            path = re.sub(r"\{\w+_id:int\}", "999999", form).replace("{name:str}", "nobody")
             allowed = ROLES.index(role) >= ROLES.index(lowest)
             assert (browser.submit("/findings", path).status_code == 403) != allowed, (role, path)
 
@@ -235,12 +240,46 @@ def test_findings_are_filtered_and_paged(browser: Browser, store: Store) -> None
     assert "/findings/" not in browser.get("/findings?box=edge-2").text
 
 
-def test_the_fleet_names_silent_boxes(browser: Browser) -> None:
+def test_the_fleet_names_silent_boxes_before_all_others(browser: Browser) -> None:
     browser.login("reader")
     text = browser.get("/fleet").text
     assert "1 active box has been silent" in text
     assert text.index("edge-2") < text.index("edge-1")
     assert "1.0%" in text
+    silent = browser.get("/fleet?state=silent").text
+    assert "edge-2" in silent
+    assert "edge-1" not in silent
+    assert "No box is like this." in browser.get("/fleet?state=revoked").text
+    assert browser.get("/fleet?state=lost").status_code == 400
+
+
+def test_the_fleet_and_the_accounts_are_paged_by_name(
+    browser: Browser, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("boxes", "people"):
+        monkeypatch.setattr(f"collector.console.{module}.ROWS", 4)
+    monkeypatch.setattr("collector.store.accounts._hasher", QUICK)
+    names = [f"many-{n:02}" for n in range(12)]
+    for name in names:
+        enrol(store, name)
+        store.accounts.add_user(name, "reader", PASSWORD, "test")
+    browser.login("administrator")
+    for here, name_of in (
+        ("/fleet", r'<th scope="row"><a href="/boxes/([\w-]+)'),
+        ("/accounts", r'row"><bdi.*?>([\w-]+)<'),
+    ):
+        seen: list[str] = []
+        path = here
+        while path:
+            text = browser.get(path).text
+            found = re.findall(name_of, text)
+            assert len(found) <= 4
+            seen += found
+            assert ("First page" in text) == (path != here)
+            more = re.search(r'rel="next" href="([^"]+)"', text)
+            path = more[1].replace("&amp;", "&") if more else ""
+        assert seen == sorted(set(seen))
+        assert set(names) <= set(seen), here
 
 
 def test_chinese_pages_have_no_english_words(browser: Browser, store: Store) -> None:
@@ -326,6 +365,8 @@ def test_a_role_and_a_lock_hold_from_the_next_page_on(store: Store, opened: Iter
     assert mover.get("/events").status_code == 403
     assert administrator.submit("/accounts", "/accounts/mover/role", role="analyst").status_code == 303
     assert mover.get("/events").status_code == 200
+    there = administrator.submit("/accounts", "/accounts/mover/role?after=1", role="analyst").headers["location"]
+    assert there == "/accounts?after=1", "one goes on where one was"
     administrator.submit("/accounts", "/accounts/mover/lock", disabled="yes")
     assert mover.get("/events").headers["location"] == "/login"
     administrator.submit("/accounts", "/accounts/mover/lock", disabled="no")
@@ -349,6 +390,16 @@ def test_an_account_that_cannot_be_is_refused(browser: Browser, path: str, field
     answer = browser.submit("/accounts", path, **fields)
     assert answer.status_code == status
     assert "<h1>" in answer.text
+
+
+def test_all_judgements_are_on_one_list(browser: Browser, store: Store) -> None:
+    one, other = (finding.id for finding in store.findings.find(limit=2).items)
+    store.findings.label(one, "fraud", "ann", "<b>three</b> complaints")
+    store.findings.label(other, "honest", "bob")
+    browser.login("reader")
+    text = browser.get("/labels").text
+    assert "&lt;b&gt;three" in text
+    assert text.index(f"/findings/{other}") < text.index(f"/findings/{one}")
 
 
 def test_a_number_is_revealed_for_a_reason_and_into_the_audit_trail(store: Store, tmp_path: Path) -> None:
@@ -401,21 +452,12 @@ def test_a_call_shows_how_it_went_and_what_was_judged_before(browser: Browser, s
 
 
 def test_every_refusal_is_said_in_words(browser: Browser, store: Store) -> None:
-    for reason in REASONS:
+    reasons = {*REASONS, MISSING, FOREIGN, EXPIRED, FAILED}
+    code = "".join(path.read_text() for path in (ROOT / "collector").rglob("*.py"))
+    assert set(re.findall(r'RefusedError\(\s*\d+,\s*"(\w+)"', code)) <= reasons
+    for reason in reasons:
         store.journal.event("refused", reason, box="edge-1", address="203.0.113.7")
     browser.login("analyst")
     text = browser.get("/events?kind=refused&box=edge-1").text
-    for reason in REASONS:
+    for reason in reasons:
         assert WORDS[f"refused.{reason}"][0] in text
-
-
-def given(text: str) -> str:
-    """The one-time password on a page."""
-    found = re.search(r'<code class="secret">([^<]+)</code>', text)
-    assert found, text
-    return found[1]
-
-
-def health(time_ns: int, **changes: object) -> bytes:
-    at = moment(time_ns)
-    return payload(Health(time=at, version="0.1.0", started=at, capture_loss=0.0, spool_depth=0, **changes))  # type: ignore[arg-type]

@@ -35,13 +35,9 @@ SORT = "USE TEMP B-TREE FOR ORDER BY"
 SEQUENTIAL = re.compile(rf"Seq Scan on ({'|'.join(LARGE)})")
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Known]]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path_factory.mktemp('plans') / 'store.sqlite'}"
-    else:
-        url = request.getfixturevalue("postgres_cluster").url()
-    store = Store.open(url, create=True)
+@pytest.fixture(scope="module")
+def filled(module_store_url: str) -> Iterator[tuple[Store, Known]]:
+    store = Store.open(module_store_url, create=True)
     known = fill(store, SMALL)
     add_accounts(store)
     yield store, known
@@ -121,14 +117,17 @@ def test_findings_are_read_by_the_index_that_has_their_order(filled: tuple[Store
     for path, wanted in addresses(known).items():
         of_findings = [plan for statement, plan in plans(store, browser, path) if IS_LIST.search(statement)]
         assert of_findings, path
+        # of several filters PostgreSQL knows by its statistics which one leaves fewest rows
+        is_free = not is_sqlite(store.engine) and path.count("=") > 2
         for plan in of_findings:
-            assert re.search(wanted, plan), (path, plan)
+            assert re.search("Index" if is_free else wanted, plan), (path, plan)
 
 
 def test_no_page_reads_a_large_table_whole(filled: tuple[Store, Known], browser: Browser) -> None:
     store, known = filled
     others = ["/fleet", "/boxes/edge-002", "/trends", "/trends?range=month", "/trends?box=edge-001", "/events"]
     others += ["/events?kind=refused&box=edge-001&before=900", "/audit", "/audit?actor=anna&before=900", "/accounts"]
+    others += ["/labels", "/labels?before=900", "/webhooks"]
     for path in (*addresses(known), *others):
         for statement, plan in plans(store, browser, path):
             if is_sqlite(store.engine):

@@ -92,6 +92,12 @@ def test_the_documents_that_the_package_takes_along_are_there(package: str) -> N
         assert (ROOT / path).exists(), path
 
 
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_package_takes_its_alerts_and_its_dashboard_along(package: str) -> None:
+    wanted = {f"contrib/prometheus/{package}.rules.yml", f"contrib/grafana/{package}.json"}
+    assert set((DEBIAN / f"{package}.examples").read_text().split()) == wanted
+
+
 @pytest.mark.parametrize(
     ("command", "wanted"),
     [

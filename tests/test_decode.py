@@ -431,3 +431,27 @@ def test_no_frame_breaks_the_decoder(frames: list[tuple[int, bytes]], lost: int)
         assert packet is None or packet["reassembled"] or packet["payload"] in frame
     counts = decoder.counts()
     assert sum(counts[name] for name in ("decoded", "malformed", "ignored", "pending")) == len(frames)
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 27), st.sampled_from([0, 1, 0x40, 0x45, 0x46, 17]) | st.integers(0, 255)), max_size=3
+    ),
+    st.binary(max_size=20),
+    st.integers(0, 80),
+    st.integers(0, 3),
+)
+def test_a_plain_frame_comes_to_the_same_as_layer_by_layer(
+    changes: list[tuple[int, int]], padding: bytes, captured: int, lost: int
+) -> None:
+    packet = bytearray(bytes(ipv4() / udp()) + padding)
+    for at, value in changes:
+        packet[at] = value
+    plain, tagged = (
+        bytes(head) + bytes(packet[:captured]) for head in (ether(type=0x0800), ether() / Dot1Q(type=0x0800))
+    )
+    at_once, by_layer = Decoder(), Decoder()
+    found = at_once.decode_frame(plain, ETHERNET, wire_bytes=len(plain) + lost)
+    assert found == by_layer.decode_frame(tagged, ETHERNET, wire_bytes=len(tagged) + lost)
+    assert at_once.counts() == by_layer.counts()

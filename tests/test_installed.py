@@ -1,6 +1,5 @@
 """Bundles that an operator installs, and goes back from."""
 
-import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -29,7 +28,9 @@ def version(tmp_path: Path, number: str) -> Path:
     folder = tmp_path / f"call-{number}"
     shutil.copytree(SHIPPED / "call", folder)
     card = folder / CARD_FILE
-    card.write_text(json.dumps(json.loads(card.read_bytes()) | {"version": number}))
+    lines = card.read_text().splitlines()
+    lines[[line.startswith("version = ") for line in lines].index(True)] = f'version = "{number}"'
+    card.write_text("\n".join(lines) + "\n")
     return folder
 
 
@@ -70,7 +71,7 @@ def test_a_version_that_is_newly_made_under_the_same_number_is_another_version(
     folder = version(tmp_path, "7.0.0")
     first = installed.install(folder).path
     card = folder / CARD_FILE
-    card.write_text(card.read_text() + "\n")
+    card.write_text(card.read_text() + "\n# made again\n")
     assert installed.install(folder).path != first
 
 

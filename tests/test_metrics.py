@@ -1,7 +1,6 @@
 """Metrics: valid, complete, documented, without anyone's number, and served to whom they are for."""
 
 import http.client
-import json
 import re
 import socket
 import time
@@ -38,6 +37,7 @@ from appliance.live.status import (
     TrafficStatus,
 )
 from appliance.tally import Tally
+from tests.dashboards import check, check_panels, expressions
 
 ROOT = Path(__file__).resolve().parent.parent
 LABELS = {
@@ -337,8 +337,6 @@ def test_an_address_that_is_taken_is_named(server: Server, metrics: Metrics) -> 
 DOCUMENT = ROOT / "docs" / "METRICS.md"
 DASHBOARD = ROOT / "contrib" / "grafana" / "sipwarden.json"
 RULES = ROOT / "contrib" / "prometheus" / "sipwarden.rules.yml"
-# What Prometheus itself says of a scrape.
-OF_PROMETHEUS = {"up"}
 
 
 def sample_names(metrics: Metrics) -> set[str]:
@@ -360,29 +358,12 @@ def test_the_document_lists_each_metric_as_it_is(metrics: Metrics) -> None:
     assert listed == given
 
 
-def expressions(path: Path) -> list[str]:
-    """The queries of a dashboard or of a file of rules."""
-    if path.suffix == ".json":
-        panels = json.loads(path.read_text())["panels"]
-        return [target["expr"] for panel in panels for target in panel.get("targets", [])]
-    # one line, or folded lines (`>-`) that are indented further
-    found = re.findall(r"^        expr: (?:>-\n((?:          .*\n)+)|(.*)\n)", path.read_text(), re.MULTILINE)
-    return [(folded or line) for folded, line in found]
-
-
 @pytest.mark.parametrize("path", [DASHBOARD, RULES], ids=["dashboard", "rules"])
 def test_a_query_names_only_metrics_and_labels_that_there_are(metrics: Metrics, path: Path) -> None:
     found = expressions(path)
     assert len(found) >= 15
-    names, labels = sample_names(metrics), labels_of(metrics) | {"instance", "job"}
     for expression in found:
-        named = set(re.findall(r"\b(?:sipwarden_\w+|up\b)", expression))
-        assert named, expression
-        assert named - names - OF_PROMETHEUS == set(), expression
-        assert set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)\s*\"", expression)) - labels == set(), expression
-        for grouped in re.findall(r"\bby \((.*?)\)", expression):
-            assert set(re.split(r",\s*", grouped)) - labels == set(), expression
-        assert expression.count("(") == expression.count(")"), expression
+        check(expression, sample_names(metrics), labels_of(metrics))
 
 
 def test_every_metric_with_a_loss_in_it_is_watched_by_an_alert(metrics: Metrics) -> None:
@@ -400,14 +381,4 @@ def test_every_alert_has_its_place_in_the_runbook() -> None:
 
 
 def test_the_panels_of_the_dashboard_do_not_lie_over_each_other() -> None:
-    cells = set()
-    for panel in json.loads(DASHBOARD.read_text())["panels"]:
-        place = panel["gridPos"]
-        assert place["x"] + place["w"] <= 24
-        own = {
-            (x, y)
-            for x in range(place["x"], place["x"] + place["w"])
-            for y in range(place["y"], place["y"] + place["h"])
-        }
-        assert not own & cells, panel["title"]
-        cells |= own
+    check_panels(DASHBOARD)

@@ -316,7 +316,7 @@ def half_hours():
 
 def test_the_call_bundle_finds_in_half_hours_what_its_card_says(half_hours):
     bundle = Bundle.shipped("call")
-    said = bundle.card.metrics["judgement"]
+    said = bundle.numbers.metrics["judgement"]
     found = evaluate(Scorer(bundle), half_hours["call"])
     # One call centre with a bad start is 0.001 of so few calls; over whole scenarios the share is far smaller.
     assert found["honest_flagged"] <= 0.003

@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from appliance.config import Limits
+from appliance.config import Config, Limits
+from appliance.pipeline import Pipeline
 from appliance.report import SummaryLine
 from kernels.calls import CALL_BYTES
 from kernels.crowds import CROWD_BYTES
@@ -36,6 +37,16 @@ def test_every_block_size_gives_the_same_lines(whole, block_packets):
 
 def test_every_run_gives_the_same_lines(whole):
     assert screen(SAMPLE) == whole
+
+
+def test_nothing_is_counted_for_an_operator_where_none_asks_and_verdicts_are_the_same():
+    lines, pipelines = ([], []), [Pipeline(Config(), observed=observed) for observed in (True, False)]
+    for pipeline, written in zip(pipelines, lines, strict=True):
+        assert pipeline.screen_file(SAMPLE, written.append).problem is None
+        pipeline.finish(written.append)
+    assert b"".join(lines[0]) == b"".join(lines[1])
+    assert [len(pipeline.drift()) for pipeline in pipelines] == [3, 0]
+    assert [pipeline.tally.scores["call"].count > 0 for pipeline in pipelines] == [True, False]
 
 
 def test_the_same_calls_are_evicted_at_every_block_size():

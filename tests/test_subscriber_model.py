@@ -170,7 +170,9 @@ def test_less_than_20_calls_are_never_flagged(shipped):
     # a bundle that flags whatever reaches its lowest score
     bundle = shipped.bundle
     classes = [msgspec.structs.replace(one, watch=0.0, flag=0.0) for one in bundle.card.classes]
-    eager = Scorer(Bundle(bundle.path, msgspec.structs.replace(bundle.card, classes=classes), bundle.model))
+    eager = Scorer(
+        Bundle(bundle.path, msgspec.structs.replace(bundle.card, classes=classes), bundle.numbers, bundle.model)
+    )
     rows = np.repeat(subscriber_rows(statistics_of()), 2, axis=0)
     rows[:, NAMES.index("evidence")] = (19, 20)
     assert (eager.score(rows).verdict == FLAG).tolist() == [False, True]

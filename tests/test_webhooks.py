@@ -17,6 +17,7 @@ from collector.store.webhooks import MAX_WEBHOOKS
 from collector.webhooks.message import headers
 from collector.webhooks.target import TargetError, Targets, is_public
 from tests.collectors import CollectorProcess, Desk, call_line
+from tests.consoles import dead_delivery
 from tests.receivers import Receiver, dispatching, receiving, wait_for
 
 
@@ -170,7 +171,32 @@ def test_what_is_given_up_is_kept_as_dead_and_can_be_tried_again(desk: Desk, rec
     assert sorted(receiver.ids()[1:]) == sorted(told[1:])
     with pytest.raises(NotFoundError):
         webhooks.retry(first, "ann")
+    assert webhooks.retry_all("siem", "ann") == 0
     assert [entry.action for entry in desk.store.journal.audit_trail(actor="ann").items] == ["webhook.retry"] * 2
+
+
+def test_dead_deliveries_are_forgotten_one_by_one_or_together_and_those_that_wait_are_not(desk: Desk) -> None:
+    webhooks = desk.store.webhooks
+    webhooks.add("siem", "https://siem.example/", "test")
+    webhooks.add("other", "https://other.example/", "test")
+    first, second, third = (dead_delivery(desk.store) for _ in range(3))
+    webhooks.discard(second, "ann")
+    with pytest.raises(NotFoundError):
+        webhooks.delivery(second)
+    webhooks.retry(first, "test")
+    with pytest.raises(ConflictError, match="it waits"):
+        webhooks.discard(first, "ann")
+    assert webhooks.discard_all("other", "ann") == 0
+    assert webhooks.discard_all("siem", "ann") == 1
+    assert [delivery.id for delivery in webhooks.deliveries().items] == [first]
+    assert third not in (first, second)
+    with pytest.raises(NotFoundError):
+        webhooks.discard_all("nobody", "ann")
+    entries = desk.store.journal.audit_trail(actor="ann").items
+    assert [(entry.action, entry.subject) for entry in entries] == [
+        ("webhook.discard", "siem"),
+        ("webhook.discard", f"delivery {second}"),
+    ]
 
 
 def test_a_queue_has_an_end_and_what_is_dropped_is_counted(small: Desk, receiver: Receiver) -> None:
@@ -322,11 +348,14 @@ def test_webhooks_and_api_tokens_are_managed_with_the_command(tmp_path: Path) ->
     assert collector.command("webhooks", "add", "x", "https://a.example/", "--verdict", "pass").returncode == 2
     assert collector.command("webhooks", "add", "x", "https://a.example/", "--fraud-type", "luck").returncode == 2
     assert collector.command("webhooks", "add", "no name", "https://a.example/").returncode == 1
+    assert collector.command("webhooks", "discard", "--all", "siem").stdout == "0 deliveries are forgotten\n"
     for command in ("disable", "enable", "deliveries", "remove"):
         assert collector.command("webhooks", command, "siem").returncode == 0, command
     assert collector.command("webhooks", "retry").returncode == 2
     assert collector.command("webhooks", "retry", "7").returncode == 1
     assert collector.command("webhooks", "retry", "--all", "siem").returncode == 1
+    assert collector.command("webhooks", "discard").returncode == 2
+    assert collector.command("webhooks", "discard", "7").returncode == 1
 
     token = collector.command("api-tokens", "create", "grafana", "--scope", "findings:read", "--days", "30")
     assert token.stdout.startswith("swc_")

@@ -17,7 +17,7 @@ from litestar.types import Guard
 
 from collector.api.problems import responses
 from collector.errors import BusyError, RefusedError
-from collector.limits import Buckets
+from collector.limits import Buckets, network_of
 from collector.scopes import Scope
 from collector.store.accounts import TOKEN_PATTERN, ApiToken
 
@@ -61,7 +61,7 @@ class Bearer(AbstractAuthenticationMiddleware):
         if "authorization" not in connection.headers:
             return RefusedError(401, "token", "this needs a token: Authorization: Bearer TOKEN")
         refused = RefusedError(401, "token", "the token is unknown, has expired or was revoked")
-        if wait := state.throttle.bad.take(address):
+        if wait := state.throttle.bad.take(network_of(address)):
             return BusyError(429, math.ceil(wait), "too many bad tokens from this address")
         state.refusals.note(refused, address)
         return refused

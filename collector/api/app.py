@@ -8,7 +8,7 @@ from litestar.datastructures import MutableScopeHeaders
 from litestar.middleware import DefineMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from collector.api import findings, fleet, webhooks
+from collector.api import desk, findings, fleet, webhooks
 from collector.api.access import Bearer, Throttle, known_parameters, reads
 from collector.api.openapi import document
 from collector.api.problems import EXCEPTION_HANDLERS, responses
@@ -16,7 +16,7 @@ from collector.api.schemas import Status, Token, Version
 from collector.config import Config
 from collector.console.app import HSTS
 from collector.pseudonyms import Numbers
-from collector.refusals import Refusals
+from collector.refusals import Strangers
 from collector.store.database import revision_of
 from collector.store.store import Store
 from collector.webhooks.target import Targets
@@ -58,10 +58,10 @@ def show_token(request: Request) -> Token:
 
 
 ABOUT = [show_health, show_document, show_version, show_token]
-ROUTER = Router(PREFIX, route_handlers=[*ABOUT, *findings.ROUTES, *fleet.ROUTES, *webhooks.ROUTES])
+ROUTER = Router(PREFIX, route_handlers=[*ABOUT, *findings.ROUTES, *fleet.ROUTES, *desk.ROUTES, *webhooks.ROUTES])
 
 
-def api_app(config: Config, store: Store, numbers: Numbers, refusals: Refusals) -> Litestar:
+def api_app(config: Config, store: Store, numbers: Numbers, refusals: Strangers) -> Litestar:
     """The API of one store."""
     headers = {**HEADERS, "Strict-Transport-Security": HSTS} if config.console.tls else HEADERS
 

@@ -79,8 +79,10 @@ def list_findings(
 @reads("/findings/{finding_id:int}", "findings:read", 404)
 def show_finding(request: Request, finding_id: FromPath[int]) -> WholeFinding:
     """One finding with all that the box said, and its last labels."""
-    found = request.app.state.store.findings.get(finding_id)
-    return WholeFinding.whole(found, request.app.state.store.findings.labels(finding_id, limit=LABELS_SHOWN).items)
+    store = request.app.state.store
+    found = store.findings.get(finding_id)
+    labels = store.findings.labels(finding_id, limit=LABELS_SHOWN).items
+    return WholeFinding.whole(found, store.fleet.config_at(found.box, found.id), labels)
 
 
 @reads("/findings/{finding_id:int}/labels", "findings:read", 404)

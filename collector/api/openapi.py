@@ -13,7 +13,8 @@ from collector.scopes import SCOPES
 
 DESCRIPTION = (
     "Everything that the console of sipwarden-collector shows. Tokens are made by `sipwarden-collector api-tokens "
-    "create`. Pages are listed newest first and followed by `cursor`. Refusals are problem details (RFC 9457)."
+    "create`. Lists are newest first, those of boxes and accounts by name, and are followed by `cursor`. Refusals are "
+    "problem details (RFC 9457)."
 )
 
 

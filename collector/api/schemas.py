@@ -10,7 +10,7 @@ from appliance.report import CallLine, Health, ReadCallLine, ReadSourceLine, Sou
 from collector.api import cursor
 from collector.scopes import Scope
 from collector.store import findings, fleet, journal, trends
-from collector.store.accounts import ApiToken
+from collector.store.accounts import ApiToken, Role, User
 from collector.store.fleet import BoxState
 from collector.store.paging import Page
 from models.fraud_types import FraudType
@@ -40,7 +40,7 @@ class Out(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Listed(Out, Generic[T], frozen=True, kw_only=True):
-    """A page, newest first; `next` is the `cursor` of the page that follows, null when there is none."""
+    """A page of a list; `next` is the `cursor` of the page that follows, null when there is none."""
 
     items: list[T]
     next: str | None
@@ -88,15 +88,18 @@ class LabelEntry(Out, frozen=True, kw_only=True):
 
 
 class WholeFinding(Finding, frozen=True, kw_only=True):
-    """A finding with all that the box said (`line`: reasons, streams, quality), and its last labels."""
+    """A finding with all that the box said (`line`: reasons, streams, quality), the configuration that the box had
+    (null when its health reports of then are gone), and the last labels."""
 
     line: CallLine | SourceLine
+    config: str | None
     labels: list[LabelEntry]
 
     @classmethod
-    def whole(cls, row: findings.Finding, labels: list[findings.LabelEntry]) -> "WholeFinding":
+    def whole(cls, row: findings.Finding, config: str | None, labels: list[findings.LabelEntry]) -> "WholeFinding":
         assert row.line is not None
-        made = cls.of(row, line=_lines.decode(row.line), labels=[LabelEntry.of(each) for each in labels])
+        entries = [LabelEntry.of(each) for each in labels]
+        made = cls.of(row, line=_lines.decode(row.line), config=config, labels=entries)
         assert isinstance(made, WholeFinding)
         return made
 
@@ -200,10 +203,21 @@ class WholeBox(Box, frozen=True, kw_only=True):
     history: list[Health]
 
 
-class Boxes(Out, frozen=True, kw_only=True):
-    """The fleet, by name. A fleet is some hundreds: there are no pages."""
+class HealthReport(Out, frozen=True, kw_only=True):
+    """What a box said about itself, and by how much its clock was off when that came."""
 
-    items: list[Box]
+    clock_offset_ms: int
+    report: Health
+
+    @classmethod
+    def of(cls, row: fleet.Health) -> "HealthReport":
+        return cls(clock_offset_ms=row.clock_offset_ms, report=msgspec.convert(row.body, Health))
+
+
+class Revocation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why a box is revoked, for the record."""
+
+    reason: Annotated[str, Meta(max_length=journal.MAX_REASON)] = ""
 
 
 class Point(Out, frozen=True, kw_only=True):
@@ -287,10 +301,31 @@ class AuditEntry(Out, frozen=True, kw_only=True):
         )
 
 
+class Account(Out, frozen=True, kw_only=True):
+    """Somebody who may log in to the console. `one_time`: the password that was given out has not been changed yet."""
+
+    name: str
+    role: Role
+    created: datetime
+    one_time: bool
+    disabled: datetime | None
+
+    @classmethod
+    def of(cls, row: User) -> "Account":
+        return cls(
+            name=row.name,
+            role=row.role,
+            created=moment(row.created_ns),
+            one_time=row.one_time,
+            disabled=moment_or_none(row.disabled_ns),
+        )
+
+
 class Pseudonym(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A pseudonym, as findings have it."""
+    """A pseudonym, as findings have it, and why its number is asked for: that goes into the audit trail."""
 
     pseudonym: Annotated[str, Meta(min_length=1, max_length=512)]
+    reason: Annotated[str, Meta(max_length=200)] | None = None
 
 
 class Number(Out, frozen=True, kw_only=True):

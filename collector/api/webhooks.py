@@ -78,13 +78,14 @@ class MadeWebhook(Webhook, frozen=True, kw_only=True):
 
 
 class Webhooks(Out, frozen=True, kw_only=True):
-    """All webhooks, by name."""
+    """All webhooks, by name: 50 at most, so there are no pages."""
 
     items: list[Webhook]
 
 
 class Delivery(Out, frozen=True, kw_only=True):
-    """A message that waits to be delivered, or is dead: given up after a day of attempts, to be tried again by hand."""
+    """A message that waits to be delivered, or is dead: given up after a day of attempts, to be tried again
+    or discarded by hand."""
 
     id: int
     webhook: str
@@ -114,9 +115,15 @@ class Retried(Out, frozen=True, kw_only=True):
     deliveries: int
 
 
+class Discarded(Out, frozen=True, kw_only=True):
+    """How many dead deliveries were forgotten."""
+
+    deliveries: int
+
+
 @reads("/webhooks", "webhooks:read")
 def list_webhooks(request: Request) -> Webhooks:
-    """The webhooks, by name. They are few: there are no pages."""
+    """The webhooks, by name. They are 50 at most: there are no pages."""
     store = request.app.state.store.webhooks
     queues = store.queues()
     return Webhooks(items=[Webhook.of(hook, queues.get(hook.id, stored.Queue())) for hook in store.webhooks()])
@@ -160,6 +167,12 @@ def retry_webhook(request: Request, name: FromPath[str]) -> Retried:
     return Retried(deliveries=request.app.state.store.webhooks.retry_all(asked.text(name), actor_of(request)))
 
 
+@post("/webhooks/{name:str}/discard", status_code=200, **opened_by("webhooks:write", 404))
+def discard_of_webhook(request: Request, name: FromPath[str]) -> Discarded:
+    """Forgets all dead deliveries of a webhook."""
+    return Discarded(deliveries=request.app.state.store.webhooks.discard_all(asked.text(name), actor_of(request)))
+
+
 @reads("/deliveries", "webhooks:read")
 def list_deliveries(
     request: Request,
@@ -182,10 +195,16 @@ def retry_delivery(request: Request, delivery_id: FromPath[int]) -> Delivery:
     return Delivery.of(store.delivery(delivery_id))
 
 
+@delete("/deliveries/{delivery_id:int}", **opened_by("webhooks:write", 404, 409))
+def discard_delivery(request: Request, delivery_id: FromPath[int]) -> None:
+    """Forgets a dead delivery."""
+    request.app.state.store.webhooks.discard(delivery_id, actor_of(request))
+
+
 def _webhook(request: Request, name: str) -> Webhook:
     store = request.app.state.store.webhooks
     hook = store.webhook(asked.text(name))
-    return Webhook.of(hook, store.queues().get(hook.id, stored.Queue()))
+    return Webhook.of(hook, store.queue_of(hook))
 
 
 ROUTES = [
@@ -195,6 +214,8 @@ ROUTES = [
     change_webhook,
     remove_webhook,
     retry_webhook,
+    discard_of_webhook,
     list_deliveries,
     retry_delivery,
+    discard_delivery,
 ]

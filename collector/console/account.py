@@ -14,7 +14,7 @@ from litestar.params import Body
 from litestar.response import Redirect, Template
 
 from collector.authority import write_private
-from collector.limits import Buckets
+from collector.limits import Buckets, network_of
 from collector.store.accounts import MIN_PASSWORD, User
 from collector.store.store import Store
 
@@ -61,12 +61,12 @@ class Throttle:
 
     def take(self, name: str, address: str) -> float:
         """0 when the attempt may be made, else the seconds to wait."""
-        return self._addresses.take(address) or self._accounts.take(name)
+        return self._addresses.take(network_of(address)) or self._accounts.take(name)
 
 
 def make_first_user(store: Store, state_dir: Path) -> None:
     """The first account of an empty store, with a one-time password in a file that only the service may read."""
-    if store.accounts.users():
+    if store.accounts.users(limit=1).items:
         return
     password = secrets.token_urlsafe(12)
     file = state_dir / FIRST_PASSWORD_FILE

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from litestar.template import TemplateConfig
 from litestar.types import Message, Scope
 
 from collector.config import Config
-from collector.console import account, boxes, pages, people, reasons, reveal, text
+from collector.console import account, boxes, pages, people, reasons, reveal, text, webhooks
 from collector.console.catalogue import LANGUAGES, known, language_of, span, translator
 from collector.console.sessions import (
     COOKIE,
@@ -33,9 +34,10 @@ from collector.console.sessions import (
     changed_password,
     user_of,
 )
-from collector.errors import NotFoundError
+from collector.errors import ConflictError, NotFoundError
 from collector.pseudonyms import Numbers
 from collector.store.store import Store
+from collector.webhooks.target import Targets
 
 HERE = Path(__file__).parent
 MAX_BODY = 16 << 10
@@ -54,6 +56,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cache-Control": "no-store",
 }
+VERSION = version("sipwarden")
 HSTS = "max-age=31536000"
 
 log = logging.getLogger("collector.console")
@@ -108,6 +111,7 @@ def _view(context: Mapping[str, Any], /) -> dict[str, Any]:
         "may": lambda role: user is not None and ROLES.index(user.role) >= ROLES.index(role),
         "languages": LANGUAGES,
         "path": request.url.path,
+        "version": VERSION,
     }
 
 
@@ -123,6 +127,10 @@ def _on_missing(_request: Request, _error: NotFoundError) -> Template:
     return _error_page(404)
 
 
+def _on_conflict(_request: Request, _error: ConflictError) -> Template:
+    return _error_page(409)
+
+
 def _on_http_error(_request: Request, error: HTTPException) -> Template:
     return _error_page(error.status_code)
 
@@ -133,8 +141,19 @@ def _on_failure(_request: Request, error: Exception) -> Template:
 
 
 def _error_page(status: int) -> Template:
-    kind = status if status in (400, 403, 404, 405, 413) else 500 if status >= 500 else 400
+    kind = status if status in (400, 403, 404, 405, 409, 413) else 500 if status >= 500 else 400
     return Template("error.html", context={"status": status, "kind": f"error.{kind}"}, status_code=status)
+
+
+ROUTES = [
+    static,
+    *account.ROUTES,
+    *pages.ROUTES,
+    *boxes.ROUTES,
+    *reveal.ROUTES,
+    *webhooks.ROUTES,
+    *people.ROUTES,
+]
 
 
 def console_app(config: Config, store: Store, numbers: Numbers) -> Litestar:
@@ -155,7 +174,7 @@ def console_app(config: Config, store: Store, numbers: Numbers) -> Litestar:
             MutableScopeHeaders.from_message(message).update(headers)
 
     app = Litestar(
-        [static, *account.ROUTES, *pages.ROUTES, *boxes.ROUTES, *reveal.ROUTES, *people.ROUTES],
+        ROUTES,
         middleware=[auth.middleware],
         guards=[changed_password],
         csrf_config=CSRFConfig(
@@ -172,6 +191,7 @@ def console_app(config: Config, store: Store, numbers: Numbers) -> Litestar:
             OneTimeError: _on_one_time,
             NotAuthorizedException: _on_stranger,
             NotFoundError: _on_missing,
+            ConflictError: _on_conflict,
             HTTPException: _on_http_error,
             Exception: _on_failure,
         },
@@ -186,6 +206,7 @@ def console_app(config: Config, store: Store, numbers: Numbers) -> Litestar:
         sessions=auth.session_backend,
         logins=Logins(sessions),
         throttle=account.Throttle(),
+        targets=Targets(config.webhooks.networks),
         hashing=asyncio.Semaphore(MAX_HASHING),
         languages=LANGUAGES,
         static={name: (HERE / "static" / name).read_bytes() for name in STATIC},

@@ -1,4 +1,4 @@
-"""One box: what it said about itself, its certificates, and its end."""
+"""The fleet, and one box of it: what it said about itself, its certificates, and its end."""
 
 import time
 from typing import Annotated
@@ -12,10 +12,18 @@ from litestar.response import Redirect, Template
 
 from collector.console import query as asked
 from collector.console.sessions import needs
-from collector.store.fleet import Box
+from collector.store.fleet import LIVENESS, SILENT_NS, Box
 from collector.store.journal import MAX_REASON
 
+ROWS = 50  # of a page of the fleet
+SILENT_NAMED = 10  # silent boxes that are named above the list
 HEALTH_ROWS = 30  # of a page: half an hour
+# What is shown of the fleet -> (revoked, silent) of `Fleet.boxes`.
+SHOWN: dict[str, tuple[bool | None, bool | None]] = {
+    "active": (False, False),
+    "silent": (None, True),
+    "revoked": (True, None),
+}
 REFUSALS = 5  # that are shown with a box; the events have all
 
 
@@ -27,25 +35,44 @@ class RevokeForm(msgspec.Struct):
 RevokeData = Annotated[RevokeForm, Body(media_type=RequestEncodingType.URL_ENCODED)]
 
 
+@get("/fleet", sync_to_thread=True)
+def fleet(request: Request) -> Template:
+    """The boxes by name, and above them which are silent."""
+    query, store = request.query_params, request.app.state.store.fleet
+    shown = asked.one_of(query, "state", SHOWN)
+    revoked, silent = SHOWN[shown] if shown else (None, None)
+    counts = store.counts()
+    tabs = [{"key": "all", "count": sum(counts.values()), "link": "/fleet", "chosen": shown is None}]
+    tabs += [
+        {"key": state, "count": counts[state], "link": f"/fleet?state={state}", "chosen": state == shown}
+        for state in LIVENESS
+    ]
+    context = {
+        **asked.paged("/fleet", query, store.boxes(asked.key(query, "after"), ROWS, revoked, silent), "after"),
+        "tabs": tabs,
+        "silent": store.boxes(limit=SILENT_NAMED, silent=True).items,
+        "silent_count": counts["silent"],
+        "minutes": SILENT_NS // (60 * 10**9),
+        "now": time.time_ns(),
+    }
+    return Template("fleet.html", context=context)
+
+
 @get("/boxes/{name:str}", sync_to_thread=True)
 def box(request: Request, name: FromPath[str]) -> Template:
     """How a box is, and how it was."""
     query, store = request.query_params, request.app.state.store
     found: Box = store.fleet.box(asked.part(name))
-    history = store.fleet.health(found.id, HEALTH_ROWS + 1, asked.key(query, "before"))
-    more = len(history) > HEALTH_ROWS
-    here = f"/boxes/{found.name}"
+    history = store.fleet.health(found.id, asked.key(query, "before"), HEALTH_ROWS)
     now = time.time_ns()
     context = {
+        **asked.paged(f"/boxes/{found.name}", query, history),
         "box": found,
         "state": "silent" if found.silent(now) else found.state,
         "silent_s": None if found.last_report_ns is None else (now - found.last_report_ns) / 1e9,
-        "history": history[:HEALTH_ROWS],
         "certificates": store.fleet.certificates(found.id),
         "now": now,
         "refusals": store.journal.events(kind="refused", box=found.name, limit=REFUSALS).items,
-        "older": asked.link(here, query, before=history[HEALTH_ROWS - 1].id) if more else None,
-        "newest": asked.link(here, query, before=None) if query.get("before") else None,
     }
     return Template("box.html", context=context)
 
@@ -62,4 +89,4 @@ def revoke(request: Request, name: FromPath[str], data: RevokeData) -> Response:
     return Redirect(f"/boxes/{found.name}", status_code=303)
 
 
-ROUTES = [box, revoke]
+ROUTES = [fleet, box, revoke]

@@ -15,12 +15,9 @@ from collector.console.account import address_of
 from collector.console.chart import chart
 from collector.console.ladder import ladder
 from collector.console.sessions import needs
-from collector.console.text import NONE
 from collector.errors import NotFoundError
 from collector.pseudonyms import PREFIX
 from collector.store.findings import Filter, Finding
-from collector.store.fleet import SILENT_NS
-from collector.store.paging import Page
 from collector.store.trends import RANGES
 from models.fraud_types import FRAUD_TYPES
 from models.verdict import VERDICTS
@@ -51,7 +48,7 @@ def findings(request: Request) -> Template:
     onlys = _onlys(query, chosen)
     folded = MORE if any(only["chosen"] for only in onlys) else (*MORE, "verdict", "label")
     context = {
-        "page": page,
+        **asked.paged("/findings", {**query, "live": ""}, page),
         "chosen": chosen,
         "onlys": onlys,
         "more_chosen": sum(bool(chosen[name]) for name in folded),
@@ -59,8 +56,6 @@ def findings(request: Request) -> Template:
         "verdicts": VERDICTS[1:],
         "fraud_types": FRAUD_TYPES,
         "labels": asked.LABELS,
-        "older": asked.link("/findings", query, before=page.next, live=None) if page.next else None,
-        "newest": asked.link("/findings", query, before=None) if query.get("before") else None,
         "live": query.get("live") == "1" and "before" not in query,
         "toggle_live": asked.link("/findings", query, before=None, live=None if query.get("live") == "1" else "1"),
     }
@@ -73,7 +68,7 @@ def _onlys(query: asked.Query, chosen: dict[str, str]) -> list[dict[str, object]
     for word, verdict, label in ONLYS:
         link = asked.link("/findings", query, before=None, verdict=verdict, label=label)
         is_chosen = (chosen["verdict"] or None, chosen["label"] or None) == (verdict, label)
-        found.append({"key": f"only.{word}", "link": link, "chosen": is_chosen})
+        found.append({"key": word, "link": link, "chosen": is_chosen})
     return found
 
 
@@ -83,26 +78,20 @@ def finding(request: Request, finding_id: FromPath[int]) -> Template:
     query, store = request.query_params, request.app.state.store
     found = _found(store, finding_id)
     line: dict[str, Any] = msgspec.json.decode(found.line) if found.line else {}
-    labels = store.findings.labels(found.id, asked.key(query, "labels_before"), LABEL_ROWS)
+    judged = store.findings.labels(found.id, asked.key(query, "labels_before"), LABEL_ROWS)
     same = store.findings.find(Filter(call_id=found.call_id), limit=OTHERS).items if found.call_id else []
     here = f"/findings/{found.id}"
     context = {
         "finding": found,
         "line": line,
         "ladder": ladder(line) if found.kind == "call" else None,
-        "labels": labels,
-        "older_labels": asked.link(here, query, labels_before=labels.next) if labels.next else None,
-        "config": _config_of(store, found),
+        "labels": judged,
+        "older_labels": asked.link(here, query, labels_before=judged.next) if judged.next else None,
+        "config": store.fleet.config_at(found.box, found.id),
         "others": [each for each in same if each.id != found.id],
         "pseudonyms": pseudonyms(caller=found.caller, callee=found.callee),
     }
     return Template("finding.html", context=context)
-
-
-def _config_of(store: Any, found: Finding) -> str:
-    """The configuration that the box had: what the last health report before the finding said, while it is kept."""
-    before = store.fleet.health(store.fleet.box(found.box).id, 1, found.id)
-    return (before[0].body.get("config") if before else None) or NONE
 
 
 def pseudonyms(**parties: str | None) -> dict[str, str]:
@@ -138,6 +127,14 @@ def set_label(request: Request, finding_id: FromPath[int], data: LabelData) -> R
     return Redirect(f"/findings/{finding_id}", status_code=303)
 
 
+@get("/labels", sync_to_thread=True)
+def labels(request: Request) -> Template:
+    """What was judged, newest first."""
+    query = request.query_params
+    page = request.app.state.store.findings.labels(None, asked.key(query, "before"), ROWS)
+    return Template("labels.html", context=asked.paged("/labels", query, page))
+
+
 @get("/party", sync_to_thread=True)
 def party(request: Request) -> Template:
     """The history of a caller, a callee or a source."""
@@ -149,27 +146,15 @@ def party(request: Request) -> Template:
     page = store.findings.find(wanted, asked.key(query, "before"), ROWS)
     calls = store.findings.calls(wanted, asked.key(query, "calls_before"), ROWS)
     context = {
+        **asked.paged("/party", query, page),
         "kind": kind,
         "value": value,
-        "page": page,
         "calls": calls,
-        "older": asked.link("/party", query, before=page.next) if page.next else None,
-        "newest": asked.link("/party", query, before=None) if query.get("before") else None,
         "older_calls": asked.link("/party", query, calls_before=calls.next) if calls.next else None,
         "newest_calls": asked.link("/party", query, calls_before=None) if query.get("calls_before") else None,
         "pseudonyms": pseudonyms(**{kind: value}),
     }
     return Template("party.html", context=context)
-
-
-@get("/fleet", sync_to_thread=True)
-def fleet(request: Request) -> Template:
-    """The boxes, the silent ones first."""
-    now = time.time_ns()
-    boxes = request.app.state.store.fleet.boxes()
-    silent = {box.name for box in boxes if box.silent(now)}
-    boxes.sort(key=lambda box: (box.state != "active", box.name not in silent, box.name))
-    return Template("fleet.html", context={"boxes": boxes, "silent": silent, "minutes": SILENT_NS // (60 * 10**9)})
 
 
 @get("/trends", sync_to_thread=True)
@@ -208,8 +193,9 @@ def events(request: Request) -> Template:
     query, store = request.query_params, request.app.state.store
     kind, box = asked.one_of(query, "kind", ("refused", "enrolled")), asked.text(query, "box")
     page = store.journal.events(kind=kind, box=box, before=asked.key(query, "before"), limit=ROWS)
-    context = {"kind": kind or "", "box": box or "", "boxes": set(store.fleet.names())}
-    return Template("events.html", context={**context, **_paged("/events", query, page)})
+    boxes = store.fleet.known({event.box for event in page.items if event.box})
+    context = {"kind": kind or "", "box": box or "", "boxes": boxes}
+    return Template("events.html", context={**context, **asked.paged("/events", query, page)})
 
 
 @get("/audit", guards=[needs("administrator")], sync_to_thread=True)
@@ -221,16 +207,7 @@ def audit(request: Request) -> Template:
         actor=actor, subject=subject, before=asked.key(query, "before"), limit=ROWS
     )
     context = {"actor": actor or "", "subject": subject or ""}
-    return Template("audit.html", context={**context, **_paged("/audit", query, page)})
+    return Template("audit.html", context={**context, **asked.paged("/audit", query, page)})
 
 
-def _paged(path: str, query: asked.Query, page: Page) -> dict[str, object]:
-    """A page with the links to the next and to the newest one."""
-    return {
-        "page": page,
-        "older": asked.link(path, query, before=page.next) if page.next else None,
-        "newest": asked.link(path, query, before=None) if query.get("before") else None,
-    }
-
-
-ROUTES = [index, findings, finding, set_label, party, fleet, trends, events, audit]
+ROUTES = [index, findings, finding, set_label, labels, party, trends, events, audit]

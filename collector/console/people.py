@@ -17,6 +17,7 @@ from collector.console.sessions import ROLES, needs
 from collector.store.accounts import ExistsError, User
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
+ROWS = 50  # of a page
 ONE_TIME_BYTES = 12  # of a one-time password, before base64
 
 
@@ -42,7 +43,7 @@ ADMINISTRATORS = [needs("administrator")]
 # Not `sync_to_thread=True`: litestar wraps such a handler twice where another one has the same path.
 @get("/accounts", guards=ADMINISTRATORS)
 async def accounts(request: Request) -> Template:
-    """All accounts."""
+    """The accounts, by name."""
     return await sync_to_thread(_page, request)
 
 
@@ -80,7 +81,7 @@ def set_role(request: Request, name: FromPath[str], data: RoleData) -> Response:
     """Another role, from the account's next page on."""
     user, role = _other(request, name), _role(data.role)
     request.app.state.store.accounts.set_role(user.name, role, request.user.name)
-    return Redirect("/accounts", status_code=303)
+    return Redirect(asked.link("/accounts", request.query_params), status_code=303)
 
 
 @post("/accounts/{name:str}/lock", guards=ADMINISTRATORS, status_code=200, sync_to_thread=True)
@@ -90,7 +91,7 @@ def lock(request: Request, name: FromPath[str], data: LockData) -> Response:
     if data.disabled not in ("yes", "no"):
         raise ValidationException("disabled is yes or no")
     request.app.state.store.accounts.set_disabled(user.name, data.disabled == "yes", request.user.name)
-    return Redirect("/accounts", status_code=303)
+    return Redirect(asked.link("/accounts", request.query_params), status_code=303)
 
 
 def _role(text: str) -> str:
@@ -114,8 +115,10 @@ def _page(
     made_for: str | None = None,
     password: str | None = None,
 ) -> Template:
+    query = request.query_params
+    page = request.app.state.store.accounts.users(asked.key(query, "after"), ROWS)
     context = {
-        "accounts": request.app.state.store.accounts.users(),
+        **asked.paged("/accounts", query, page, "after"),
         "roles": ROLES,
         "problem": problem,
         "made_for": made_for,

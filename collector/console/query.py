@@ -9,6 +9,7 @@ from litestar.exceptions import ValidationException
 from collector.errors import NotFoundError
 from collector.pseudonyms import Numbers
 from collector.store.findings import Filter
+from collector.store.paging import Page
 from models.fraud_types import FRAUD_TYPES
 from models.verdict import VERDICTS
 
@@ -85,6 +86,17 @@ def finding_filter(query: Query, numbers: Numbers) -> Filter:
         since_ns=time_ns(query, "since"),
         until_ns=time_ns(query, "until"),
     )
+
+
+def paged(path: str, query: Query, page: Page, name: str = "before") -> dict[str, object]:
+    """A page, with the links to the one that follows and back to the first one; its key is called `name`. `at` is for
+    forms, which lead back to where they were sent from."""
+    return {
+        "page": page,
+        "at": link("", query),
+        "older": link(path, query, **{name: page.next}) if page.next else None,
+        "newest": link(path, query, **{name: None}) if query.get(name) else None,
+    }
 
 
 def link(path: str, query: Query, **changes: object) -> str:

@@ -17,6 +17,7 @@ from collector.store import tables
 from collector.store.database import writing
 from collector.store.fleet import digest
 from collector.store.journal import audit
+from collector.store.paging import DEFAULT_LIMIT, Page, behind, bounded, paged
 
 Role = Literal["reader", "analyst", "administrator"]
 MIN_PASSWORD = 12  # characters
@@ -73,10 +74,10 @@ class Accounts:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def users(self) -> list[User]:
-        """All users by name."""
-        with self._engine.connect() as connection:
-            return [User(**row._mapping) for row in connection.execute(sa.select(*_USER).order_by("name"))]
+    def users(self, after: int | None = None, limit: int = DEFAULT_LIMIT) -> Page[User]:
+        """Users by name, behind the one with the id `after`."""
+        rows = self._by_name(tables.users, _USER, after, limit)
+        return paged([User(**row._mapping) for row in rows], bounded(limit))
 
     def user(self, name: str) -> User:
         """One user. Raises NotFoundError."""
@@ -145,6 +146,13 @@ class Accounts:
             return None
         return User(**{key: row._mapping[key] for key in User.__struct_fields__})
 
+    def _by_name(self, table: sa.Table, columns: list, after: int | None, limit: int) -> list[sa.Row]:
+        query = sa.select(*columns).order_by(table.c.name).limit(bounded(limit) + 1)
+        if after is not None:
+            query = query.where(behind(table, after))
+        with self._engine.connect() as connection:
+            return list(connection.execute(query))
+
     def _change(self, name: str, values: dict, by: str, action: str, detail: dict | None = None) -> None:
         table = tables.users
         with writing(self._engine.connect()) as connection, connection.begin():
@@ -177,12 +185,14 @@ class Accounts:
                 audit(connection, by, "api_token.create", name, detail={"scopes": scopes})
         except IntegrityError as error:
             raise ExistsError(f"there is an API token {name!r} already") from error
-        return next(token for token in self.api_tokens() if token.name == name), secret
-
-    def api_tokens(self) -> list[ApiToken]:
-        """All API tokens by name."""
         with self._engine.connect() as connection:
-            return [_token(row) for row in connection.execute(sa.select(*_TOKEN).order_by("name"))]
+            made = connection.execute(sa.select(*_TOKEN).where(tables.api_tokens.c.name == name)).one()
+        return _token(made), secret
+
+    def api_tokens(self, after: int | None = None, limit: int = DEFAULT_LIMIT) -> Page[ApiToken]:
+        """API tokens by name, behind the one with the id `after`."""
+        rows = self._by_name(tables.api_tokens, _TOKEN, after, limit)
+        return paged([_token(row) for row in rows], bounded(limit))
 
     def api_token(self, secret: str) -> ApiToken | None:
         """The token of a secret, when it is good now. Notes when it was last used, to the minute."""

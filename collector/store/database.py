@@ -47,13 +47,15 @@ def open_engine(url: str) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if backend == "postgresql":
-        return sa.create_engine(
+        engine = sa.create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,
             pool_size=8,
             max_overflow=8,
             hide_parameters=True,  # they are numbers of subscribers, and errors are logged
         )
+        event.listen(engine, "connect", _set_up_postgresql)
+        return engine
     raise StoreError(f"the store is SQLite or PostgreSQL, not {backend}")
 
 
@@ -70,6 +72,12 @@ def sqlite_path(engine: Engine) -> Path:
 def writing(connection: Connection) -> Connection:
     """Marks a connection whose next transaction writes: SQLite then takes its write lock at once, and waits for it."""
     return connection.execution_options(writing=True)
+
+
+def _set_up_postgresql(connection: Any, _record: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET jit = off")  # to compile a query over many partitions takes longer than to run it
+    connection.commit()
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

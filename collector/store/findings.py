@@ -2,29 +2,31 @@
 
 Every page is read by an index that has its order, so that it costs as much at the end of a long history as at its
 beginning. One filter has an index of its own; several are read from the one index that has all that can be filtered
-by, unless one of them leaves few rows; a number is looked for as caller and as callee apart, for no index has both.
+by, unless one of them leaves few rows (or PostgreSQL's statistics say otherwise); a number is looked for as caller and
+as callee apart, for no index has both.
 """
 
 import time
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Engine, Row
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from collector.errors import NotFoundError
 from collector.store import tables
 from collector.store.database import writing
-from collector.store.ids import arrival_ns, lowest_id
-from collector.store.paging import DEFAULT_LIMIT, Page, bounded
+from collector.store.ids import MAX_AHEAD_NS, arrival_ns, lowest_id
+from collector.store.paging import DEFAULT_LIMIT, Page, bounded, paged
 from models.fraud_types import BIT_OF, FRAUD_TYPES, FraudType, names_of
 from models.verdict import VERDICTS, Verdict
 
 Label = Literal["fraud", "honest"]
 
-# A box whose clock is ahead by more than this is refused, so nothing arrives earlier than this before it happened.
-MAX_AHEAD_NS = 24 * 3600 * 10**9
 MAX_ID = (1 << 63) - 1
 IN_LIMIT = 500  # values of one IN list
 FEW = 5000  # findings that are looked at one by one rather than all by an index
@@ -116,7 +118,7 @@ class Findings:
             rows = self._rows(_newest_of_many(wanted, self._few(wanted), self._place(before), limit + 1))
         else:
             rows = self._rows(_newest_findings(wanted, before, limit + 1))
-        return _page([_finding(row) for row in rows], limit)
+        return paged([_finding(row) for row in rows], limit)
 
     def newer(self, after: int, wanted: Filter = Filter(), limit: int = DEFAULT_LIMIT) -> list[Finding]:  # noqa: B008 - frozen
         """Findings that arrived after the one with the id `after`, oldest first: for a live view."""
@@ -158,7 +160,7 @@ class Findings:
         limit = bounded(limit)
         wanted = msgspec.structs.replace(wanted, kind=None, fraud_type=None, label=None)
         rows = self._rows(_newest_calls(wanted, before, limit + 1))
-        return _page([_call(row) for row in rows], limit)
+        return paged([_call(row) for row in rows], limit)
 
     def label(self, finding_id: int, label: Label, by: str, comment: str | None = None) -> None:
         """An analyst's judgement. Raises NotFoundError."""
@@ -181,7 +183,7 @@ class Findings:
             query = query.where(table.c.finding_id == finding_id)
         if before is not None:
             query = query.where(table.c.id < before)
-        return _page([LabelEntry(**row._mapping) for row in self._rows(query)], limit)
+        return paged([LabelEntry(**row._mapping) for row in self._rows(query)], limit)
 
     def _few(self, wanted: Filter) -> sa.Select | None:
         """The ids that one of several filters leaves, when it alone leaves few: then nothing else need be read."""
@@ -315,11 +317,11 @@ def _conditions(table: sa.Table, wanted: Filter, before: int | None) -> list[Col
     if wanted.fraud_type is not None and not _is_by_type(wanted):
         found.append(c.fraud_types.op("&")(BIT_OF[wanted.fraud_type]) != 0)
     if wanted.box is not None:
-        found.append(_by(c.box_id, leads) == tables.box_id(wanted.box))
-    if wanted.label is not None and leads:
-        found.append(c.label.is_(None) if wanted.label == "none" else c.label == wanted.label)
-    elif wanted.label is not None:
-        found.append(sa.func.coalesce(c.label, "none") == wanted.label)
+        # which box, and so how many findings, is not known yet when either database plans
+        found.append((c.box_id if leads else c.box_id + 0) == tables.box_id(wanted.box))
+    if wanted.label is not None:
+        label = _by(c.label, leads)
+        found.append(label.is_(None) if wanted.label == "none" else label == wanted.label)
     if wanted.min_score is not None:
         found.append(c.score >= wanted.min_score)
     if wanted.since_ns is not None:
@@ -330,14 +332,31 @@ def _conditions(table: sa.Table, wanted: Filter, before: int | None) -> list[Col
     return found
 
 
+class Aside(FunctionElement):
+    """A column that is only looked at. SQLite takes an index of whatever column is named, even one that finds half of
+    all rows, but not behind a unary plus (https://sqlite.org/optoverview.html, "Disqualifying WHERE-clause terms").
+    PostgreSQL chooses well by its statistics, which know the column alone."""
+
+    inherit_cache = True
+
+    def __init__(self, column: sa.Column) -> None:
+        super().__init__(column)
+        self.type = column.type
+
+
+@compiles(Aside)
+def _as_it_is(element: Aside, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.clauses, **options)
+
+
+@compiles(Aside, "sqlite")
+def _behind_a_plus(element: Aside, compiler: SQLCompiler, **options: Any) -> str:
+    return f"+{compiler.process(element.clauses, **options)}"
+
+
 def _by(column: sa.Column, leads: bool) -> ColumnElement:
-    """A column that leads to the rows by its index, or is only looked at: planners take an index of the column itself,
-    SQLite's even one that finds half of all rows."""
-    return column if leads else column + 0
-
-
-def _page(items: list, limit: int) -> Page:
-    return Page(items[:limit], items[limit - 1].id if len(items) > limit else None)
+    """A column that leads to the rows by its index, or is only looked at."""
+    return column if leads else Aside(column)
 
 
 def _finding(row: Row) -> Finding:

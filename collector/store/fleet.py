@@ -2,19 +2,23 @@
 
 import hashlib
 import time
+from collections.abc import Collection
 from typing import Any, Literal
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy import Connection, Engine
+from sqlalchemy import ColumnElement, Connection, Engine
 
 from collector.errors import NotFoundError, RefusedError
 from collector.store import tables
 from collector.store.database import writing
 from collector.store.journal import add_event, audit
+from collector.store.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, behind, bounded, paged
 
 BoxState = Literal["active", "revoked"]
+LIVENESS = ("active", "silent", "revoked")  # of a box; `active` is here: and not silent
 SILENT_NS = 5 * 60 * 10**9  # a box reports each minute
+MAX_CERTIFICATES = 20  # of one box: an honest one has a new one in two months; the oldest are forgotten
 
 
 class Box(msgspec.Struct, frozen=True):
@@ -81,16 +85,44 @@ class Fleet:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def boxes(self) -> list[Box]:
-        """All boxes by name. They are some hundreds, so there are no pages."""
+    def boxes(
+        self,
+        after: int | None = None,
+        limit: int = DEFAULT_LIMIT,
+        revoked: bool | None = None,
+        silent: bool | None = None,
+    ) -> Page[Box]:
+        """Boxes by name, behind the one with the id `after`: those that are revoked or silent, those that are not, or
+        (None) all."""
+        c = tables.boxes.c
+        query = sa.select(tables.boxes).order_by(c.name).limit(bounded(limit) + 1)
+        if after is not None:
+            query = query.where(behind(tables.boxes, after))
+        for wanted, condition in ((revoked, c.state == "revoked"), (silent, _is_silent(time.time_ns()))):
+            if wanted is not None:
+                query = query.where(condition if wanted else sa.not_(condition))
         with self._engine.connect() as connection:
-            rows = connection.execute(sa.select(tables.boxes).order_by(tables.boxes.c.name))
-            return [Box(**row._mapping) for row in rows]
+            return paged([Box(**row._mapping) for row in connection.execute(query)], bounded(limit))
+
+    def counts(self) -> dict[str, int]:
+        """How many boxes report, are silent, and are revoked."""
+        kind = sa.case((_is_silent(time.time_ns()), "silent"), else_=tables.boxes.c.state).label("kind")
+        query = sa.select(kind, sa.func.count().label("boxes")).group_by(kind)
+        with self._engine.connect() as connection:
+            found = {row.kind: row.boxes for row in connection.execute(query)}
+        return {kind: found.get(kind, 0) for kind in LIVENESS}
 
     def names(self) -> list[str]:
-        """The names of all boxes."""
+        """The names of boxes to choose from, as many as a page may have."""
+        query = sa.select(tables.boxes.c.name).order_by(tables.boxes.c.name).limit(MAX_LIMIT)
         with self._engine.connect() as connection:
-            return list(connection.execute(sa.select(tables.boxes.c.name).order_by(tables.boxes.c.name)).scalars())
+            return list(connection.execute(query).scalars())
+
+    def known(self, names: Collection[str]) -> set[str]:
+        """Those of some names that a box has."""
+        query = sa.select(tables.boxes.c.name).where(tables.boxes.c.name.in_(names))
+        with self._engine.connect() as connection:
+            return set(connection.execute(query).scalars())
 
     def box(self, name: str) -> Box:
         """One box by its name. Raises NotFoundError."""
@@ -107,14 +139,24 @@ class Fleet:
         with self._engine.connect() as connection:
             return [Certificate(**row._mapping) for row in connection.execute(query)]
 
-    def health(self, box_id: int, limit: int = 60, before: int | None = None) -> list[Health]:
-        """The last health reports of a box (with an id below `before`), newest first."""
+    def health(self, box_id: int, before: int | None = None, limit: int = DEFAULT_LIMIT) -> Page[Health]:
+        """The health reports of a box (with an id below `before`), newest first."""
         c = tables.health.c
         query = sa.select(c.id, c.time_ns, c.clock_offset_ms, c.body).where(c.box_id == box_id)
         if before is not None:
             query = query.where(c.id < before)
+        query = query.order_by(c.id.desc()).limit(bounded(limit) + 1)
         with self._engine.connect() as connection:
-            return [Health(**row._mapping) for row in connection.execute(query.order_by(c.id.desc()).limit(limit))]
+            return paged([Health(**row._mapping) for row in connection.execute(query)], bounded(limit))
+
+    def config_at(self, box: str, before: int) -> str | None:
+        """The configuration that a box named in its last health report before `before`, the id of a finding, while that
+        report is kept."""
+        c = tables.health.c
+        query = sa.select(c.body).where(c.box_id == tables.box_id(box), c.id < before)
+        with self._engine.connect() as connection:
+            body = connection.scalar(query.order_by(c.id.desc()).limit(1))
+        return (body or {}).get("config") or None
 
     def revoke(self, name: str, by: str, reason: str = "revoked") -> None:
         """Ends a box: its certificates are void from the next request on. Raises NotFoundError."""
@@ -164,12 +206,15 @@ class Fleet:
         del values["digest"]
         return EnrolmentToken(id=made[0], used_ns=None, used_by=None, **values)  # type: ignore[arg-type]
 
-    def tokens(self) -> list[EnrolmentToken]:
-        """All enrolment tokens, newest first."""
-        columns = [column for column in tables.enrolment_tokens.c if column.name != "digest"]
+    def tokens(self, before: int | None = None, limit: int = DEFAULT_LIMIT) -> Page[EnrolmentToken]:
+        """Enrolment tokens (with an id below `before`), newest first."""
+        c = tables.enrolment_tokens.c
+        columns = [column for column in c if column.name != "digest"]
+        query = sa.select(*columns).order_by(c.id.desc()).limit(bounded(limit) + 1)
+        if before is not None:
+            query = query.where(c.id < before)
         with self._engine.connect() as connection:
-            rows = connection.execute(sa.select(*columns).order_by(tables.enrolment_tokens.c.id.desc()))
-            return [EnrolmentToken(**row._mapping) for row in rows]
+            return paged([EnrolmentToken(**row._mapping) for row in connection.execute(query)], bounded(limit))
 
     def enrol(self, secret: str, name: str, certificate: Certificate, address: str | None = None) -> int:
         """Uses up a token and enrols the box `name` with its first certificate, or not at all; the box's id.
@@ -220,9 +265,19 @@ def _new_box(connection: Connection, name: str, now: int) -> int:
     return made[0]
 
 
+def _is_silent(now_ns: int) -> ColumnElement[bool]:
+    """`Box.silent`, as part of a query."""
+    c = tables.boxes.c
+    return sa.and_(c.state == "active", sa.func.coalesce(c.last_report_ns, 0) < now_ns - SILENT_NS)
+
+
 def _add_certificate(connection: Connection, box_id: int, certificate: Certificate) -> None:
+    c = tables.certificates.c
     values = {**msgspec.structs.asdict(certificate), "box_id": box_id}
     connection.execute(sa.insert(tables.certificates).values(values))
+    others = sa.select(c.serial).where(c.box_id == box_id, c.serial != certificate.serial)
+    older = others.order_by(c.not_before_ns.desc(), c.serial).offset(MAX_CERTIFICATES - 1)
+    connection.execute(sa.delete(tables.certificates).where(c.serial.in_(older)))  # they are unknown from now on
 
 
 def _void_certificates(connection: Connection, box_id: int, now: int) -> None:

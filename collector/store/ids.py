@@ -12,6 +12,8 @@ import time
 
 EPOCH_S = 1_735_689_600
 COUNT_BITS = 20
+# Nothing is stored as later than this after its arrival: what arrived before a moment is not of the days after it.
+MAX_AHEAD_NS = 24 * 3600 * 10**9
 
 
 def lowest_id(time_ns: int) -> int:

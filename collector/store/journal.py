@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 
 from collector.store import tables
 from collector.store.database import writing
-from collector.store.paging import DEFAULT_LIMIT, Page, bounded
+from collector.store.paging import DEFAULT_LIMIT, Page, bounded, paged
 
 COALESCE_NS = 60 * 10**9
 MAX_DETAIL = 500
@@ -121,8 +121,7 @@ class Journal:
             query = query.where(table.c.id < before)
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(table.c.id.desc()).limit(limit + 1)).all()
-        items = [kind(**row._mapping) for row in rows]
-        return Page(items[:limit], items[limit - 1].id if len(items) > limit else None)
+        return paged([kind(**row._mapping) for row in rows], limit)
 
 
 def add_event(

@@ -22,7 +22,7 @@ from collector.store import tables
 from collector.store.accounts import ExistsError, is_name
 from collector.store.database import writing
 from collector.store.journal import audit
-from collector.store.paging import DEFAULT_LIMIT, Page, bounded
+from collector.store.paging import DEFAULT_LIMIT, Page, bounded, paged
 from models.fraud_types import BIT_OF, FraudType, names_of
 from models.verdict import VERDICTS
 
@@ -198,10 +198,16 @@ class Webhooks:
 
     # --- deliveries, as people see them
 
-    def queues(self) -> dict[int, Queue]:
-        """What each webhook has waiting and dead; those with neither are not there."""
+    def queue_of(self, webhook: Webhook) -> Queue:
+        """What one webhook has waiting and dead."""
+        return self.queues(webhook.id).get(webhook.id, Queue())
+
+    def queues(self, webhook_id: int | None = None) -> dict[int, Queue]:
+        """What each webhook, or one, has waiting and dead; those with neither are not there."""
         c = tables.deliveries.c
         query = sa.select(c.webhook_id, c.state, sa.func.count()).group_by(c.webhook_id, c.state)
+        if webhook_id is not None:
+            query = query.where(c.webhook_id == webhook_id)
         counts: dict[int, dict[str, int]] = {}
         with self._engine.connect() as connection:
             for hook_id, state, count in connection.execute(query):
@@ -226,8 +232,7 @@ class Webhooks:
         if before is not None:
             query = query.where(c.id < before)
         with self._engine.connect() as connection:
-            items = [Delivery(**row._mapping) for row in connection.execute(query)]
-        return Page(items[:limit], items[limit - 1].id if len(items) > limit else None)
+            return paged([Delivery(**row._mapping) for row in connection.execute(query)], limit)
 
     def delivery(self, delivery_id: int) -> Delivery:
         """One delivery. Raises NotFoundError."""
@@ -240,16 +245,35 @@ class Webhooks:
         return Delivery(**row._mapping)
 
     def retry(self, delivery_id: int, by: str) -> None:
-        """Puts a dead delivery back into the queue. Raises NotFoundError."""
-        found = self.delivery(delivery_id)
+        """Puts a dead delivery back into the queue. Raises NotFoundError, or ConflictError for one that waits."""
+        self.delivery(delivery_id)
         c = tables.deliveries.c
         if not self._queue_again(sa.and_(c.id == delivery_id, c.state == "dead"), by, f"delivery {delivery_id}"):
-            raise ConflictError(f"delivery {found.id} is not dead: it waits")
+            raise ConflictError(f"delivery {delivery_id} is not dead: it waits")
 
     def retry_all(self, webhook: str, by: str) -> int:
         """Puts all dead deliveries of a webhook back into the queue; how many. Raises NotFoundError."""
         c = tables.deliveries.c
         return self._queue_again(sa.and_(c.webhook_id == self.webhook(webhook).id, c.state == "dead"), by, webhook)
+
+    def discard(self, delivery_id: int, by: str) -> None:
+        """Forgets a dead delivery. Raises NotFoundError, or ConflictError for one that waits."""
+        self.delivery(delivery_id)
+        c = tables.deliveries.c
+        if not self._forget(sa.and_(c.id == delivery_id, c.state == "dead"), by, f"delivery {delivery_id}"):
+            raise ConflictError(f"delivery {delivery_id} is not dead: it waits")
+
+    def discard_all(self, webhook: str, by: str) -> int:
+        """Forgets all dead deliveries of a webhook; how many. Raises NotFoundError."""
+        c = tables.deliveries.c
+        return self._forget(sa.and_(c.webhook_id == self.webhook(webhook).id, c.state == "dead"), by, webhook)
+
+    def _forget(self, which: sa.ColumnElement[bool], by: str, subject: str) -> int:
+        with writing(self._engine.connect()) as connection, connection.begin():
+            count = connection.execute(sa.delete(tables.deliveries).where(which)).rowcount
+            if count:
+                audit(connection, by, "webhook.discard", subject, detail={"deliveries": count})
+        return count
 
     def _queue_again(self, which: sa.ColumnElement[bool], by: str, subject: str) -> int:
         now = time.time_ns()

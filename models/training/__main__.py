@@ -56,12 +56,12 @@ def main() -> None:
     wanted = [arguments.only] if arguments.only else [*sorted(BLUEPRINTS), SUBSCRIBER]
     if SUBSCRIBER in wanted:
         print(f"training {SUBSCRIBER}", flush=True)
-        print_metrics(train_simulated(arguments.out / SUBSCRIBER).metrics)
+        print_metrics(train_simulated(arguments.out / SUBSCRIBER).numbers.metrics)
         wanted.remove(SUBSCRIBER)
     for name in wanted:
         print(f"training {name}", flush=True)
-        card = build(BLUEPRINTS[name], all_rows(name, arguments.rows), arguments.out / name)
-        print_metrics(card.metrics)
+        bundle = build(BLUEPRINTS[name], all_rows(name, arguments.rows), arguments.out / name)
+        print_metrics(bundle.numbers.metrics)
 
 
 def all_rows(kind: str, folder: Path | None) -> dict[str, Rows]:

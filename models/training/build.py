@@ -7,7 +7,7 @@ import numpy as np
 
 from kernels.feature import MOST_EVENTS, Feature
 from kernels.schema import SOURCE_FEATURES
-from models.bundle import SCHEMAS, Bundle, Card, Evidence, FraudClass, LowerBar, TrainingCard
+from models.bundle import SCHEMAS, Bundle, Card, Evidence, FraudClass, LowerBar, Numbers, TrainingCard
 from models.drift import reference_of
 from models.fraud_types import BIT_OF
 from models.interpreter import Interpreter
@@ -53,7 +53,7 @@ CALIBRATED_TAIL = 0.99
 LEAST_ACTORS = 20
 
 
-def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Card:
+def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Bundle:
     """Trains on rows["training"], calibrates on rows["calibration"], judges on rows["held-out"], writes `path`."""
     features, schema_hash = SCHEMAS[blueprint.rows]
     types = list(blueprint.evidence)
@@ -85,19 +85,19 @@ def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Card:
         schema_hash=schema_hash,
         model_sha256="0" * 64,
         model_bytes=1,
+        numbers_sha256="0" * 64,
         features=[feature.name for feature in features],
-        typical=known(typical),
-        knots=[short(row) for row in knots],
         classes=calibrated(blueprint, model, encode(tuning.features), tuning),
         training=training_card(blueprint.rows, rows),
-        metrics={},
     )
-    write_bundle(path, card, model)
-    scorer = Scorer(Bundle.load(path))
-    card = msgspec.structs.replace(card, reference=reference_of(scorer, tuning.features[tuning.types == 0]))
-    card = msgspec.structs.replace(card, metrics={name: evaluate(scorer, rows[name]) for name in JUDGES})
-    write_bundle(path, card, model)
-    return card
+    numbers = Numbers(typical=known(typical), knots=[short(row) for row in knots])
+    scorer = Scorer(write_bundle(path, card, numbers, model))
+    numbers = msgspec.structs.replace(
+        numbers,
+        metrics={name: evaluate(scorer, rows[name]) for name in JUDGES},
+        reference=reference_of(scorer, tuning.features[tuning.types == 0]),
+    )
+    return write_bundle(path, card, numbers, model)
 
 
 def evenly_thinned(rows: Rows, blueprint: Blueprint) -> Rows:

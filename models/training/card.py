@@ -7,22 +7,27 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from models.bundle import CARD_FILE, MODEL_FILE, Card
+from models.bundle import CARD_FILE, MODEL_FILE, NUMBERS_FILE, Bundle, Card, Numbers
 
 FIGURES = 6  # significant digits of metrics: more is noise
 
 
-def write_bundle(path: Path, card: Card, model: bytes) -> None:
-    """Writes model.tflite and bundle.json into the folder `path`; the card's digest and size are filled in here."""
+def write_bundle(path: Path, card: Card, numbers: Numbers, model: bytes) -> Bundle:
+    """Writes the three files into the folder `path`, and reads them back. The card's digests and size are filled in
+    here."""
+    numbers = msgspec.structs.replace(numbers, metrics=rounded(numbers.metrics))
+    content = msgspec.json.format(msgspec.json.encode(numbers), indent=1) + b"\n"
     card = msgspec.structs.replace(
         card,
         model_sha256=hashlib.sha256(model).hexdigest(),
         model_bytes=len(model),
-        metrics=rounded(card.metrics),
+        numbers_sha256=hashlib.sha256(content).hexdigest(),
     )
     path.mkdir(parents=True, exist_ok=True)
     (path / MODEL_FILE).write_bytes(model)
-    (path / CARD_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=1) + b"\n")
+    (path / NUMBERS_FILE).write_bytes(content)
+    (path / CARD_FILE).write_bytes(msgspec.toml.encode(card))
+    return Bundle.load(path)
 
 
 def short(values: np.ndarray) -> list[float]:

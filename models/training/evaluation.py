@@ -15,7 +15,7 @@ PREVALENCES = (0.01, 0.001)  # of fraud among cases, at which precision is
 
 
 def evaluate(scorer: Scorer, rows: Rows) -> dict:
-    """Figures for bundle.json and docs/MODELS.md. Shares are of cases, each with its highest score."""
+    """Figures for numbers.json and docs/MODELS.md. Shares are of cases, each with its highest score."""
     scores = scorer.score(rows.features)
     stand(scorer, rows, scores)
     cases, score = case_maxima(scores.score, rows.case)

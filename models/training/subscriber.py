@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from kernels.schema_subscriber import SUBSCRIBER_FEATURES, SUBSCRIBER_SCHEMA_HASH
-from models.bundle import Bundle, Card, Evidence, FraudClass, TrainingCard
+from models.bundle import Bundle, Card, Evidence, FraudClass, Numbers, TrainingCard
 from models.drift import reference_of
 from models.interpreter import Interpreter
 from models.measures import auc, expected_calibration_error, recall_at
@@ -125,7 +125,7 @@ def teach(rows: np.ndarray, fraud: np.ndarray, teacher: Teach, hidden: tuple[str
     return Taught(encoding, model, lambda more: log_odds_of(student, encoding.codes(more)))
 
 
-def train_labelled(table: Table, path: Path, command: str) -> Card:
+def train_labelled(table: Table, path: Path, command: str) -> Bundle:
     """A bundle from an operator's own labelled table, calibrated to its prevalence.
 
     Calibration, thresholds and the figures in the card come from cross-validation: networks taught in the same way
@@ -160,12 +160,10 @@ def train_labelled(table: Table, path: Path, command: str) -> Card:
         rows={"honest": int((~fraud).sum()), "fraud": int(fraud.sum())},
     )
     final = teach(rows, fraud, labelled_teacher, HIDDEN_FEATURES)
-    card = card_of(path.resolve().name, final, calibrated, training, metrics)
-    write_bundle(path, card, final.model)
-    reference = reference_of(Scorer(Bundle.load(path)), rows[~fraud])
-    card = msgspec.structs.replace(card, reference=reference)
-    write_bundle(path, card, final.model)
-    return card
+    card, numbers = card_of(path.resolve().name, calibrated, training), numbers_of(final)
+    scorer = Scorer(write_bundle(path, card, numbers, final.model))
+    numbers = msgspec.structs.replace(numbers, metrics=metrics, reference=reference_of(scorer, rows[~fraud]))
+    return write_bundle(path, card, numbers, final.model)
 
 
 def folds_of(fraud: np.ndarray) -> np.ndarray:
@@ -191,7 +189,14 @@ def calibrate(outputs: np.ndarray, fraud: np.ndarray, rows: np.ndarray, prevalen
     return FraudClass(FRAUD_TYPE, slope, intercept, watch, flag, EVIDENCE)
 
 
-def card_of(name: str, taught: Taught, calibrated: FraudClass, training: TrainingCard, metrics: dict) -> Card:
+def numbers_of(taught: Taught) -> Numbers:
+    return Numbers(
+        typical=known(taught.encoding.typical),
+        knots=[short(row) for row in taught.encoding.knots],
+    )
+
+
+def card_of(name: str, calibrated: FraudClass, training: TrainingCard) -> Card:
     return Card(
         name=re.sub(r"[^\w.-]", "-", name) or "subscriber",
         version=VERSION,
@@ -200,10 +205,8 @@ def card_of(name: str, taught: Taught, calibrated: FraudClass, training: Trainin
         schema_hash=SUBSCRIBER_SCHEMA_HASH,
         model_sha256="0" * 64,
         model_bytes=1,
+        numbers_sha256="0" * 64,
         features=NAMES,
-        typical=known(taught.encoding.typical),
-        knots=[short(row) for row in taught.encoding.knots],
         classes=[calibrated],
         training=training,
-        metrics=metrics,
     )

@@ -13,13 +13,13 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from kernels.schema_subscriber import subscriber_rows
-from models.bundle import Bundle, Card, TrainingCard
+from models.bundle import Bundle, TrainingCard
 from models.drift import reference_of
 from models.scorer import Scorer
 from models.subscriber import Table, evaluate
 from models.training.card import write_bundle
 from models.training.distillation import Lesson, LogOdds, inputs_of, learn, log_odds_of
-from models.training.subscriber import NAMES, SEED, calibrate, card_of, teach
+from models.training.subscriber import NAMES, SEED, calibrate, card_of, numbers_of, teach
 from models.training.subscriber_population import simulate
 
 # Subscribers of each kind.
@@ -63,7 +63,7 @@ def simulated_teacher(codes: np.ndarray, fraud: np.ndarray) -> LogOdds:
     return log_odds
 
 
-def train_simulated(path: Path) -> Card:
+def train_simulated(path: Path) -> Bundle:
     """The bundle `subscriber` in the folder `path`, from nothing but this source tree."""
     table, fraud, _ = simulate(TRAINING_SEED, TRAINING_SUBSCRIBERS)
     taught = teach(subscriber_rows(table), fraud, simulated_teacher, UNREAD_FEATURES)
@@ -81,14 +81,12 @@ def train_simulated(path: Path) -> Card:
         held_out=[f"{2 * HELD_OUT_SUBSCRIBERS} subscribers drawn from seed {HELD_OUT_SEED}"],
         rows={"training": 2 * TRAINING_SUBSCRIBERS, "calibration": 2 * CALIBRATION_SUBSCRIBERS},
     )
-    card = card_of("subscriber", taught, calibrated, training, {})
-    write_bundle(path, card, taught.model)
-    scorer = Scorer(Bundle.load(path))
-    card = msgspec.structs.replace(
-        card, metrics={"held-out": held_out(scorer)}, reference=reference_of(scorer, rows[~fraud])
+    card, numbers = card_of("subscriber", calibrated, training), numbers_of(taught)
+    scorer = Scorer(write_bundle(path, card, numbers, taught.model))
+    numbers = msgspec.structs.replace(
+        numbers, metrics={"held-out": held_out(scorer)}, reference=reference_of(scorer, rows[~fraud])
     )
-    write_bundle(path, card, taught.model)
-    return card
+    return write_bundle(path, card, numbers, taught.model)
 
 
 def held_out(scorer: Scorer) -> dict:

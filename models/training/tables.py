@@ -10,15 +10,16 @@ TARGET_RECALL, TARGET_HONEST = 0.95, 0.005
 JUDGES = {"held-out": "the held-out world", "judgement": "the scenarios written by hand"}
 
 
-def tables(card: Card) -> str:
+def tables(bundle: Bundle) -> str:
     """Markdown: for each set of judges its figures, and honest populations beside one another at the end."""
+    card = bundle.card
     parts = [f"### `{card.name}`: what a flag needs", evidence(card)]
     for judge, words in JUDGES.items():
-        metrics = card.metrics[judge]
+        metrics = bundle.numbers.metrics[judge]
         parts += [f"### `{card.name}`, {words}", summary(metrics), by_type(card, metrics)]
         parts += ["By the n-th call or row, share of callers and of whole campaigns named:", by_number(card, metrics)]
         parts += ["Flagged as shipped, by variant:", by_variant(card, metrics)]
-    parts += [f"### `{card.name}`: honest actors flagged at least once", honest(card)]
+    parts += [f"### `{card.name}`: honest actors flagged at least once", honest(bundle.numbers.metrics)]
     return "\n\n".join(parts)
 
 
@@ -130,8 +131,8 @@ def variants(shares: dict[str, float | None]) -> str:
     )
 
 
-def honest(card: Card) -> str:
-    found = {judge: card.metrics[judge]["honest_actors_flagged"] for judge in JUDGES}
+def honest(metrics: Metrics) -> str:
+    found = {judge: metrics[judge]["honest_actors_flagged"] for judge in JUDGES}
     populations = sorted({name for one in found.values() for name in one})
     return markdown(
         ("population", *JUDGES.values()),
@@ -142,20 +143,21 @@ def honest(card: Card) -> str:
     )
 
 
-def targets(cards: list[Card]) -> str:
+def targets(bundles: list[Bundle]) -> str:
     """What every type reaches of the recall that is aimed at, and honest populations that are over what is allowed."""
     rows, over = [], []
-    for card in cards:
-        for one in card.classes:
-            found = [card.metrics[judge][one.fraud_type] for judge in JUDGES]
+    for bundle in bundles:
+        name, metrics = bundle.card.name, bundle.numbers.metrics
+        for one in bundle.card.classes:
+            found = [metrics[judge][one.fraud_type] for judge in JUDGES]
             recalls = [figure(part["recall_at_fpr_0.001"]) if part["cases"] else "" for part in found]
             reaches = "yes" if (found[0]["recall_at_fpr_0.001"] or 0) >= TARGET_RECALL else "**no**"
-            rows.append((one.fraud_type, f"`{card.name}`", *recalls, reaches))
+            rows.append((one.fraud_type, f"`{name}`", *recalls, reaches))
         for judge, words in JUDGES.items():
-            shares = card.metrics[judge]["honest_actors_flagged"].items()
+            shares = metrics[judge]["honest_actors_flagged"].items()
             over += [
-                f"{name.replace('_', ' ')} {percent(share)} (`{card.name}`, {words})"
-                for name, share in shares
+                f"{population.replace('_', ' ')} {percent(share)} (`{name}`, {words})"
+                for population, share in shares
                 if share > TARGET_HONEST
             ]
     head = ("type", "bundle", *JUDGES.values(), f"reaches {TARGET_RECALL:g}")
@@ -165,6 +167,6 @@ def targets(cards: list[Card]) -> str:
 
 
 def shipped_tables() -> str:
-    cards = [Bundle.shipped(name).card for name in ("call", "source")]
-    parts = ["### Recall at 0.1 % false positives, against what is aimed at", targets(cards)]
-    return "\n\n".join([*parts, *(tables(card) for card in cards)])
+    bundles = [Bundle.shipped(name) for name in ("call", "source")]
+    parts = ["### Recall at 0.1 % false positives, against what is aimed at", targets(bundles)]
+    return "\n\n".join([*parts, *(tables(bundle) for bundle in bundles)])
