@@ -105,7 +105,7 @@ class Pipeline:
         )
         self.tally = Tally()
         self.findings = Findings(limits.findings, self._give_up)
-        self._standing = Standing(limits.findings)
+        self.standing = Standing(limits.findings)
         self.flagged_sources = 0
         self.watched_sources = 0
         self._observed = observed
@@ -217,7 +217,7 @@ class Pipeline:
         self._observe("call", rows, scores)
         found = suspects(self.engine, scores.verdict, scores.score, scores.types)
         for i, serial, source, caller, time_ns, _, _, verdict, _, types in found:
-            scores.verdict[i] = self._standing.verdict((source, caller), serial, time_ns, verdict, types)
+            scores.verdict[i] = self.standing.verdict((source, caller), serial, time_ns, verdict, types)
         raised = self.engine.judge_calls(scores.score, scores.verdict, scores.types)
         reasons = dict(zip(raised.tolist(), explain(self.calls, rows[raised]), strict=True)) if len(raised) else {}
         for i, serial, source, caller, time_ns, first_ns, requests, _, score, types in found:

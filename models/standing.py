@@ -1,7 +1,7 @@
 """Who was flagged a short while ago: of a campaign that is known, no call is only watched."""
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
 from models.fraud_types import BIT_OF
@@ -48,6 +48,14 @@ class Standing:
             if types and len(calls) == STANDING_CALLS and time_ns - calls[0].time_ns <= STANDING_NS:
                 return FLAG
         return verdict
+
+    def kept(self) -> list[tuple[Hashable, list[Flagged]]]:
+        """All of them, those longest without a flag first."""
+        return list(self._flagged.items())
+
+    def restore(self, kept: Iterable[tuple[Hashable, list[Flagged]]]) -> None:
+        """Puts back what `kept` gave, behind what is there."""
+        self._flagged.update(kept)
 
     def _note(self, party: Hashable, flagged: Flagged) -> None:
         others = [one for one in self._flagged.get(party, ()) if one.call != flagged.call]
