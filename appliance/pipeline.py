@@ -28,6 +28,7 @@ from models.drift import DriftReport, RowDrift
 from models.errors import BundleError
 from models.reasons import explain
 from models.scorer import Scorer, Scores
+from models.standing import Standing
 from models.verdict import FLAG, WATCH
 
 # Keys the hashes of a replay. It is known, so that sketches estimate the same on every run; where entries lie in
@@ -104,6 +105,7 @@ class Pipeline:
         )
         self.tally = Tally()
         self.findings = Findings(limits.findings, self._give_up)
+        self.standing = Standing(limits.findings)
         self.flagged_sources = 0
         self.watched_sources = 0
         self._observed = observed
@@ -213,10 +215,13 @@ class Pipeline:
 
     def _judge_calls(self, rows: np.ndarray, scores: Scores, alert: Write | None) -> None:
         self._observe("call", rows, scores)
+        found = suspects(self.engine, scores.verdict, scores.score, scores.types)
+        for i, serial, source, caller, time_ns, _, _, verdict, _, types in found:
+            scores.verdict[i] = self.standing.verdict((source, caller), serial, time_ns, verdict, types)
         raised = self.engine.judge_calls(scores.score, scores.verdict, scores.types)
         reasons = dict(zip(raised.tolist(), explain(self.calls, rows[raised]), strict=True)) if len(raised) else {}
-        found = suspects(self.engine, scores.verdict, scores.score, scores.types)
-        for i, serial, source, caller, time_ns, first_ns, requests, verdict, score, types in found:
+        for i, serial, source, caller, time_ns, first_ns, requests, _, score, types in found:
+            verdict = int(scores.verdict[i])
             finding, risen = self._add(source, caller, time_ns, first_ns, requests, verdict, score, types)
             if i in reasons:
                 self.tally.rose("call", verdict, types)

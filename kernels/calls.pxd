@@ -30,6 +30,7 @@ cdef enum CallEvent:        # what a message, or the passing of time, did to a c
     EVENT_SETUP = 1
     EVENT_ANSWER = 2
     EVENT_END = 4
+    EVENT_REPLY = 8         # the first sign that somebody replied to the INVITE
 
 cdef enum:                  # phases: which queue of deadlines a call stands in
     PHASE_SETUP = 0
@@ -199,6 +200,7 @@ cdef class CallTable:
     cdef void _response(self, int32_t slot, const SipMessage* message, int64_t time_ns, int64_t now_ns) noexcept nogil
     cdef void _invite_response(self, int32_t slot, const SipMessage* message, int64_t time_ns,
                                int64_t now_ns) noexcept nogil
+    cdef void _replied(self, Call* call, uint16_t sign) noexcept nogil
     cdef void _answer(self, int32_t slot, int64_t time_ns, int64_t now_ns) noexcept nogil
     cdef void _fail(self, int32_t slot, uint16_t status, int64_t time_ns, int64_t now_ns) noexcept nogil
     cdef void _bye(self, int32_t slot, const SipMessage* message, int64_t time_ns, int64_t now_ns) noexcept nogil

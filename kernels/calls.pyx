@@ -212,13 +212,13 @@ cdef class CallTable:
         elif message.method == METHOD_ACK:
             self._ack(slot, message, packet.time_ns, now_ns)
         elif message.method == METHOD_BYE:
-            call.seen |= SEEN_IMPLIED
+            self._replied(call, SEEN_IMPLIED)
             self._bye(slot, message, packet.time_ns, now_ns)
         elif message.method == METHOD_CANCEL:
             if message.cseq == call.invite_cseq:
                 self._cancel(slot, packet.time_ns, now_ns)
         elif message.method == METHOD_PRACK:
-            call.seen |= SEEN_IMPLIED
+            self._replied(call, SEEN_IMPLIED)
 
     cdef void _invite(self, int32_t slot, const Packet* packet, const SipMessage* message,
                       int64_t now_ns) noexcept nogil:
@@ -257,7 +257,7 @@ cdef class CallTable:
         (RFC 3261 17.1.1.3), that of a 2xx is a transaction of its own (13.2.2.4)."""
         cdef Call* call = &self.calls[slot]
         cdef int i
-        call.seen |= SEEN_IMPLIED
+        self._replied(call, SEEN_IMPLIED)
         if message.cseq != call.invite_cseq:
             return
         i = self._transaction(call, message, False)
@@ -293,7 +293,7 @@ cdef class CallTable:
             if message.cseq != call.invite_cseq or span_hash(message, message.from_tag, self.secret) != call.from_tag:
                 return                          # of a re-INVITE, or of an attempt that is over
             i = self._transaction(call, message, True)
-        call.seen |= SEEN_REPLY
+        self._replied(call, SEEN_REPLY)
         if call.answer_tag == SHAPE_NONE:
             call.answer_tag = text_shape(message.data + message.to_tag.start, message.to_tag.length)
         if call.state > CALL_ANSWERED and call.seen & TOLD_END and not 200 <= status < 300:
@@ -322,6 +322,12 @@ cdef class CallTable:
                 self._answer(slot, time_ns, now_ns)
         elif call.state != CALL_ANSWERED and call.state != CALL_COMPLETED:
             self._fail(slot, status, time_ns, now_ns)
+
+    cdef void _replied(self, Call* call, uint16_t sign) noexcept nogil:
+        """`sign`: what proves it, a response or a request that only follows one (CANCEL: RFC 3261 9.1)."""
+        if not call.seen & (SEEN_REPLY | SEEN_IMPLIED | SEEN_CANCEL):
+            self.events |= EVENT_REPLY
+        call.seen |= sign
 
     # -- what they prove ----------------------------------------------------------------------------------
 
@@ -361,7 +367,7 @@ cdef class CallTable:
     cdef void _cancel(self, int32_t slot, int64_t time_ns, int64_t now_ns) noexcept nogil:
         """CANCEL asks; the final response to INVITE decides, and a 2xx may have crossed it (RFC 3261 9.1)."""
         cdef Call* call = &self.calls[slot]
-        call.seen |= SEEN_CANCEL
+        self._replied(call, SEEN_CANCEL)
         if call.state <= CALL_RINGING:
             self._end(slot, CALL_CANCELLED, time_ns, now_ns, False)
 

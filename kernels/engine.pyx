@@ -28,8 +28,8 @@ from capture.sip_text cimport same_name
 from capture.source cimport RECORD_FOUND, RECORD_NEED_MORE, Record, RecordSource
 from capture.tcp cimport StreamTable
 from kernels.calls cimport (
-    CALL_ANSWERED, EVENT_ANSWER, EVENT_END, EVENT_SETUP, PHASE_TALK, SEEN_INVITE, SEEN_REPLY, STAGE_ANSWER, STAGE_END,
-    STAGE_SETUP, TOLD_END, TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORT_WS, Call, CallTable,
+    CALL_ANSWERED, EVENT_ANSWER, EVENT_END, EVENT_REPLY, EVENT_SETUP, PHASE_TALK, SEEN_INVITE, SEEN_REPLY, STAGE_ANSWER,
+    STAGE_END, STAGE_SETUP, TOLD_END, TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORT_WS, Call, CallTable,
 )
 from kernels.credentials cimport brings_credentials, says_stale
 from kernels.media cimport MediaTable
@@ -258,7 +258,7 @@ cdef class Engine:
         if slot == NO_SLOT:
             self._outside_calls()
             return
-        if self.calls.events:
+        if self.calls.events & ~<int>EVENT_REPLY:
             self.profiles.prefetch(&self.calls.calls[slot], self.calls.events & EVENT_SETUP != 0)
         offered = self.message.body.length > 0 and self._read_offer(slot, &session)
         if self.calls.events:
@@ -330,6 +330,8 @@ cdef class Engine:
             self._call_row(slot, STAGE_SETUP, now_ns)
             if self.profiles.source_is_due(call.source_profile):
                 self._source_row(call.source_profile, now_ns)
+        if events & EVENT_REPLY:
+            self.profiles.on_reply(call, now_ns)
         if events & EVENT_ANSWER:
             self.profiles.on_answer(call, now_ns)
             self._call_row(slot, STAGE_ANSWER, now_ns)

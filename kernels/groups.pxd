@@ -28,7 +28,8 @@ cdef enum:                      # counters, half-life 1 hour
     GROUP_SUCCESSORS = 14           # dialled number next to the one dialled before
     GROUP_HEARD = 15                # of which is known whose voice was there
     GROUP_ONE_SIDED = 16            # of these, the caller's only
-    GROUP_COUNTERS = 17
+    GROUP_REPLIED = 17              # to which there was any reply; counted for all calls of an address only
+    GROUP_COUNTERS = 18
 
 cdef enum:
     GROUP_DURATIONS = 4
@@ -41,8 +42,9 @@ cdef struct Group:              # 112 bytes; all zero is the empty one
     float durations[GROUP_DURATIONS]    # of the latest calls, s; 0 for none
     uint8_t next_duration
 
-# A call began, was answered, reached its end state. `number`: the digits dialled, 0 for none.
+# A call began, was replied to, was answered, reached its end state. `number`: the digits dialled, 0 for none.
 cdef void group_attempt(Group* group, const Call* call, uint64_t number, int64_t now_ns) noexcept nogil
+cdef void group_reply(Group* group, int64_t now_ns) noexcept nogil
 cdef void group_answer(Group* group, const Call* call, int64_t now_ns) noexcept nogil
 cdef void group_end(Group* group, const Call* call, int64_t now_ns) noexcept nogil
 # Their part of a call row. Groups are read as of `now_ns` and not changed.

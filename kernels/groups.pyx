@@ -24,6 +24,7 @@ cdef extern from *:
     #define SW_GROUP_SAME_RATIO 0.02f
     #define SW_GROUP_SAME_S 0.5f
     /* Priors: shares of events, seconds. */
+    #define SW_GROUP_REPLIED_RATIO 0.9f
     #define SW_GROUP_ANSWER_RATIO 0.6f
     #define SW_GROUP_CANCEL_RATIO 0.15f
     #define SW_GROUP_ONE_RING_RATIO 0.03f
@@ -42,6 +43,7 @@ cdef extern from *:
     const double UNRUNG_S "SW_GROUP_UNRUNG_S"
     const float SAME_RATIO "SW_GROUP_SAME_RATIO"
     const float SAME_S "SW_GROUP_SAME_S"
+    const float USUAL_REPLIED_RATIO "SW_GROUP_REPLIED_RATIO"
     const float USUAL_ANSWER_RATIO "SW_GROUP_ANSWER_RATIO"
     const float USUAL_CANCEL_RATIO "SW_GROUP_CANCEL_RATIO"
     const float USUAL_ONE_RING_RATIO "SW_GROUP_ONE_RING_RATIO"
@@ -77,6 +79,11 @@ cdef void group_attempt(Group* group, const Call* call, uint64_t number, int64_t
         group.counts[GROUP_DIFFERING] += call.differing_digits
     group.counts[GROUP_SUCCESSORS] += is_successor(number, group.last_number)
     group.last_number = number
+
+
+cdef void group_reply(Group* group, int64_t now_ns) noexcept nogil:
+    bring_up(group, now_ns)
+    group.counts[GROUP_REPLIED] += 1.0
 
 
 cdef void group_answer(Group* group, const Call* call, int64_t now_ns) noexcept nogil:
@@ -142,6 +149,8 @@ cdef void source_group_features(const Group* all, const Group* newcomers, int64_
     row[SOURCE_REPEATED_RATIO] = share(all, GROUP_REPEATED, GROUP_COMPLETED, left, USUAL_REPEATED_RATIO)
     row[SOURCE_SUCCESSOR_RATIO] = share(all, GROUP_SUCCESSORS, GROUP_CALLS, left, 0.0)
     row[SOURCE_DIFFERING_DIGITS] = share(all, GROUP_DIFFERING, GROUP_COMPARED, left, USUAL_DIFFERING_DIGITS)
+    # A call has faded some when it is replied to: the share of what is left can come to more than all.
+    row[SOURCE_CALLS_REPLIED_RATIO] = clipped(share(all, GROUP_REPLIED, GROUP_CALLS, left, USUAL_REPLIED_RATIO), 1.0)
     row[NEWCOMER_RATIO] = shrunk(
         newcomers.counts[GROUP_CALLS] * left_of(newcomers, now_ns), all.counts[GROUP_CALLS] * left, 0.5)
     left = left_of(newcomers, now_ns)

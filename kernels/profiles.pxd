@@ -45,6 +45,8 @@ cdef class Profiles:
     # call.*_generation, and where it goes: call.range_hash, price, abroad and call_back. A caller who withholds the
     # number has no profile, and nor has an empty callee.
     cdef void on_setup(self, Call* call, int64_t now_ns) noexcept nogil
+    # Somebody replied to it, in whatever way.
+    cdef void on_reply(self, const Call* call, int64_t now_ns) noexcept nogil
     cdef void on_answer(self, Call* call, int64_t now_ns) noexcept nogil
     # The call reached its end state (call.state, times and status_code are set).
     cdef void on_end(self, Call* call, int64_t now_ns) noexcept nogil

@@ -340,6 +340,9 @@ cdef class Profiles:
             call.again = CALL_BACK_ANSWERED if earlier.state & PAIR_ANSWERED else CALL_BACK_MISSED
         pairs_note(&self.pairs, pair_key(call.caller_key, call.callee_key), now_ns)
 
+    cdef void on_reply(self, const Call* call, int64_t now_ns) noexcept nogil:
+        self.relations.on_reply(call, self.source_of(call) != NULL, now_ns)
+
     cdef void on_answer(self, Call* call, int64_t now_ns) noexcept nogil:
         cdef CallerProfile* caller = self.caller_of(call)
         cdef CalleeProfile* callee = self.callee_of(call)

@@ -28,6 +28,7 @@ MAX_RANK = 15
 CADENCE_MEMORY = 32
 HALF_HOUR_NS = 1800 * 10**9
 HALF_DAY_NS = 12 * 3600 * 10**9
+REPLY = 0.5  # between setup, 0, and answer, 1
 COMPLETED, CANCELLED, REJECTED, FAILED = 3, 4, 5, 6
 REGISTER, OPTIONS, INVITE = 5, 6, 1
 NOT_FOUND = (404, 410, 484, 604)
@@ -274,6 +275,12 @@ def source_attempt(history, call):
     return history.distinct(block, HALF_DAY_NS, now)
 
 
+def played(calls):
+    """(time, stage, which call) of all that happens, in order; a reply comes between two stages and has no row."""
+    stages = {"invite_ns": 0, "reply_ns": REPLY, "answer_ns": 1, "end_ns": 2}
+    return sorted((int(call[at]), stage, i) for i, call in enumerate(calls) for at, stage in stages.items() if call[at])
+
+
 def call_rows(calls, prices, countries):
     """Rows [n, 3, features] of calls with E.164 numbers; see replay_calls in kernels/replay.pyx.
 
@@ -284,11 +291,7 @@ def call_rows(calls, prices, countries):
     open_calls, pairs, call_back = Counter(), Reciprocity(), {}
     groups, newcomer, range_numbers, again = reference_groups.Groups(History), {}, {}, {}
     rows = np.full((len(calls), 3, len(CALL_FEATURES)), np.nan)
-    stages = ("invite_ns", "answer_ns", "end_ns")
-    events = sorted(
-        (int(call[name]), stage, i) for i, call in enumerate(calls) for stage, name in enumerate(stages) if call[name]
-    )
-    for now, stage, i in events:
+    for now, stage, i in played(calls):
         call = {name: calls[name][i].item() for name in calls.dtype.names if name not in ("source", "destination")}
         caller_key, callee_key, address = call["caller_key"], call["callee_key"], calls["source"][i].tobytes()
         caller = callers.setdefault(caller_key, History())
@@ -297,6 +300,9 @@ def call_rows(calls, prices, countries):
         parties = (("caller", caller_key), ("callee", callee_key), ("source", address))
         block = int(call["callee_e164"]) // 10000
         route = calls["destination"][i].tobytes()
+        if stage == REPLY:
+            groups.on(reference_groups.group_reply, call, address, route, newcomer.get(i))
+            continue
         if stage == 0:
             caller_attempt(caller, call, prices[i], countries[i])
             range_numbers[i] = source_attempt(source, call)

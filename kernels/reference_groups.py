@@ -29,6 +29,10 @@ def group_attempt(history, call):
     history.note(now, calls=1, successors=1 <= step <= 10, compared=differing > 0, differing=differing)
 
 
+def group_reply(history, call):
+    history.note(call["reply_ns"], replied=1)
+
+
 def group_answer(history, call):
     rang_s = (call["answer_ns"] - call["ringing_ns"]) * 1e-9
     history.note(call["answer_ns"], settled=1, answered=1, unrung=not call["ringing_ns"] or rang_s < UNRUNG_S)
@@ -69,6 +73,7 @@ def source_row(every, newcomers, now):
         "source_repeated_ratio": every.share("repeated", "completed", now, HOUR_S, 0.1),
         "source_successor_ratio": every.share("successors", "calls", now, HOUR_S, 0.0),
         "source_differing_digits": every.share("differing", "compared", now, HOUR_S, 9.0),
+        "source_calls_replied_ratio": min(1.0, every.share("replied", "calls", now, HOUR_S, 0.9)),
         "newcomer_ratio": (new + 1) / (calls + 2),
         "newcomer_calls_hour": new,
         "newcomer_answered_ratio": newcomers.share("answered", "settled", now, HOUR_S, 0.6),

@@ -27,10 +27,11 @@ cdef class Relations:
     # Sets what the call keeps of its relations. `source_key`, `destination_key`: hashes of the addresses.
     cdef void on_setup(self, Call* call, uint64_t source_key, uint64_t destination_key, uint64_t number,
                        uint64_t caller_calls, int64_t now_ns) noexcept nogil
-    # `on_setup` will come soon; one of the next three.
+    # `on_setup` will come soon; one of the next ones.
     cdef void prefetch_setup(self, const Call* call, uint64_t source_key, uint64_t destination_key) noexcept nogil
     cdef void prefetch(self, const Call* call) noexcept nogil
-    # It was answered, reached its end state; `known`: its source still has a profile.
+    # It was replied to, answered, reached its end state; `known`: its source still has a profile.
+    cdef void on_reply(self, const Call* call, bint known, int64_t now_ns) noexcept nogil
     cdef void on_answer(self, const Call* call, bint known, int64_t now_ns) noexcept nogil
     cdef void on_end(self, const Call* call, bint known, int64_t now_ns) noexcept nogil
     # Its part of a call row.

@@ -16,7 +16,8 @@ from kernels.crowds cimport (
     crowds_init,
 )
 from kernels.groups cimport (
-    GROUP_CALLS, NEWCOMER_CALLS, Group, group_answer, group_attempt, group_end, route_features, source_group_features,
+    GROUP_CALLS, NEWCOMER_CALLS, Group, group_answer, group_attempt, group_end, group_reply, route_features,
+    source_group_features,
 )
 from kernels.parties cimport calling_number, range_of
 from kernels.slots cimport (
@@ -116,6 +117,10 @@ cdef class Relations:
         if block:
             call.range_callers = crowd_note(
                 &self.crowds, CROWD_RANGE, range_key(block, source_key, self.secret), call.caller_key, now_ns)
+
+    cdef void on_reply(self, const Call* call, bint known, int64_t now_ns) noexcept nogil:
+        if known:
+            group_reply(&self.groups[2 * call.source_profile], now_ns)
 
     cdef void on_answer(self, const Call* call, bint known, int64_t now_ns) noexcept nogil:
         cdef Group* route = self._route_of(call)

@@ -21,10 +21,10 @@ from kernels.profiles cimport Profiles
 # as sent.
 CALL = np.dtype([
     ("caller_key", np.uint64), ("callee_key", np.uint64),
-    ("invite_ns", np.int64), ("progress_ns", np.int64), ("ringing_ns", np.int64), ("early_media_ns", np.int64),
-    ("answer_ns", np.int64), ("end_ns", np.int64), ("status_code", np.uint16), ("state", np.uint8),
-    ("source", np.uint8, 16), ("destination", np.uint8, 16), ("hung_up", np.uint8), ("heard", np.uint8),
-    ("answer_tag", np.uint8), ("callee_voice_ns", np.int64),
+    ("invite_ns", np.int64), ("reply_ns", np.int64), ("progress_ns", np.int64), ("ringing_ns", np.int64),
+    ("early_media_ns", np.int64), ("answer_ns", np.int64), ("end_ns", np.int64), ("status_code", np.uint16),
+    ("state", np.uint8), ("source", np.uint8, 16), ("destination", np.uint8, 16), ("hung_up", np.uint8),
+    ("heard", np.uint8), ("answer_tag", np.uint8), ("callee_voice_ns", np.int64),
     ("caller_e164", "S15"), ("callee_e164", "S15"), ("caller", "S32"), ("callee", "S32"),
 ])
 
@@ -41,6 +41,7 @@ cdef packed struct CallRecord:      # as CALL
     uint64_t caller_key
     uint64_t callee_key
     int64_t invite_ns
+    int64_t reply_ns
     int64_t progress_ns
     int64_t ringing_ns
     int64_t early_media_ns
@@ -71,6 +72,10 @@ cdef packed struct RequestRecord:   # as REQUEST
     uint8_t credentials
     uint8_t stale
     uint8_t[16] source
+
+cdef enum:                          # what is played of a call, in order
+    PLAYED_REPLY = 1
+    PLAYED = 4
 
 cdef struct Link:                   # what a call keeps of its profiles between events
     int32_t caller_profile
@@ -148,13 +153,17 @@ cdef void play_calls(Profiles profiles, const uint8_t[:, ::1] records, const int
     cdef CallRecord record
     cdef Call call
     cdef Py_ssize_t event, i
-    cdef int stage
+    cdef int played, stage
     cdef int64_t now_ns
     for event in range(order.shape[0]):
-        i = order[event] // 3
-        stage = <int>(order[event] % 3)
+        i = order[event] // PLAYED
+        played = <int>(order[event] % PLAYED)
+        stage = max(played - 1, <int>STAGE_SETUP)       # a reply comes between setup and answer
         memcpy(&record, &records[i, 0], sizeof(CallRecord))
         fill(&call, &record, &links[i], stage)
+        if played == PLAYED_REPLY:
+            profiles.on_reply(&call, record.reply_ns)
+            continue
         if stage == STAGE_SETUP:
             now_ns = record.invite_ns
             profiles.on_setup(&call, now_ns)
@@ -184,18 +193,19 @@ cdef void play_calls(Profiles profiles, const uint8_t[:, ::1] records, const int
 
 
 def replay_calls(Profiles profiles, calls):
-    """The feature rows of calls, played to `profiles` in order of time (of one time: setup, answer, end).
+    """The feature rows of calls, played to `profiles` in order of time (of one time: setup, reply, answer, end).
 
-    calls: array [n] of dtype CALL; a call has a setup when invite_ns is not 0, and so on for answer_ns and end_ns.
+    calls: array [n] of dtype CALL; a call has a setup when invite_ns is not 0, and so on for reply_ns, answer_ns
+    and end_ns.
     Returns float32 [n, 3, call features]: the row at setup, answer and end; a stage that did not happen is all NaN.
     Raises TypeError on another dtype, ValueError on another shape, MemoryError.
     """
     calls = _records("calls", calls, CALL, sizeof(CallRecord))
-    times = np.stack([calls["invite_ns"], calls["answer_ns"], calls["end_ns"]], axis=1).ravel()
+    times = np.stack([calls["invite_ns"], calls["reply_ns"], calls["answer_ns"], calls["end_ns"]], axis=1).ravel()
     order = np.argsort(times, kind="stable")
     order = order[times[order] != 0]
     # of one call the stages stand in order already; of different calls at one time, all setups come first
-    order = order[np.lexsort((order // 3, order % 3, times[order]))]
+    order = order[np.lexsort((order // PLAYED, order % PLAYED, times[order]))]
     rows = np.full((len(calls), 3, CALL_FEATURE_COUNT), np.nan, np.float32)
     cdef Link* links = <Link*>calloc(max(1, len(calls)), sizeof(Link))
     if links == NULL:

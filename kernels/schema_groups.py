@@ -339,6 +339,16 @@ GROUP_CALL_FEATURES = (
         moment=END,
         unseen=NAN,
     ),
+    # who calls numbers that are nobody's, or a server that is down, hears nothing; who is ringing was told so
+    feature(
+        "source_calls_replied_ratio",
+        "ratio",
+        "Calls from the address to which there was any reply, or a request that only follows one / calls, at most 1, "
+        "half-life 1 hour. The call itself has had none at its setup.",
+        "{value} of the calls from the address had any reply; typical is {typical}",
+        source="source",
+        unseen=0.9,
+    ),
 )
 
 GROUP_SOURCE_FEATURES = (

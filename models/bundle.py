@@ -49,6 +49,13 @@ class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     minimum: float
 
 
+class LowerBar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A row that has all of this evidence is flagged from a lower probability on."""
+
+    evidence: list[Evidence]
+    flag: Probability
+
+
 class FraudClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One output of the model: P(fraud_type) = 1 / (1 + exp(-(slope * output + intercept)))."""
 
@@ -58,6 +65,12 @@ class FraudClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     watch: Probability
     flag: Probability
     evidence: Evidence | None = None
+    lower: list[LowerBar] = []
+
+    def bars(self) -> list[tuple[float, list[Evidence]]]:
+        """From which probability on a row is flagged, and what it must have for that: any of these."""
+        least = [self.evidence] if self.evidence else []
+        return [(self.flag, least), *((one.flag, one.evidence) for one in self.lower)]
 
 
 class TrainingCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -156,10 +169,12 @@ def check_class(path: Path, card: Card, one: FraudClass) -> None:
         raise BundleError(f"{path}: classes: {one.fraud_type!r} is not a fraud type")
     if not (math.isfinite(one.slope) and math.isfinite(one.intercept)):
         raise BundleError(f"{path}: classes: {one.fraud_type}: the calibration is not finite")
-    if not one.watch <= one.flag:
+    if not all(one.watch <= flag for flag in (one.flag, *(lower.flag for lower in one.lower))):
         raise BundleError(f"{path}: classes: {one.fraud_type}: `watch` lies above `flag`")
-    if one.evidence is not None and one.evidence.feature not in card.features:
-        raise BundleError(f"{path}: classes: {one.fraud_type}: evidence: no feature {one.evidence.feature!r}")
+    for _, evidence in one.bars():
+        for asked in evidence:
+            if asked.feature not in card.features:
+                raise BundleError(f"{path}: classes: {one.fraud_type}: evidence: no feature {asked.feature!r}")
 
 
 def read_numbers(path: Path, card: Card) -> Numbers:

@@ -4,7 +4,7 @@ from libc.stdint cimport int8_t, uint8_t, uint32_t
 
 import numpy as np
 
-from models.verdict import PASS, WATCH
+from models.verdict import FLAG, PASS, WATCH
 
 cdef enum:
     OUTPUT_VALUES = 256
@@ -12,33 +12,50 @@ cdef enum:
 
 cdef uint8_t PASSED = PASS
 cdef uint8_t WATCHED = WATCH
+cdef uint8_t FLAGGED = FLAG
+
+
+def are_bounds(first, parts, whole):
+    """Whether `first` says where each of so many parts of `whole` entries begins, and where the last one ends."""
+    return len(first) == parts + 1 and first[0] == 0 and first[parts] == whole and (np.diff(first) >= 0).all()
 
 
 cdef class Judge:
-    """Judge(log_odds, levels, bits, evidence, minimum): the calibrated meaning of a bundle's outputs.
+    """Judge(log_odds, watched, bits, first_bar, reached, first_evidence, evidence, minimum): what outputs mean.
 
-    log_odds: float64 [classes, 256] of each fraud, by output + 128. levels: uint8 [classes, 256], its verdict.
-    bits: uint32 [classes]. evidence: int32 [classes], a column of the rows or -1; minimum: float64 [classes], without
-    which, or when it is not known, a row is at most watched. Raises ValueError on other shapes.
+    log_odds: float64 [classes, 256] of each fraud, by output + 128. watched: uint8 [classes, 256], whether that is
+    noticed at all. bits: uint32 [classes]. Over which bars a flag may come: those of class c are first_bar[c] up to
+    first_bar[c + 1], int32 [classes + 1]. reached: uint8 [bars, 256], whether an output does. The evidence that bar b
+    asks for is first_evidence[b] up to first_evidence[b + 1], int32 [bars + 1]: of each the column of the rows, int32,
+    and the minimum, float64, without which, or when it is not known, the bar does not count. Raises ValueError on other
+    shapes.
     """
     cdef int classes
     cdef const float[:, ::1] innocence      # [classes, 256]: 1 - P(class), by output + 128
     cdef const double[:, ::1] softplus      # [classes, 256]: -log(1 - P(class))
-    cdef const uint8_t[:, ::1] levels       # [classes, 256]: verdict with enough evidence
+    cdef const uint8_t[:, ::1] watched
     cdef const uint32_t[::1] bits
+    cdef const int[::1] first_bar
+    cdef const uint8_t[:, ::1] reached
+    cdef const int[::1] first_evidence
     cdef const int[::1] evidence
     cdef const double[::1] minimum
 
-    def __init__(self, log_odds, levels, bits, evidence, minimum):
+    def __init__(self, log_odds, watched, bits, first_bar, reached, first_evidence, evidence, minimum):
         self.classes = len(log_odds)
         if not (0 < self.classes <= MAX_CLASSES
-                and log_odds.shape == levels.shape == (self.classes, OUTPUT_VALUES)
-                and len(bits) == len(evidence) == len(minimum) == self.classes):
-            raise ValueError("expected tables [classes, 256] and lists [classes]")
+                and log_odds.shape == watched.shape == (self.classes, OUTPUT_VALUES)
+                and len(bits) == self.classes
+                and are_bounds(first_bar, self.classes, len(reached)) and reached.shape[1:] == (OUTPUT_VALUES,)
+                and are_bounds(first_evidence, len(reached), len(evidence)) and len(evidence) == len(minimum)):
+            raise ValueError("expected tables [classes, 256] and [bars, 256], and lists of their lengths")
         self.innocence = 1 - (1 / (1 + np.exp(-log_odds))).astype(np.float32)
         self.softplus = np.logaddexp(0, log_odds)
-        self.levels = levels
+        self.watched = watched
         self.bits = bits
+        self.first_bar = first_bar
+        self.reached = reached
+        self.first_evidence = first_evidence
         self.evidence = evidence
         self.minimum = minimum
 
@@ -60,7 +77,7 @@ cdef class Judge:
 
     cdef void _judge(self, const int8_t* outputs, const float* row, float* score, uint8_t* verdict,
                      uint32_t* types) noexcept nogil:
-        cdef int one
+        cdef int one, bar
         cdef uint8_t at, level
         cdef float innocence = 1
         verdict[0] = PASSED
@@ -68,14 +85,22 @@ cdef class Judge:
         for one in range(self.classes):
             at = <uint8_t>outputs[one] ^ 128
             innocence *= self.innocence[one, at]
-            level = self.levels[one, at]
-            if level == PASSED:
+            if not self.watched[one, at]:
                 continue
-            if self.evidence[one] >= 0 and not row[self.evidence[one]] >= self.minimum[one]:    # NaN, too
-                level = WATCHED
+            level = WATCHED
+            for bar in range(self.first_bar[one], self.first_bar[one + 1]):
+                if self.reached[bar, at] and self._is_evident(bar, row):
+                    level = FLAGGED
             types[0] |= self.bits[one]
             verdict[0] = max(verdict[0], level)
         score[0] = 1 - innocence
+
+    cdef bint _is_evident(self, int bar, const float* row) noexcept nogil:
+        cdef int one
+        for one in range(self.first_evidence[bar], self.first_evidence[bar + 1]):
+            if not row[self.evidence[one]] >= self.minimum[one]:    # NaN, too
+                return False
+        return True
 
     def log_odds(self, const int8_t[:, ::1] outputs):
         """outputs: int8 [n, classes] -> float64 [n]: log(score / (1 - score)), exact at both ends."""

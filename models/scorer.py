@@ -11,10 +11,14 @@ from models.fraud_types import BIT_OF
 from models.interpreter import Interpreter
 from models.judge import Judge
 from models.leave_one_out import LeaveOneOut
-from models.verdict import FLAG, PASS, WATCH
 
 # The encoding's int8 steps, as the network reads them: -128..127 is -1..127/128.
 INPUT_SCALE, INPUT_ZERO = 1 / 128, 0
+
+
+def firsts(counts: list[int]) -> np.ndarray:
+    """int32 [n + 1]: where parts of such lengths begin, and where the last one ends."""
+    return np.cumsum([0, *counts]).astype(np.int32)
 
 
 def encoder(knots: list[list[float]], typical: list[float]) -> Encoder:
@@ -59,17 +63,17 @@ class Scorer:
     def _judge_of(self, log_odds: np.ndarray) -> Judge:
         card = self.bundle.card
         probability = 1 / (1 + np.exp(-log_odds))
-        levels = np.full(log_odds.shape, PASS, np.uint8)
-        for index, one in enumerate(card.classes):
-            levels[index, probability[index] >= one.watch] = WATCH
-            levels[index, probability[index] >= one.flag] = FLAG
-        asked = [one.evidence for one in card.classes]
+        bars = [(index, *bar) for index, one in enumerate(card.classes) for bar in one.bars()]
+        asked = [one for _, _, evidence in bars for one in evidence]
         return Judge(
             log_odds,
-            levels,
+            np.stack([probability[i] >= one.watch for i, one in enumerate(card.classes)]).astype(np.uint8),
             np.array([BIT_OF[one.fraud_type] for one in card.classes], np.uint32),
-            np.array([card.features.index(one.feature) if one else -1 for one in asked], np.int32),
-            np.array([one.minimum if one else 0.0 for one in asked]),
+            firsts([len(one.bars()) for one in card.classes]),
+            np.stack([probability[index] >= flag for index, flag, _ in bars]).astype(np.uint8),
+            firsts([len(evidence) for _, _, evidence in bars]),
+            np.array([card.features.index(one.feature) for one in asked], np.int32),
+            np.array([one.minimum for one in asked], float),
         )
 
     def _log_odds_table(self) -> np.ndarray:

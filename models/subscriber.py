@@ -10,7 +10,8 @@ from kernels.reference_subscriber import COLUMNS
 from kernels.schema_subscriber import VOICE_COLUMNS, subscriber_rows
 from models.errors import TableError
 from models.measures import auc, average_precision, expected_calibration_error, precision_at, recall_at
-from models.scorer import FLAG, WATCH, Scorer
+from models.scorer import Scorer
+from models.verdict import FLAG, WATCH
 
 LABEL_COLUMN = "label"  # 1: fraud, 0: honest
 # Billing months of a line. Only to tell which lines were seen longest: no model reads it.

@@ -205,3 +205,38 @@ def test_guesses_for_one_user_from_many_addresses_are_seen_at_each():
     assert source_value(rows, 15, "source_failed_shared_day") >= 3
     alone, _ = ask(*(request(10 * i, status=403, credentials=True) for i in range(8)))
     assert source_value(alone, 7, "source_failed_shared_day") == 0
+
+
+def ring_out(tap, i, status=None, *, provisional=False):
+    """One call that is refused with `status`, or only begins."""
+    fields = {"call_id": f"call-{i}", "branch": f"b{i}"}
+    tap.send(sip_request("INVITE", **fields))
+    if provisional:
+        tap.reply(sip_response(180, to_tag="bob", **fields))
+    if status:
+        tap.reply(sip_response(status, to_tag="bob", **fields))
+
+
+def test_calls_to_which_nobody_replies_are_known_while_they_wait(tmp_path):
+    silent, ringing, refused = Tap(), Tap(), Tap()
+    for i in range(20):
+        ring_out(silent, i)
+        ring_out(ringing, i, provisional=True)
+        ring_out(refused, i, 486, provisional=True)
+    assert last_row(silent, tmp_path, "source_calls_replied_ratio")[0] < 0.1
+    assert last_row(ringing, tmp_path, "source_calls_replied_ratio")[0] > 0.9
+    assert last_row(refused, tmp_path, "source_calls_replied_ratio")[0] > 0.9
+
+
+def test_in_a_mirror_of_requests_what_only_follows_a_reply_proves_it(tmp_path):
+    tap = Tap()
+    for i in range(20):
+        talk(tap, i, replies=False)
+    assert last_row(tap, tmp_path, "source_calls_replied_ratio")[0] > 0.9
+
+
+def test_a_call_that_is_replied_to_twice_counts_once(tmp_path):
+    tap = Tap()
+    for i in range(20):
+        ring_out(tap, i, 486 if i % 2 else None, provisional=i % 2 == 1)
+    assert last_row(tap, tmp_path, "source_calls_replied_ratio") == pytest.approx([0.54], abs=0.05)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kernels.schema import CALL_FEATURES
-from models.bundle import Bundle, Evidence
+from models.bundle import Bundle, Evidence, LowerBar
 from models.errors import BundleError
 from models.fraud_types import BIT_OF, FRAUD_TYPES, names_of
 from models.reasons import MAX_REASONS, explain
@@ -49,10 +49,10 @@ def test_a_score_is_made_of_the_calibrated_outputs(scorer):
     probability = np.stack([1 / (1 + np.exp(-(c.slope * real[:, i] + c.intercept))) for i, c in enumerate(classes)])
     verdict, types = np.zeros(len(rows), int), np.zeros(len(rows), int)
     for p, one in zip(probability, classes, strict=True):
-        evidence = rows[:, NAMES.index(one.evidence.feature)]
-        level = np.where(
-            p >= one.flag, np.where(evidence >= one.evidence.minimum, FLAG, WATCH), (p >= one.watch) * WATCH
-        )
+        level = (p >= one.watch) * WATCH
+        for flag, evidence in one.bars():
+            has = [rows[:, NAMES.index(asked.feature)] >= asked.minimum for asked in evidence]
+            level[(p >= flag) & np.all(has, axis=0)] = FLAG
         verdict = np.maximum(verdict, level)
         types |= np.where(level > PASS, BIT_OF[one.fraud_type], 0)
     scores = scorer.score(rows)
@@ -93,17 +93,30 @@ def test_a_value_that_is_not_known_counts_as_the_typical_one(scorer):
 
 def test_without_the_evidence_a_row_is_watched_and_not_flagged(scorer):
     rows = any_rows(scorer, 2000)
-    strict = with_classes(scorer.bundle, evidence=Evidence("caller_evidence", 33.0))  # never reached: 32 is the most
-    free = with_classes(scorer.bundle, evidence=None)
+    never = Evidence("caller_evidence", 33.0)  # 32 is the most
+    strict = with_classes(scorer.bundle, evidence=never, lower=[])
+    free = with_classes(scorer.bundle, evidence=None, lower=[])
     flagged = free.score(rows).verdict == FLAG
     assert flagged.any()
     assert set(strict.score(rows).verdict[flagged]) == {WATCH}
 
 
+def test_with_more_evidence_a_lower_probability_is_flagged(scorer):
+    rows = any_rows(scorer, 2000)
+    much = (rows[:, NAMES.index("caller_evidence")] >= 20) & (rows[:, NAMES.index("callee_plausible")] >= 1)
+    bar = LowerBar([Evidence("caller_evidence", 20.0), Evidence("callee_plausible", 1.0)], 0.9)
+    lower = with_classes(scorer.bundle, flag=1.0, lower=[bar]).score(rows).verdict
+    plain = with_classes(scorer.bundle, flag=0.9, evidence=None, lower=[]).score(rows).verdict
+    assert (plain[much] == FLAG).any() and (plain[~much] == FLAG).any()
+    assert np.array_equal(lower == FLAG, (plain == FLAG) & much)
+
+
 def test_evidence_that_is_not_known_is_too_little(scorer):
     rows = any_rows(scorer, 2000)
     for one in scorer.bundle.card.classes:
-        rows[:, NAMES.index(one.evidence.feature)] = np.nan
+        for _, evidence in one.bars():
+            for asked in evidence:
+                rows[:, NAMES.index(asked.feature)] = np.nan
     assert FLAG not in scorer.score(rows).verdict
 
 

@@ -41,7 +41,7 @@ def call(at_s=0.0, caller="442071234567", callee="442079999999", *, rings_s=None
     record["invite_ns"] = invite_ns
     for name, value in (("ringing_ns", rings_s), ("answer_ns", answered_s), ("end_ns", ends_s)):
         record[name] = 0 if value is None else invite_ns + round(value * SECOND)
-    record["progress_ns"] = record["ringing_ns"] or record["answer_ns"]
+    record["progress_ns"] = record["reply_ns"] = record["ringing_ns"] or record["answer_ns"]
     record["state"] = TRYING if ends_s is None else CANCELLED if answered_s is None else COMPLETED
     for name, value in more.items():
         record[name] = value

@@ -15,8 +15,9 @@ from kernels.schema_subscriber import SUBSCRIBER_FEATURES, VOICE_COLUMNS, subscr
 from models.bundle import Bundle
 from models.errors import TableError
 from models.measures import auc, average_precision, precision_at, recall_at
-from models.scorer import FLAG, Scorer
+from models.scorer import Scorer
 from models.subscriber import Table, evaluate, longest, read_table
+from models.verdict import FLAG
 
 NAMES = [feature.name for feature in SUBSCRIBER_FEATURES]
 ROOT = Path(__file__).resolve().parent.parent

@@ -30,17 +30,20 @@ from appliance.storage.secret import FILE_MODE, sync_folder
 from kernels.regions import layout
 from kernels.restore import EngineRestore
 from kernels.snapshot import EngineSnapshot
+from models.standing import Flagged
 
 SNAPSHOT_FILE = "state.snapshot"
 MAGIC = b"sipwarden snapshot 1\n"
 LENGTH = struct.Struct("<I")
 CHUNK = struct.Struct("<BI")
-END, ENGINE, FINDINGS, REASONS, PARTIES = range(5)
+END, ENGINE, FINDINGS, REASONS, PARTIES, STANDING = range(6)
 DIGEST_BYTES = 32
 STEP_BYTES = 1 << 20
 STEP_ENTRIES = 64  # findings or reasons that are written in one step: half a millisecond
 MAX_HEAD_BYTES = 1 << 16
 MAX_CHUNK_BYTES = 16 << 20
+
+KNOWN = list[tuple[tuple[str | None, str | None], list[Flagged]]]  # callers at their addresses, as Standing keeps them
 
 T = TypeVar("T")
 Ask = Callable[[Callable[[Pipeline], T]], T]
@@ -128,6 +131,7 @@ class _Taking:
         self.layout = layout(pipeline.engine)
         self._engine = EngineSnapshot(pipeline.engine)
         self._findings = iter(pipeline.findings.kept())
+        self._standing = iter(pipeline.standing.kept())
         self._reasons = iter(list(pipeline.reasons.items()))
         self._parties: Parties | None = Parties(
             pipeline.flagged_sources, pipeline.watched_sources, pipeline.findings.evicted
@@ -137,6 +141,8 @@ class _Taking:
         """Kind and content of the next chunk."""
         if some := list(islice(self._findings, STEP_ENTRIES)):
             return FINDINGS, _encode(some)
+        if known := list(islice(self._standing, STEP_ENTRIES)):
+            return STANDING, _encode(known)
         if written := list(islice(self._reasons, STEP_ENTRIES)):
             return REASONS, _encode([(serial, msgspec.Raw(text)) for serial, text in written])
         if self._parties is not None:
@@ -236,6 +242,8 @@ def _put_back(path: Path, file: BinaryIO, pipeline: Pipeline) -> None:
                 engine.feed(content)
             elif kind == FINDINGS:
                 pipeline.findings.restore(msgspec.json.decode(content, type=list[Finding]))
+            elif kind == STANDING:
+                pipeline.standing.restore(msgspec.json.decode(content, type=KNOWN))
             elif kind == REASONS:
                 reasons = msgspec.json.decode(content, type=list[tuple[int, msgspec.Raw]])
                 pipeline.reasons.update((serial, bytes(text)) for serial, text in reasons)

@@ -12,7 +12,7 @@ from models.bundle import Bundle
 from models.fraud_types import BIT_OF
 from models.scorer import Scorer
 from models.training.collect import collect
-from models.training.evaluation import FALSE_POSITIVE_RATE, share
+from models.training.evaluation import FALSE_POSITIVE_RATE, share, stand
 from models.training.regimes import HELD_OUT
 from models.training.rows import Rows, case_maxima, concerned
 from models.verdict import FLAG, WATCH
@@ -86,6 +86,7 @@ def figures(scorer: Scorer, rows: Rows) -> dict[str, float]:
     types = [one.fraud_type for one in scorer.bundle.card.classes]
     rows = concerned(rows, types)
     scores = scorer.score(rows.features)
+    stand(scorer, rows, scores)
     _, truth = case_maxima(rows.types, rows.case)
     _, verdict = case_maxima(scores.verdict, rows.case)
     _, highest = case_maxima(scorer.class_log_odds(scorer.encode(rows.features)), rows.case)

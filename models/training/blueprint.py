@@ -13,14 +13,26 @@ class Blueprint:
     rows: Literal["call", "source"]
     prevalence: float  # of each fraud type in the field; training sees far more, calibration shifts back
     false_flag_cost: float  # in missed frauds
+    margin: float  # how far above the worst honest row of the calibration a flag begins, as a factor of odds
     population_rows: int  # the most of one population that teach: more of a kind teach nothing new
     town_rows: int  # the most of one population in one town: more of them teach nothing but the town
+    population_power: float  # a population weighs as much as its rows to this: the many do not drown the few
+    hidden: tuple[int, int]  # widths of the shipped network's layers
     epochs: int
     commonest_share: float  # of a feature's knots that its commonest value may take
     counts_by_magnitude: bool  # the knots of counts are even in their logarithm, and not quantiles
     teachers: int  # networks from different seeds, whose mean a smaller one learns
     evidence: dict[str, Evidence]  # fraud type -> what a flag needs
+    lower: dict[str, tuple[tuple[Evidence, ...], ...]]  # fraud type -> what, all of it together, lets a lower bar do
+    alike: tuple[tuple[str, ...], ...] = ()  # types of which a case is no example of not being the other
 
+
+# What lets a lower bar do, where the honest who set the bar are not: beginners, whom a few calls make look like a
+# campaign, do not make twenty; who loads an exchange calls no number, who warns a district has more to say than ten
+# seconds; people who try to reach a number under attack do not call it alone.
+TWENTY_CALLS = (Evidence("caller_evidence", 20),)
+TWENTY_NEWCOMERS = (Evidence("newcomer_calls_hour", 20),)
+A_NUMBER = Evidence("callee_plausible", 1)
 
 BLUEPRINTS = {
     # A false block is paged for at night. A campaign shows over several calls, of its number or, where it shows
@@ -30,9 +42,13 @@ BLUEPRINTS = {
     "call": Blueprint(
         rows="call",
         prevalence=0.01,
-        false_flag_cost=10,
+        false_flag_cost=30,
+        margin=7.4,
         population_rows=10_000,
         town_rows=1000,
+        # The honest who look like frauds are few: load tests, warnings, people with relatives far away.
+        population_power=0.25,
+        hidden=(64, 32),
         epochs=16,
         commonest_share=1.0,
         counts_by_magnitude=False,
@@ -43,13 +59,48 @@ BLUEPRINTS = {
             "vishing": Evidence("source_seen", 8),
             "irsf": Evidence("caller_high_cost_hour", 1.5),
             "toll_fraud": Evidence("caller_high_cost_hour", 1.5),
-            "goip_gateway": Evidence("source_seen", 8),
-            "caller_spoofing": Evidence("source_seen", 8),
+            "goip_gateway": Evidence("gateway_signs", 2),
+            "caller_spoofing": Evidence("asserted_differs", 1),
             "flash_call": Evidence("source_seen", 8),
             "tdos": Evidence("callee_calls_hour", 10),
             "call_pumping": Evidence("range_calls_hour", 10),
             "false_answer": Evidence("duration_s", 0),
         },
+        lower={
+            "robocall": (
+                (A_NUMBER, Evidence("source_seen", 8)),
+                (A_NUMBER, Evidence("caller_short_ratio_day", 0.8)),
+                (A_NUMBER, Evidence("source_short_ratio", 0.8)),
+                TWENTY_NEWCOMERS,
+            ),
+            "wangiri": (TWENTY_CALLS,),
+            "vishing": (
+                (Evidence("caller_evidence", 12),),
+                TWENTY_CALLS,
+                TWENTY_NEWCOMERS,
+                (Evidence("newcomer_calls_hour", 40),),
+            ),
+            "irsf": (
+                (Evidence("caller_high_cost_hour", 2.5),),
+                (Evidence("caller_high_cost_hour", 4.5),),
+                (Evidence("caller_high_cost_hour", 1.5), Evidence("caller_high_cost_ratio", 0.5)),
+            ),
+            "toll_fraud": ((Evidence("caller_high_cost_hour", 4.5),), (Evidence("source_seen", 20),)),
+            "caller_spoofing": (TWENTY_CALLS,),
+            "flash_call": (TWENTY_NEWCOMERS,),
+            "tdos": (
+                (Evidence("source_top_range_ratio", 0.5), Evidence("callee_calls_hour", 10)),
+                (Evidence("source_top_range_ratio", 0.8), Evidence("callee_calls_hour", 10)),
+                (Evidence("source_calls_hour", 20), Evidence("callee_calls_hour", 20)),
+                (Evidence("caller_calls_hour", 10), Evidence("callee_calls_hour", 20)),
+                (
+                    Evidence("source_top_range_ratio", 0.8),
+                    Evidence("source_calls_hour", 20),
+                    Evidence("callee_calls_hour", 20),
+                ),
+            ),
+        },
+        alike=(("irsf", "toll_fraud", "call_pumping"), ("robocall", "vishing")),
     ),
     # Whoever sends requests from outside to an open SIP port is often a scanner, and no subscriber is blocked with it.
     # A telephone with a wrong password tries for ever, too, but not fifty times within a minute or two. An
@@ -59,8 +110,11 @@ BLUEPRINTS = {
         rows="source",
         prevalence=0.1,
         false_flag_cost=20,
+        margin=2.7,
         population_rows=20_000,
         town_rows=1000,
+        population_power=0.5,
+        hidden=(48, 32),
         epochs=60,
         # Most addresses have not one wrong password, and probe nobody: of those that do, it matters how many.
         commonest_share=0.25,
@@ -72,5 +126,6 @@ BLUEPRINTS = {
             "options_scan": Evidence("source_probes_day", 8),
             "goip_gateway": Evidence("source_evidence", 8),
         },
+        lower={},
     ),
 }

@@ -6,18 +6,18 @@ import msgspec
 import numpy as np
 
 from kernels.feature import MOST_EVENTS, Feature
-from models.bundle import SCHEMAS, Bundle, Card, FraudClass, Numbers, TrainingCard
+from models.bundle import SCHEMAS, Bundle, Card, Evidence, FraudClass, LowerBar, Numbers, TrainingCard
 from models.drift import reference_of
 from models.fraud_types import BIT_OF
 from models.interpreter import Interpreter
 from models.scorer import Scorer, encoder
 from models.training import network
 from models.training.blueprint import Blueprint
-from models.training.calibration import Honest, tail_platt, thresholds
+from models.training.calibration import Honest, flag_bar, tail_platt, watch_bar
 from models.training.card import known, short, write_bundle
 from models.training.evaluation import evaluate
 from models.training.regimes import CALIBRATION, HELD_OUT, REGIMES, TRAINING
-from models.training.rows import Rows, concerned, thinned
+from models.training.rows import Rows, concerned, targets_of, thinned
 from models.training.timing import campaigns
 
 VERSION = "0.1.0"
@@ -52,8 +52,8 @@ LEAST_COUNT, MOST_COUNT = 0.25, 8192.0
 # Of the honest rows, those above this quantile take part in the calibration, together with frauds as high.
 CALIBRATED_TAIL = 0.99
 
-# A population weighs as much as the square root of its rows: the many do not drown the few.
-POPULATION_POWER = 0.5
+# Evidence that fewer honest actors have says nothing of the honest, and lowers no bar.
+LEAST_ACTORS = 20
 
 
 def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Bundle:
@@ -69,10 +69,16 @@ def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Bundle:
     knots = unread(knots, [feature.name for feature in features])
     encoding = encoder(knots.tolist(), typical.tolist())
     encode = encoding.encode
-    targets = np.stack([taught.types & BIT_OF[name] != 0 for name in types], axis=1).astype(np.float32)
+    targets = targets_of(taught, types, blueprint.alike)
     groups = forgotten_together(blueprint.rows)
     lesson = network.Lesson(
-        encode(taught.features), targets, weights(taught), groups, encoding.missing, blueprint.epochs
+        encode(taught.features),
+        targets,
+        weights(taught, blueprint.population_power),
+        groups,
+        encoding.missing,
+        blueprint.epochs,
+        blueprint.hidden,
     )
     model = network.train(lesson, SEED, blueprint.teachers)
     card = Card(
@@ -191,12 +197,13 @@ def weighted_quantiles(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return values[known][order][np.minimum(at, len(order) - 1)]
 
 
-def weights(rows: Rows) -> np.ndarray:
-    """float32 [n]: half for honest rows, half for fraud; within each half by population, mean 1."""
+def weights(rows: Rows, power: float) -> np.ndarray:
+    """float32 [n]: half for honest rows, half for fraud; within each half by the size of the population to a power;
+    mean 1."""
     weight = np.zeros(len(rows))
     for name in np.unique(rows.population):
         chosen = rows.population == name
-        weight[chosen] = chosen.sum() ** (POPULATION_POWER - 1)
+        weight[chosen] = chosen.sum() ** (power - 1)
     for half in (rows.types == 0, rows.types != 0):
         weight[half] /= 2 * weight[half].sum()
     return (weight * len(rows)).astype(np.float32)
@@ -213,19 +220,29 @@ def calibrated(blueprint: Blueprint, model: bytes, encoded: np.ndarray, rows: Ro
         truth = rows.types & BIT_OF[name] != 0
         # Frauds that are hardly known yet would make the sigmoid too shallow for those that are; other frauds are
         # neither examples of this one nor of its absence, for many are two at once.
-        evident = rows.features[:, names.index(evidence.feature)] >= evidence.minimum
-        fitted = honest | (truth & evident)
+        fitted = honest | (truth & enough(rows, names, [evidence]))
         slope, intercept = tail_platt(outputs[fitted, index], truth[fitted], blueprint.prevalence, CALIBRATED_TAIL)
         probability = 1 / (1 + np.exp(-(slope * outputs[:, index] + intercept)))
-        watch, flag = thresholds(
-            Honest(
-                probability[honest], evident[honest], rows.case[honest], rows.actor[honest], rows.population[honest]
-            ),
-            blueprint.false_flag_cost,
-            1 / len(blueprint.evidence),
-        )
-        classes.append(FraudClass(name, slope, intercept, watch, flag, evidence))
+        innocent = Honest(probability[honest], rows.case[honest], rows.actor[honest], rows.population[honest])
+        share = 1 / len(blueprint.evidence)
+        watch = watch_bar(innocent, share)
+        asked = [[evidence], *map(list, blueprint.lower.get(name, ()))]
+        flags = [
+            flag_bar(innocent, has, watch, blueprint.false_flag_cost, blueprint.margin, share, len(asked))
+            for has in (enough(rows[honest], names, one) for one in asked)
+        ]
+        lower = [
+            LowerBar(one, flag)
+            for one, flag in zip(asked[1:], flags[1:], strict=True)
+            if flag < flags[0] and len(np.unique(rows.actor[honest & enough(rows, names, one)])) >= LEAST_ACTORS
+        ]
+        classes.append(FraudClass(name, slope, intercept, watch, flags[0], evidence, lower))
     return classes
+
+
+def enough(rows: Rows, names: list[str], evidence: list[Evidence]) -> np.ndarray:
+    """bool [n]: has all of the evidence; what is not known is none."""
+    return np.all([rows.features[:, names.index(one.feature)] >= one.minimum for one in evidence], axis=0)
 
 
 def training_card(kind: str, rows: dict[str, Rows]) -> TrainingCard:

@@ -16,9 +16,6 @@ MAX_FALSE_WATCHES = 0.01
 # The most actors of one honest population, a household or an exchange, of whom one type may flag a call.
 MAX_ACTORS_FLAGGED = 0.0025
 
-# How far above the worst permitted row of a population a flag begins, as a factor of odds: the next town's is worse.
-POPULATION_MARGIN = 2.7
-
 # Honest calls of a number that a fraud calls from, too. Its calls may be stopped until the thief is out.
 TAKEN_OVER = "taken_over"
 
@@ -79,29 +76,41 @@ class Honest:
     """The honest rows that thresholds are set on."""
 
     probability: np.ndarray  # float [n], of the fraud type at hand
-    evident: np.ndarray  # bool [n]: has the evidence that a flag needs
     case: np.ndarray  # int64 [n]
     actor: np.ndarray  # int64 [n]
     population: np.ndarray  # str [n]
 
 
-def thresholds(honest: Honest, false_flag_cost: float, share: float) -> tuple[float, float]:
-    """(watch, flag) for one fraud type: what the costs ask for, and no more false alarms than are allowed.
+def watch_bar(honest: Honest, share: float) -> float:
+    """From which probability on one fraud type is watched: what the costs ask for, and no more false alarms than are
+    allowed, of which `share` is this type's. A case counts with its highest row."""
+    allowed = int(MAX_FALSE_WATCHES * share * len(np.unique(honest.case)))
+    return min(max(cost_bar(FALSE_WATCH_COST), bar(honest.probability, honest.case, allowed)), 1.0)
 
-    A case counts with its highest row. Costs are in missed frauds; `share` is the part of the allowed false alarms
-    that is this type's.
+
+def flag_bar(
+    honest: Honest,
+    evident: np.ndarray,
+    watch: float,
+    false_flag_cost: float,
+    margin: float,
+    share: float,
+    bars: int = 1,
+) -> float:
+    """From which probability on it is flagged, among rows that have the evidence for it: bool [n].
+
+    Not below `watch`. Costs are in missed frauds; `margin` is how far above the worst permitted row of a population it
+    begins, as a factor of odds: the next town's is worse. `share` is the part of the allowed false flags that is this
+    type's, of which each of its `bars` has an equal part.
     """
-    evident = honest.evident
-    cases = len(np.unique(honest.case))
-    watch_bar = bar(honest.probability, honest.case, int(MAX_FALSE_WATCHES * share * cases))
-    flag_bar = bar(honest.probability[evident], honest.case[evident], int(MAX_FALSE_FLAGS * share * cases))
+    allowed = int(MAX_FALSE_FLAGS * share / bars * len(np.unique(honest.case)))
+    found = bar(honest.probability[evident], honest.case[evident], allowed)
     for name in np.unique(honest.population[honest.population != TAKEN_OVER]):
         own = honest.population == name
-        allowed = int(MAX_ACTORS_FLAGGED * len(np.unique(honest.actor[own])))
+        allowed = int(MAX_ACTORS_FLAGGED / bars * len(np.unique(honest.actor[own])))
         own_bar = bar(honest.probability[own & evident], honest.actor[own & evident], allowed)
-        flag_bar = max(flag_bar, raised(own_bar, POPULATION_MARGIN))
-    watch = min(max(cost_bar(FALSE_WATCH_COST), watch_bar), 1.0)
-    return watch, min(max(cost_bar(false_flag_cost), flag_bar, watch), 1.0)
+        found = max(found, raised(own_bar, margin))
+    return min(max(cost_bar(false_flag_cost), found, watch), 1.0)
 
 
 def raised(probability: float, factor: float) -> float:

@@ -61,14 +61,16 @@ class Collector:
             self.sources.setdefault(packed(label["source"]), []).append(label)
         self.case: dict[bytes, int] = {}
         self.actor: dict[str, int] = {}  # a caller, a campaign or a source, by name
+        self.party: dict[tuple[bytes, ...], int] = {}  # an address, or a caller as sent at an address
         self.found: dict[str, list[tuple]] = {kind: [] for kind in KINDS}
 
     def take_block(self, engine: Engine) -> None:
         for i, row in enumerate(engine.call_block):
-            _, call_id, _ = engine.call_of_row(i)
+            _, call_id, caller = engine.call_of_row(i)
             label = self.calls.get(call_id)
             if label is not None:  # a Call-ID that was damaged on the way is nobody's
-                self._take("call", row, call_id, actor(label), truth(label), engine.note_of_row(i, False)[1], label)
+                address, time_ns, *_ = engine.note_of_row(i, False)
+                self._take("call", row, call_id, actor(label), truth(label), time_ns, (address, caller), label)
         for i, row in enumerate(engine.source_block):
             address, time_ns, *_ = engine.note_of_row(i, True)
             labels = self.sources.get(address)
@@ -76,10 +78,18 @@ class Collector:
                 begun = [label for label in labels if nanoseconds(label["first"]) <= time_ns]
                 types = reduce(or_, (truth(label) for label in begun), 0)
                 worst = max(labels, key=truth)
-                self._take("source", row, address, worst["source"], types, time_ns, worst)
+                self._take("source", row, address, worst["source"], types, time_ns, (address,), worst)
 
     def _take(
-        self, kind: str, row: np.ndarray, case: bytes, actor: str, types: int, time_ns: int, label: Label
+        self,
+        kind: str,
+        row: np.ndarray,
+        case: bytes,
+        actor: str,
+        types: int,
+        time_ns: int,
+        party: tuple[bytes, ...],
+        label: Label,
     ) -> None:
         self.found[kind].append(
             (
@@ -89,6 +99,7 @@ class Collector:
                 self.case.setdefault(case, len(self.case)),
                 self.actor.setdefault(actor, len(self.actor)),
                 time_ns,
+                self.party.setdefault(party, len(self.party)),
             )
         )
 
@@ -101,7 +112,7 @@ class Collector:
         return TAKEN_OVER if label.get("caller_e164") in self.shared else base_name(label["population"])
 
     def rows(self, kind: str) -> Rows:
-        features, types, populations, case, actor, time_ns = zip(*self.found[kind], strict=True)
+        features, types, populations, case, actor, time_ns, party = zip(*self.found[kind], strict=True)
         return Rows(
             np.stack(features),
             np.array(types, np.uint32),
@@ -109,6 +120,7 @@ class Collector:
             np.array(case),
             np.array(actor),
             np.array(time_ns),
+            np.array(party),
         )
 
 

@@ -5,6 +5,7 @@ import numpy as np
 from models.fraud_types import BIT_OF
 from models.measures import auc, expected_calibration_error
 from models.scorer import Scorer, Scores
+from models.standing import Standing
 from models.training.rows import Rows, case_maxima
 from models.training.timing import by_case_number, campaigns, timing
 from models.verdict import FLAG, WATCH
@@ -16,6 +17,7 @@ PREVALENCES = (0.01, 0.001)  # of fraud among cases, at which precision is
 def evaluate(scorer: Scorer, rows: Rows) -> dict:
     """Figures for numbers.json and docs/MODELS.md. Shares are of cases, each with its highest score."""
     scores = scorer.score(rows.features)
+    stand(scorer, rows, scores)
     cases, score = case_maxima(scores.score, rows.case)
     _, verdict = case_maxima(scores.verdict, rows.case)
     _, truth = case_maxima(rows.types, rows.case)
@@ -65,6 +67,10 @@ def of_type(scores: Scores, log_odds: np.ndarray, rows: Rows, bit: int) -> dict:
             for name in np.unique(rows.population[rows.types & bit != 0])
         },
         **noticed(rows[own], scores.verdict[own] == FLAG, scores.types[own] & bit != 0),
+        "actors_named_by_second_case_by_variant": {
+            str(name): by_case_number(rows[variant], scores.types[variant] & bit != 0, rows.actor[variant]).get("2")
+            for name, variant in ((name, own & (rows.population == name)) for name in np.unique(rows.population[own]))
+        },
     }
 
 
@@ -85,6 +91,16 @@ def noticed(rows: Rows, flagged: np.ndarray, named: np.ndarray) -> dict:
         "campaigns_flagged_by_case": by_case_number(rows, flagged, campaign),
         "campaigns_named_by_case": by_case_number(rows, named, campaign),
     }
+
+
+def stand(scorer: Scorer, rows: Rows, scores: Scores) -> None:
+    """Flags the watched calls of callers that were flagged, as the box does."""
+    if scorer.bundle.card.rows != "call":
+        return
+    standing = Standing(len(rows))
+    for i in np.flatnonzero(scores.verdict).tolist():
+        party, case, time_ns = int(rows.party[i]), int(rows.case[i]), int(rows.time_ns[i])
+        scores.verdict[i] = standing.verdict(party, case, time_ns, int(scores.verdict[i]), int(scores.types[i]))
 
 
 def precision(prevalence: float, recall: float, false_positives: float) -> float:

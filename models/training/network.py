@@ -8,7 +8,6 @@ import numpy as np
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import tensorflow as tf
 
-HIDDEN = (48, 32)
 TEACHER_HIDDEN = (96, 48)
 TEACHERS_SHARE = 0.7  # of what a pupil learns; the rest are labels
 TRAIN_BATCH_ROWS = 1024
@@ -72,11 +71,12 @@ class Lesson:
     """What networks are taught."""
 
     encoded: np.ndarray  # int8 [n, features]
-    targets: np.ndarray  # float32 [n, classes] of 0 and 1
+    targets: np.ndarray  # float32 [n, classes] of 0 and 1, NaN for what is not asked
     weights: np.ndarray  # float32 [n]
     groups: np.ndarray  # int [features]: what is forgotten together, -1 for what is not
     typical: np.ndarray  # int8 [features]
     epochs: int
+    hidden: tuple[int, ...]  # of the pupil
 
 
 class Pupil(tf.keras.Model):
@@ -96,11 +96,15 @@ class Pupil(tf.keras.Model):
     def train_step(self, data):
         inputs, targets, weights = tf.keras.utils.unpack_x_y_sample_weight(data)
         inputs = self.spoil(inputs, training=True)
+        asked = tf.logical_not(tf.math.is_nan(targets))
+        targets = tf.where(asked, targets, 0.0) * (1 - LABEL_SMOOTHING) + LABEL_SMOOTHING / 2
         if self._teachers:
             said = tf.sigmoid(tf.add_n([teacher(inputs) for teacher in self._teachers]) / len(self._teachers))
-            targets = TEACHERS_SHARE * said + (1 - TEACHERS_SHARE) * targets
+            targets = tf.where(asked, TEACHERS_SHARE * said + (1 - TEACHERS_SHARE) * targets, said)
+            asked = tf.ones_like(asked)
         with tf.GradientTape() as tape:
-            loss = self.compiled_loss(targets, self.body(inputs), weights)
+            losses = tf.nn.sigmoid_cross_entropy_with_logits(targets, self.body(inputs))
+            loss = tf.reduce_mean(tf.reshape(weights, (-1, 1)) * tf.where(asked, losses, 0.0))
         variables = self.body.trainable_variables
         self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         return {"loss": loss}
@@ -114,7 +118,7 @@ def train(lesson: Lesson, seed: int, tries: int) -> bytes:
     """
     repeatable(seed)
     teachers = [taught(lesson, TEACHER_HIDDEN, seed + 1 + one, []) for one in range(tries)]
-    return convert(taught(lesson, HIDDEN, seed, teachers), inputs_of(lesson.encoded), seed)
+    return convert(taught(lesson, lesson.hidden, seed, teachers), inputs_of(lesson.encoded), seed)
 
 
 def taught(lesson: Lesson, hidden: tuple[int, ...], seed: int, teachers: "list[tf.keras.Model]") -> "tf.keras.Model":
@@ -135,7 +139,6 @@ def taught(lesson: Lesson, hidden: tuple[int, ...], seed: int, teachers: "list[t
         optimizer=tf.keras.optimizers.AdamW(
             tf.keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps), weight_decay=WEIGHT_DECAY
         ),
-        loss=tf.keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=LABEL_SMOOTHING),
     )
     pupil.fit(
         inputs,
@@ -163,7 +166,7 @@ def repeatable(seed: int) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
-def build(features: int, classes: int, hidden: tuple[int, ...] = HIDDEN) -> "tf.keras.Model":
+def build(features: int, classes: int, hidden: tuple[int, ...]) -> "tf.keras.Model":
     layers = [tf.keras.layers.Input((features,))]
     layers += [tf.keras.layers.Dense(width, activation="relu") for width in hidden]
     return tf.keras.Sequential([*layers, tf.keras.layers.Dense(classes)])

@@ -22,6 +22,7 @@ class Rows:
     case: np.ndarray  # int64 [n]
     actor: np.ndarray  # int64 [n]
     time_ns: np.ndarray  # int64 [n]
+    party: np.ndarray  # int64 [n]: of a call the caller at its address, of a source the address
 
     def __len__(self) -> int:
         return len(self.features)
@@ -31,14 +32,12 @@ class Rows:
 
     @classmethod
     def concatenate(cls, parts: list["Rows"]) -> "Rows":
-        """One after the other; cases and actors of different parts stay different."""
-        cases = np.cumsum([0] + [part.case.max(initial=-1) + 1 for part in parts])
-        actors = np.cumsum([0] + [part.actor.max(initial=-1) + 1 for part in parts])
-        shifted = [
-            Rows(part.features, part.types, part.population, part.case + case, part.actor + actor, part.time_ns)
-            for part, case, actor in zip(parts, cases, actors, strict=False)
-        ]
-        return cls(*(np.concatenate([getattr(part, field.name) for part in shifted]) for field in fields(cls)))
+        """One after the other; cases, actors and parties of different parts stay different."""
+        columns = {field.name: [getattr(part, field.name) for part in parts] for field in fields(cls)}
+        for name in ("case", "actor", "party"):
+            firsts = np.cumsum([0] + [numbers.max(initial=-1) + 1 for numbers in columns[name]])
+            columns[name] = [numbers + first for numbers, first in zip(columns[name], firsts, strict=False)]
+        return cls(**{name: np.concatenate(found) for name, found in columns.items()})
 
     def save(self, path: Path) -> None:
         np.savez_compressed(path, **{field.name: getattr(self, field.name) for field in fields(self)})
@@ -53,6 +52,17 @@ def concerned(rows: Rows, types: list[str]) -> Rows:
     """Those that are honest or of these fraud types. Other frauds are no examples of honesty."""
     mask = sum(BIT_OF[name] for name in types)
     return rows[(rows.types == 0) | (rows.types & mask != 0)]
+
+
+def targets_of(rows: Rows, types: list[str], alike: tuple[tuple[str, ...], ...]) -> np.ndarray:
+    """float32 [n, types]: 1 for what is at work, 0 for what is not, NaN for what is not asked: a case of one of the
+    types that are alike says nothing of the others, and an output is spared to tell the two apart."""
+    targets = np.stack([rows.types & BIT_OF[name] != 0 for name in types], axis=1).astype(np.float32)
+    for group in alike:
+        columns = [types.index(name) for name in group]
+        one_of_them = targets[:, columns].any(axis=1, keepdims=True)
+        targets[:, columns] = np.where(one_of_them & (targets[:, columns] == 0), np.nan, targets[:, columns])
+    return targets
 
 
 def thinned(rows: Rows, group: np.ndarray, most: int, seed: int) -> Rows:

@@ -20,7 +20,7 @@ from models.interpreter import Interpreter
 from models.measures import auc, expected_calibration_error, recall_at
 from models.scorer import Scorer, encoder
 from models.subscriber import Table
-from models.training.calibration import Honest, platt, thresholds
+from models.training.calibration import Honest, flag_bar, platt, watch_bar
 from models.training.card import known, short, write_bundle
 from models.training.distillation import Lesson, LogOdds, distil, inputs_of, learn, log_odds_of
 from models.training.network import convert
@@ -29,6 +29,7 @@ VERSION = "0.1.0"
 SEED = 20260101
 LICENCE = "Apache-2.0"
 KNOTS = 16
+POPULATION_MARGIN = 2.7  # how far above the worst honest lines a flag begins, as a factor of odds
 FALSE_FLAG_COST = 20  # in missed frauds
 FOLDS = 4
 
@@ -182,8 +183,9 @@ def calibrate(outputs: np.ndarray, fraud: np.ndarray, rows: np.ndarray, prevalen
     # Lines with less evidence are never flagged, so they do not raise the bar for the others.
     ripe = rows[:, NAMES.index(EVIDENCE.feature)] >= EVIDENCE.minimum
     lines = np.flatnonzero(ripe & ~fraud)
-    honest = Honest(probability[lines], np.ones(len(lines), bool), lines, lines, np.full(len(lines), "line"))
-    watch, flag = thresholds(honest, FALSE_FLAG_COST, share=1)
+    honest = Honest(probability[lines], lines, lines, np.full(len(lines), "line"))
+    watch = watch_bar(honest, share=1)
+    flag = flag_bar(honest, np.ones(len(lines), bool), watch, FALSE_FLAG_COST, POPULATION_MARGIN, share=1)
     return FraudClass(FRAUD_TYPE, slope, intercept, watch, flag, EVIDENCE)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from models.bundle import Bundle, Card
+from models.bundle import Bundle, Card, Evidence
 
 Metrics = dict[str, Any]
 TARGET_RECALL, TARGET_HONEST = 0.95, 0.005
@@ -39,17 +39,22 @@ def figure(value: float | None, digits: int = 3) -> str:
 
 def evidence(card: Card) -> str:
     return markdown(
-        ("type", "watch", "flag", "evidence"),
+        ("type", "watch", "flag", "evidence", "or flag"),
         [
             (
                 one.fraud_type,
                 f"{one.watch:.3f}",
                 f"{one.flag:.4f}",
-                f"`{one.evidence.feature}` >= {one.evidence.minimum:g}" if one.evidence else "none",
+                asked([one.evidence] if one.evidence else []),
+                "; ".join(f"{lower.flag:.4f} with {asked(lower.evidence)}" for lower in one.lower),
             )
             for one in card.classes
         ],
     )
+
+
+def asked(evidence: list[Evidence]) -> str:
+    return " and ".join(f"`{one.feature}` >= {one.minimum:g}" for one in evidence) or "none"
 
 
 def summary(metrics: Metrics) -> str:
@@ -107,17 +112,22 @@ def cells(one: Metrics, number: str) -> Iterable[str]:
 
 def by_variant(card: Card, metrics: Metrics) -> str:
     return markdown(
-        ("type", "variants"),
+        ("type", "variants: calls flagged", "actors named by their second call"),
         [
             (
                 name,
-                ", ".join(
-                    f"{variant.split('/')[-1].replace('_', ' ')} {share:.2f}"
-                    for variant, share in one["recall_flagged_by_variant"].items()
-                ),
+                variants(one["recall_flagged_by_variant"]),
+                variants(one.get("actors_named_by_second_case_by_variant", {})),
             )
             for name, one in present(card, metrics)
         ],
+    )
+
+
+def variants(shares: dict[str, float | None]) -> str:
+    return ", ".join(
+        f"{variant.split('/')[-1].replace('_', ' ')} {'-' if share is None else format(share, '.2f')}"
+        for variant, share in shares.items()
     )
 
 
