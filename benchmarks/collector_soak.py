@@ -31,7 +31,7 @@ from tests.postgres import Cluster, cluster
 
 MIB = 1 << 20
 REMEMBERED = 50  # batches of a box that may come again
-CUT_SHARE = 0.15  # of the time without a network
+CUT_SHARE = 0.4  # of the time without a network: two of five minutes
 DRAIN_S = 300
 
 

@@ -30,7 +30,7 @@ def test_every_table_counts(table: str) -> None:
     config = Config()
     more = msgspec.structs.replace(config.limits, **{table: getattr(config.limits, table) + 1_000_000})
     grown = bound_bytes(Config(limits=more)) - bound_bytes(config)
-    assert 300 * 1_000_000 < grown < 2048 * 1_000_000
+    assert 300 * 1_000_000 < grown < 2560 * 1_000_000
 
 
 def test_every_ring_and_the_bytes_held_back_count() -> None:

@@ -13,8 +13,9 @@ from kernels.subscribers import SUBSCRIBER_BYTES
 MIB = 1 << 20
 # Python, NumPy, the TFLite runtime, feature rows, and the tables that no key sizes.
 PROGRAM_BYTES = 160 * MIB
-# What Python keeps of a finding about a party, with its reasons; and the reasons of a call that is watched or flagged.
-FINDING_BYTES = 1500
+# What Python keeps of a finding about a party, with its reasons and the last calls of it that were flagged; and the
+# reasons of a call that is watched or flagged.
+FINDING_BYTES = 2300
 REASONS_BYTES = 768
 # Of an index: twice the entries, rounded up to a power of two, of 24 bytes at most.
 INDEX_BYTES = 4 * 24
