@@ -207,8 +207,8 @@ def files(path: Path | None = None) -> list[Path]:
 
 @contextmanager
 def blaming(path: Path | None = None, flags: Flags = ()) -> Iterator[None]:
-    """A SettingError of what is done within is raised as a ConfigError: with the file and line, the variable or the flag
-    that the setting comes from, where `load` with these arguments gave it."""
+    """A SettingError of what is done within is raised as a ConfigError: with the file and line, the variable or the
+    flag that the setting comes from, where `load` with these arguments gave it."""
     try:
         yield
     except SettingError as error:
