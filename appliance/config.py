@@ -196,6 +196,20 @@ def load(path: Path | None = None, flags: Flags = ()) -> Config:
     return tables.config(path or default_path())
 
 
+def admin_socket(path: Path | None = None) -> Path:
+    """Where the service is asked by the configuration of `load`, whatever else in it is wrong.
+
+    Raises ConfigError when a file cannot be read.
+    """
+    try:
+        return Path(load(path).admin.socket)
+    except ConfigError:
+        from appliance.config_file import sound_value  # noqa: PLC0415
+
+        found = sound_value("admin", "socket", files(path), os.environ)
+        return Path(found or Admin().socket)
+
+
 def files(path: Path | None = None) -> list[Path]:
     """The files that make the configuration, those that win last; `path` is what the command line names."""
     if path is None:

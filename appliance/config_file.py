@@ -110,6 +110,22 @@ def origin(key: str, files: Sequence[Path], variables: Mapping[str, str], flags:
     return Path("configuration"), None
 
 
+def sound_value(section: str, name: str, files: Sequence[Path], variables: Mapping[str, str]) -> str | None:
+    """The text that a key has in files of which some cannot be used; None where none that is TOML has it. Raises
+    ConfigError when one cannot be read."""
+    found = variables.get(f"{PREFIX}{section}_{name}".upper())
+    for path in () if found else reversed(files):
+        try:
+            value = tomllib.loads(path.read_text(encoding="utf-8")).get(section, {}).get(name)
+        except OSError as error:
+            raise ConfigError(path, f"cannot be read: {error.strerror}") from error
+        except (ValueError, AttributeError):  # not TOML, not UTF-8, not a table
+            continue
+        if value and isinstance(value, str):
+            return value
+    return found
+
+
 def _value(kind: object, text: str) -> object:
     """What a variable says, as what its key takes: what is not understood stays text, and is refused as such."""
     if typing.get_origin(kind) is tuple:

@@ -267,3 +267,13 @@ def test_the_same_settings_have_the_same_fingerprint_and_others_another(tmp_path
     other.write_text('screen.region = "FR"\n')
     assert config.load(first).fingerprint == config.load(again).fingerprint
     assert config.load(first).fingerprint != config.load(other).fingerprint
+
+
+@pytest.mark.parametrize("mistake", ["[limits]\ncals = 3\n", '[capture]\nring_mib = "x"\n', "[limits\n"])
+def test_a_service_can_be_asked_while_a_file_of_its_configuration_holds_a_mistake(tmp_path, mistake):
+    path = written(tmp_path, '[admin]\nsocket = "/here/admin.sock"\n')
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "site.toml").write_text(mistake)
+    assert config.admin_socket(path) == Path("/here/admin.sock")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        config.admin_socket(tmp_path / "not-there.toml")
