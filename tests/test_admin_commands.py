@@ -88,7 +88,7 @@ verdicts  12; half within 1 ms, 99 of 100 within 5 ms
 tables    0 entries made room for newer ones
 queue     0 wait, 0 dropped
 store     ok; 0 findings in 0.0 MiB; 0 lost
-spool     ok; 4 wait for the collector, 0 made room for others
+spool     ok; 4 wait for the collector, 0 made room for others, 0 lost
 reports   the box is not enrolled at a collector
 drift     call rows stable
 bundles   call@1 (call), source@1 (source)

@@ -1,6 +1,7 @@
 """`sipwarden run` as a process: what it survives, and what it says."""
 
 import asyncio
+import os
 import shutil
 import signal
 import struct
@@ -20,8 +21,9 @@ from appliance.live.tracker import Tracker
 from appliance.pipeline import Pipeline
 from capture.file import CaptureFile
 from models.bundle import SHIPPED
+from tests.disks import ROOT_ONLY, tmpfs
 from tests.feed import Feed, Lines, until
-from tests.running import Service, Systemd
+from tests.running import PATIENCE_S, Service, Systemd
 
 SAMPLE = Path(__file__).parent.parent / "simulator" / "samples" / "sample.pcap.gz"
 
@@ -56,6 +58,24 @@ def test_everything_that_screen_finds_in_a_capture_is_in_the_store_after_sigterm
     stored = service.findings()
     assert names(stored) == names(expected)
     assert all(report.decode(one.line).reasons for one in stored)
+
+
+@ROOT_ONLY
+def test_a_full_disk_is_said_in_status_and_log_and_so_is_that_there_is_room_again(tmp_path, screened):
+    with tmpfs(tmp_path / "state", "2m") as disk:
+        service = Service(tmp_path).start()
+        filler = disk / "filler"
+        filler.write_bytes(bytes(os.statvfs(disk).f_bavail * os.statvfs(disk).f_bsize))
+        service.give(SAMPLE)
+        until(lambda: service.errors.read_text().count("a disk is in trouble") == 2, PATIENCE_S)
+        filler.unlink()
+        for part in ("findings", "spool"):
+            assert f"a disk is in trouble keeps={part} state=full" in service.errors.read_text()
+            again = f"a disk is written to again keeps={part}"
+            until(lambda again=again: again in service.errors.read_text(), PATIENCE_S)
+        until(lambda: service.status()["problems"] == [], PATIENCE_S)
+        assert service.stop() == 0
+        assert names(service.findings()) == names(screened[1])
 
 
 # --- a campaign that a crash falls into

@@ -341,6 +341,8 @@ def test_a_full_disk_is_told_and_flags_take_the_place_of_what_is_worth_less(tmp_
         assert spool.health().dropped > 0
         assert payloads(drain(spool, 1000))[-1] == b"a flag"
         (disk / "filler").unlink()
+        spool.try_again()
+        assert (spool.health().state, spool.health().problem) == ("ok", None)
         spool.put(WATCH, b"later")
         assert (spool.health().state, spool.health().problem) == ("ok", None)
         assert payloads(drain(spool)) == [b"later"]
@@ -360,6 +362,7 @@ def test_a_disk_that_is_read_only_is_told_and_what_waits_can_still_be_sent(tmp_p
         batch = spool.batch(MIB, 10)
         assert [payload for _, payload in batch.records] == [b"1"]
         spool.acknowledge(batch.epoch, 1)
+        spool.try_again()
         assert spool.health().state == "read_only"
         subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
         spool.put(FLAG, b"3")

@@ -15,12 +15,13 @@ Invariants
    a record of a lower grade than everything that is stored is refused itself. A grade may have a bound of its own.
 6. `put` returns after the record was handed to the kernel: `kill -9` loses none. The disk is made to keep it within
    SYNC_NS while records come, so a power cut loses the last second at most.
-7. Trouble with the disk is never raised: it is counted, `health` says it, and each `put` tries again.
+7. Trouble with the disk is never raised: it is counted, `health` says it, and each `put` and `try_again` tries again.
 
 Records of a grade are in segments of their own (appliance/storage/spool_segment.py), so that room is made by deleting
 files; a batch merges the grades by sequence.
 """
 
+import contextlib
 import heapq
 import os
 import secrets
@@ -47,6 +48,7 @@ LEAST_SEGMENTS = 16  # so that little goes at once when room is made
 EPOCH_BITS = 63  # fits a signed integer of a database
 SYNC_NS = 10**9
 ACKNOWLEDGED = "acknowledged"
+PROBE, PROBE_BYTES = "probe", 1 << 16  # on a disk with less room a segment would soon fill it again
 MARK = struct.Struct("<QQ8s")  # epoch, sequence, checksum
 
 
@@ -161,6 +163,13 @@ class Spool:
                 self._say(state="ok", problem=None)
             self._sum_up()
 
+    def try_again(self) -> None:
+        """Sees whether a disk that was in trouble can be written again: `put` does, but where nothing is found nothing
+        is put. Call it every few seconds."""
+        with self._lock:
+            if self._health.state != "ok" and self._guarded(self._probe):
+                self._say(state="ok", problem=None)
+
     def health(self) -> SpoolHealth:
         """How the spool is, without touching the disk or waiting for it."""
         return self._health
@@ -189,6 +198,15 @@ class Spool:
             self._appender(grade, len(data)).append(self._sequence, data)
         if self._monotonic_ns() - self._synced_ns >= SYNC_NS:
             self._sync()
+
+    def _probe(self) -> None:
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = self.path / PROBE
+        try:
+            probe.write_bytes(bytes(PROBE_BYTES))
+        finally:
+            with contextlib.suppress(OSError):
+                probe.unlink(missing_ok=True)
 
     def _load(self) -> None:
         """Once: finds what an earlier run left."""
