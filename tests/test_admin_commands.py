@@ -224,6 +224,7 @@ def test_followed_findings_come_a_line_each_as_they_are_made(box: Box) -> None:
         (("decisions", "add", CALLER, "--why", "x", "--for", "31d"), "expires after 30 days at most"),
         (("decisions", "add", CALLER, "--why", "x", "--for", "1y"), "'1y': expected a time such as 90s"),
         (("evidence", "export", "192.0.2.0/24", "--out", "/dev/null"), "evidence is about one number or one address"),
+        (("findings", "--source", "999.1.1.1"), "--source: '999.1.1.1' does not appear to be an IPv4 or IPv6 address"),
     ],
 )
 def test_an_argument_that_cannot_be_used_is_named_and_ends_with_2(refused, arguments, message) -> None:
