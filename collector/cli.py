@@ -86,7 +86,8 @@ def list_boxes(as_json: AsJson = False) -> None:
         "reports": lambda box: box.items,
         "lost": lambda box: box.lost,
     }
-    print_pages(open_store().fleet.boxes, as_json, columns)
+    nothing = "No boxes: `sipwarden-collector token create` says how one is enrolled."
+    print_pages(open_store().fleet.boxes, as_json, columns, nothing)
 
 
 @boxes.command("show")
@@ -139,7 +140,7 @@ def list_tokens(as_json: AsJson = False) -> None:
         "expires": lambda token: when(token.expires_ns),
         "used": lambda token: when(token.used_ns),
     }
-    print_pages(open_store().fleet.tokens, as_json, columns)
+    print_pages(open_store().fleet.tokens, as_json, columns, "No tokens.")
 
 
 # --- users
@@ -175,7 +176,7 @@ def list_users(as_json: AsJson = False) -> None:
         "since": lambda user: when(user.created_ns),
         "disabled": lambda user: when(user.disabled_ns),
     }
-    print_pages(open_store().accounts.users, as_json, columns)
+    print_pages(open_store().accounts.users, as_json, columns, "No accounts.")
 
 
 # --- data

@@ -1,6 +1,7 @@
 """The admin command of the collector: enrolment by hand, accounts, export, backup and restore, each for real."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -128,6 +129,35 @@ def test_a_configuration_that_is_wrong_is_named(tmp_path: Path) -> None:
 
 
 # --- export
+
+
+def asked(state: Path, *command: str) -> subprocess.CompletedProcess:
+    environment = {"SIPWARDEN_COLLECTOR_SERVICE_STATE_DIR": str(state), "SIPWARDEN_COLLECTOR_CONFIG": "/dev/null"}
+    command = (sys.executable, "-m", "collector", *command)
+    return subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+
+
+def test_before_the_first_start_a_command_says_where_the_store_would_be_and_what_makes_it(tmp_path: Path) -> None:
+    done = asked(tmp_path, "boxes", "list")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {tmp_path}/store.sqlite is not there")
+    assert "sipwarden-collector migrate" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("boxes", "list"), "No boxes: `sipwarden-collector token create` says how one is enrolled.\n"),
+        (("token", "list"), "No tokens.\n"),
+        (("webhooks", "list"), "No webhooks.\n"),
+        (("boxes", "list", "--json"), ""),
+    ],
+)
+def test_an_empty_list_is_said_to_be_empty(tmp_path: Path, command: tuple[str, ...], said: str) -> None:
+    assert asked(tmp_path, "migrate").returncode == 0
+    assert asked(tmp_path, *command).stdout == said
 
 
 def test_an_export_has_every_row_with_names_for_numbers(store_url: str, tmp_path: Path) -> None:
