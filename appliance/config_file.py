@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from appliance.config import ENVIRONMENT, PREFIX, Config, Flags, Section, disagreements, problems
+from appliance.config import ENVIRONMENT, PREFIX, Collector, Config, Flags, Section, disagreements, problems
 from appliance.errors import ConfigError
 
 Settings = dict[str, dict[str, object]]  # by section and key
@@ -78,6 +78,8 @@ def read_environment(variables: Mapping[str, str]) -> Settings:
             if not variable.startswith(prefix) or variable == ENVIRONMENT:
                 continue
             key = variable[len(prefix) :].lower()
+            if kind is Collector and key not in kind.__struct_fields__:
+                continue  # of the collector itself (SIPWARDEN_COLLECTOR_CONFIG, ..._INGEST_LISTEN), which may run here, too
             value = _value(typing.get_type_hints(kind).get(key), variables[variable])
             _check(Path(variable), {section: {key: value}})
             settings.setdefault(section, {})[key] = value

@@ -174,6 +174,13 @@ def test_a_mistake_in_a_variable_is_named(monkeypatch, variable, value, message)
     assert str(caught.value) == f"{variable}: {message}"
 
 
+def test_the_variables_of_a_collector_on_the_same_machine_are_not_the_boxs(monkeypatch):
+    monkeypatch.setenv("SIPWARDEN_COLLECTOR_CONFIG", "/etc/sipwarden/collector.toml")
+    monkeypatch.setenv("SIPWARDEN_COLLECTOR_INGEST_LISTEN", "0.0.0.0:8443")
+    monkeypatch.setenv("SIPWARDEN_COLLECTOR_CALL_SAMPLE", "7")
+    assert config.load() == config.Config(collector=config.Collector(call_sample=7))
+
+
 def test_check_config_says_what_it_read_and_ends_with_0(tmp_path, capsys):
     path = written(tmp_path, "[limits]\ncalls = 50\n")
     assert check_config.run(path) == 0
