@@ -79,7 +79,7 @@ def read_environment(variables: Mapping[str, str]) -> Settings:
                 continue
             key = variable[len(prefix) :].lower()
             if kind is Collector and key not in kind.__struct_fields__:
-                continue  # of the collector itself (SIPWARDEN_COLLECTOR_CONFIG, ..._INGEST_LISTEN), which may run here, too
+                continue  # of a collector on this machine: SIPWARDEN_COLLECTOR_CONFIG, ..._INGEST_LISTEN
             value = _value(typing.get_type_hints(kind).get(key), variables[variable])
             _check(Path(variable), {section: {key: value}})
             settings.setdefault(section, {})[key] = value
