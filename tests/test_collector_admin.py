@@ -290,6 +290,8 @@ def test_what_is_no_backup_is_said_to_be_none(tmp_path: Path) -> None:
     done = CollectorProcess(tmp_path / "c").command("restore", str(tmp_path / "x.tar"))
     assert done.returncode == 1
     assert "is not a backup" in done.stderr
+    absent = CollectorProcess(tmp_path / "c").command("restore", str(tmp_path / "y.tar"))
+    assert absent.stderr == f"error: {tmp_path}/y.tar cannot be read: No such file or directory\n"
 
 
 def test_a_pseudonym_is_revealed_with_the_key_and_the_audit_trail_knows(tmp_path: Path) -> None:
