@@ -326,6 +326,21 @@ def test_kill_9_loses_no_record_that_was_put(tmp_path):
     assert found == sorted(found), "one put twice after a kill is the last of its epoch"
 
 
+def test_what_was_counted_record_by_record_is_what_lies_in_the_files(tmp_path):
+    spool = Spool(tmp_path / "spool", MIB, {WATCH: MIB // 4})
+    for number in range(3000):
+        spool.put(FLAG if number % 3 else WATCH, bytes(number % 1500))
+        if number % 700 == 0:
+            spool.acknowledge(spool.epoch, spool.batch(MIB // 8, 50).records[-1][0])
+        health = spool.health()
+        assert health.bytes == sum(file.stat().st_size for file in (tmp_path / "spool").glob("*.spool"))
+        assert health.bytes <= MIB
+    assert health.dropped > 1000
+    assert health.depth == len(drain(spool, 1000))
+    assert (spool.health().depth, spool.health().oldest_ns) == (0, None)
+    spool.close()
+
+
 @ROOT_ONLY
 def test_a_full_disk_is_told_and_flags_take_the_place_of_what_is_worth_less(tmp_path):
     with tmpfs(tmp_path / "disk", "1m") as disk:
