@@ -10,7 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from appliance.call_reasons import CALL_REASONS_BYTES
 from appliance.config import Config, Limits
+from appliance.findings import FINDING_BYTES
 from appliance.pipeline import Pipeline
 from appliance.report import SummaryLine
 from kernels.calls import CALL_BYTES
@@ -76,6 +78,8 @@ def test_the_documentation_says_how_large_the_tables_are():
     )
     assert documented["subscribers' statistics"] == f"{SUBSCRIBER_BYTES:,}"
     assert documented["routes: addresses called"] == str(GROUP_BYTES)
+    assert documented["findings about parties"] == f"{FINDING_BYTES}, with reasons and the last calls flagged"
+    assert documented["why calls are watched or flagged"] == str(CALL_REASONS_BYTES)
     assert documented["crowds: who shares a style, a Contact, a block, a user"] == str(CROWD_BYTES)
 
 

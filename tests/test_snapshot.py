@@ -121,8 +121,9 @@ def test_a_snapshot_can_be_made_of_a_restored_box(tmp_path):
     screening = Screening(**ROOMY).screen(SAMPLE)
     screening.pipeline.end_block(screening.outlet)
     screening.restart(tmp_path / "first")
-    screening.restart(tmp_path / "second")
-    contents = [(tmp_path / name).read_bytes() for name in ("first", "second")]
+    screening.restart(tmp_path / "second")  # in which findings lie in the order of their news
+    screening.restart(tmp_path / "third")
+    contents = [(tmp_path / name).read_bytes() for name in ("second", "third")]
     written = [content.index(b'"written_ns":') for content in contents]
     assert contents[0][written[0] + 40 : -32] == contents[1][written[1] + 40 : -32]
 

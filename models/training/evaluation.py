@@ -5,7 +5,7 @@ import numpy as np
 from models.fraud_types import BIT_OF
 from models.measures import auc, expected_calibration_error
 from models.scorer import Scorer, Scores
-from models.standing import Standing
+from models.standing import flag_known
 from models.training.rows import Rows, case_maxima
 from models.training.timing import by_case_number, campaigns, timing
 from models.verdict import FLAG, WATCH
@@ -95,12 +95,8 @@ def noticed(rows: Rows, flagged: np.ndarray, named: np.ndarray) -> dict:
 
 def stand(scorer: Scorer, rows: Rows, scores: Scores) -> None:
     """Flags the watched calls of callers that were flagged, as the box does."""
-    if scorer.bundle.card.rows != "call":
-        return
-    standing = Standing(len(rows))
-    for i in np.flatnonzero(scores.verdict).tolist():
-        party, case, time_ns = int(rows.party[i]), int(rows.case[i]), int(rows.time_ns[i])
-        scores.verdict[i] = standing.verdict(party, case, time_ns, int(scores.verdict[i]), int(scores.types[i]))
+    if scorer.bundle.card.rows == "call":
+        flag_known(rows.party, rows.case, rows.time_ns, scores.verdict, scores.types)
 
 
 def precision(prevalence: float, recall: float, false_positives: float) -> float:
