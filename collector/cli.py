@@ -32,9 +32,20 @@ app.add_typer(api_tokens, name="api-tokens")
 app.add_typer(webhooks, name="webhooks")
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        typer.echo(f"sipwarden-collector {version('sipwarden')}")
+        raise typer.Exit
+
+
 @app.callback()
 def common(
     config: Annotated[Path | None, typer.Option(metavar="F", help="Configuration file (TOML).")] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """The central collector of sipwarden: what many boxes report, in one store."""
     Chosen.config = config

@@ -83,7 +83,8 @@ class Service:
         config = self.config
         state = stack.enter_context(StateDir(Path(config.service.state_dir)))
         self._installed = InstalledBundles(state.path)
-        sources = open_sources(config)
+        with configuration.blaming(self._path, self._flags):
+            sources = open_sources(config)
         capture = config.capture
         scorers = scorers_of(config, self._installed)
         secret, problem = load_secret(state.path)
@@ -260,7 +261,8 @@ class Service:
     async def _reload(self) -> list[str]:
         old = self.config
         new = await asyncio.to_thread(configuration.load, self._path, self._flags)
-        ready = await asyncio.to_thread(Reload.prepare, old, new, self._installed)
+        with configuration.blaming(self._path, self._flags):
+            ready = await asyncio.to_thread(Reload.prepare, old, new, self._installed)
         said = changes(old, new)
         await self.ask(lambda pipeline: pipeline.use(ready.scorers))
         before, self._bundles = self._bundles, {kind: scorer.bundle.label for kind, scorer in ready.scorers.items()}

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from appliance import log
 from appliance.config import Hep
+from appliance.errors import SettingError
 from appliance.sources.errors import ListenError
 from appliance.sources.hep_connection import Connection
 from appliance.sources.source import Source, SourceCounters
@@ -43,7 +44,7 @@ UNREAD = {
 
 
 class HepSource(Source):
-    """Listens at `settings.listen`. Raises ListenError when the key or the certificate cannot be used."""
+    """Listens at `settings.listen`. Raises SettingError when the key or the certificate cannot be used."""
 
     def __init__(self, settings: Hep) -> None:
         super().__init__("hep")
@@ -241,9 +242,9 @@ def _key(path: str) -> bytes | None:
     try:
         key = Path(path).read_bytes().strip()
     except OSError as error:
-        raise ListenError(f"hep.key_file: {path} cannot be read: {error.strerror}") from error
+        raise SettingError("hep.key_file", f"{path} cannot be read: {error.strerror}") from error
     if not key:
-        raise ListenError(f"hep.key_file: {path} is empty")
+        raise SettingError("hep.key_file", f"{path} is empty")
     return key
 
 
@@ -255,5 +256,5 @@ def _tls(settings: Hep) -> ssl.SSLContext | None:
     try:
         context.load_cert_chain(settings.tls_certificate, settings.tls_key)
     except (OSError, ssl.SSLError) as error:
-        raise ListenError(f"hep.tls_certificate: {settings.tls_certificate} cannot be used: {error}") from error
+        raise SettingError("hep.tls_certificate", f"{settings.tls_certificate} cannot be used: {error}") from error
     return context
