@@ -4,8 +4,8 @@
 A fixed table, like those of the engine: the rows of a party that is suspected already make no Python object, and a box
 that suspects ever more parties takes no more memory. Lines are made when they are asked for.
 
-A caller is a party from its second suspect call on. One about an address (strangers.pxd) condemns none of its calls: each
-has a verdict of its own.
+A caller is a party from its second suspect call on. A finding about an address (strangers.pxd) condemns none of its
+calls: each has a verdict of its own.
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
@@ -34,7 +34,7 @@ cdef struct Finding:
     Party party
     uint8_t verdict     # 0: no row was added so far; one of the block at hand counts for `standing` already
     uint8_t is_untold
-    uint8_t is_single   # about a caller with one suspect call: it is told by the line of the call, and not here
+    uint8_t is_single   # about a caller with one suspect call, whose line says all: it is not told
     float score
     uint32_t types
     uint32_t requests
@@ -45,8 +45,8 @@ cdef struct Finding:
     int32_t older[QUEUES]
     int32_t newer[QUEUES]
     uint64_t call       # serial of the caller's first suspect call
-    Standing standing   # of a caller
-    Strangers strangers # of an address
+    Standing standing       # of a caller
+    Strangers strangers     # of an address
     Reasons reasons
 
 cdef struct Suspect:        # a row that was watched or flagged; times are since the epoch

@@ -210,7 +210,7 @@ cdef class Findings:
         self.findings[slot].reasons = (<const Reasons*>&reasons[0])[0]
 
     def state_of(self, uint32_t slot):
-        """How a finding stands: (verdict that is told, mask of fraud types, whether it is about an address as a whole)."""
+        """How a finding stands: (verdict as told, mask of fraud types, whether it is about an address as a whole)."""
         if slot >= self.used:
             raise IndexError(slot)
         return self._told(slot), self.findings[slot].types, not self.findings[slot].party.has_caller
@@ -420,6 +420,7 @@ cdef class Findings:
 
 
 cdef bint is_finding(const Finding* finding) noexcept:
-    return (finding.verdict < len(VERDICTS) and (finding.verdict or finding.strangers.calls) and finding.party.caller_length <= USER_BYTES
+    return (finding.verdict < len(VERDICTS) and (finding.verdict or finding.strangers.calls)
+            and finding.party.caller_length <= USER_BYTES
             and finding.party.has_source <= 1 and finding.party.has_caller <= 1
             and finding.standing.count <= STANDING_CALLS and are_reasons(&finding.reasons))

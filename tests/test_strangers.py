@@ -18,7 +18,7 @@ AT_HOME = anywhere(1, 200, "+49301", 7)
 
 
 class Suspicious(Scorer):
-    """Whatever the network says: international calls are robocalls, others honest, and of addresses nothing is known."""
+    """International calls are robocalls, all others honest, and of addresses nothing is known."""
 
     verdict = FLAG
 
