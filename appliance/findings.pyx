@@ -14,13 +14,16 @@ from capture.index cimport NO_SLOT, index_find, index_free, index_init, index_in
 from capture.memory cimport table_calloc, table_free
 from kernels.calls cimport Call
 from kernels.engine cimport Engine, RowNote
+from kernels.features cimport SOURCE_CALLS_HOUR
 from models.reasons cimport Reasons, are_reasons
 from models.reasons import REASONS_BYTES, told
 from models.standing cimport standing_counts, standing_verdict, STANDING_CALLS
 
+from appliance.strangers cimport strangers_are, strangers_note
+
 from appliance.report import SourceLine, encode
 from models.fraud_types import names_of
-from models.verdict import VERDICTS
+from models.verdict import FLAG, VERDICTS, WATCH
 
 FINDING_BYTES = sizeof(Finding)
 
@@ -39,6 +42,10 @@ def moment(int64_t time_ns) -> str:
     return f"{date_time}.{ns // 1000:06d}Z"
 
 
+cdef uint8_t FLAGGED = FLAG
+cdef uint8_t WATCHED = WATCH
+
+
 cdef struct Rows:           # of a block: what they are about
     const RowNote* notes
     const Call* calls       # NULL: of sources
@@ -52,6 +59,12 @@ cdef Rows rows_of(Engine engine, bint of_sources, Py_ssize_t count):
     if of_sources:
         return Rows(engine.source_notes, NULL, engine.offset_ns)
     return Rows(engine.call_notes, engine.calls.calls, engine.offset_ns)
+
+
+cdef Suspect suspect_of(const Rows* rows, const RowNote* note, uint8_t verdict, float score,
+                        uint32_t types) noexcept nogil:
+    return Suspect(note.first_ns + rows.offset_ns, note.time_ns + rows.offset_ns, note.requests, verdict, score, types,
+                   NULL)
 
 
 cdef void party_of(Party* party, const Rows* rows, const RowNote* note) noexcept nogil:
@@ -143,29 +156,37 @@ cdef class Findings:
         cdef const uint8_t[::1] verdicts = scores.verdict
         cdef const float[::1] score = scores.score
         cdef const uint32_t[::1] types = scores.types
+        cdef const float[:, :] features = engine.call_features
         cdef Rows rows = rows_of(engine, of_sources, verdicts.shape[0])
-        cdef const RowNote* note
+        cdef Suspect suspect
         cdef Party party
         cdef Py_ssize_t i, at = 0
         cdef int32_t slot
-        cdef uint8_t before
-        cdef bint is_explained, is_risen
+        cdef uint8_t before, judged
+        cdef bint is_explained
         for i in range(verdicts.shape[0]):
             if verdicts[i] == 0:
                 continue
-            note = &rows.notes[i]
-            party_of(&party, &rows, note)
-            slot = self._of(&party)
-            before = self.findings[slot].verdict
-            is_risen = self._add(slot, note.first_ns + rows.offset_ns, note.time_ns + rows.offset_ns, note.requests,
-                                 verdicts[i], score[i], types[i])
+            suspect = suspect_of(&rows, &rows.notes[i], verdicts[i], score[i], types[i])
             is_explained = at < explained.shape[0] and explained[at] == i
             if is_explained:
-                if is_risen:
-                    self.findings[slot].reasons = (<const Reasons*>&reasons[at, 0])[0]
+                suspect.reasons = <const Reasons*>&reasons[at, 0]
                 at += 1
-            if is_explained or is_risen:
+            party_of(&party, &rows, &rows.notes[i])
+            slot = self._of(&party)
+            before, judged = self._told(slot), self.findings[slot].verdict
+            if party.has_caller:
+                self._note_call(slot, rows.calls[rows.notes[i].call_slot].serial)
+            self._add(slot, &suspect)
+            if is_explained or self._told(slot) != before:
                 yield i, is_explained, slot, before
+            if self.findings[slot].is_single and verdicts[i] > judged:
+                party.has_caller = party.caller_length = 0
+                slot = self._of(&party)
+                before = self.findings[slot].verdict
+                self._add_stranger(slot, &suspect, judged, features[i, SOURCE_CALLS_HOUR])
+                if self.findings[slot].verdict != before:
+                    yield i, False, slot, before
 
     def add_number(self, str number, int64_t first_ns, int64_t time_ns, uint32_t requests, uint8_t verdict,
                    float score, uint32_t types):
@@ -176,9 +197,10 @@ cdef class Findings:
         party.has_caller = True
         party.caller_length = len(caller)
         memcpy(party.caller, <const char*>caller, len(caller))
+        cdef Suspect suspect = Suspect(first_ns, time_ns, requests, verdict, score, types, NULL)
         slot = self._of(&party)
         before = self.findings[slot].verdict
-        self._add(slot, first_ns, time_ns, requests, verdict, score, types)
+        self._add(slot, &suspect)
         return slot, before
 
     def explain(self, uint32_t slot, const uint8_t[::1] reasons):
@@ -188,10 +210,10 @@ cdef class Findings:
         self.findings[slot].reasons = (<const Reasons*>&reasons[0])[0]
 
     def state_of(self, uint32_t slot):
-        """How a finding stands: (verdict, mask of fraud types, whether it is about an address as a whole)."""
+        """How a finding stands: (verdict as told, mask of fraud types, whether it is about an address as a whole)."""
         if slot >= self.used:
             raise IndexError(slot)
-        return self.findings[slot].verdict, self.findings[slot].types, not self.findings[slot].party.has_caller
+        return self._told(slot), self.findings[slot].types, not self.findings[slot].party.has_caller
 
     # -- telling ------------------------------------------------------------------------------------------------
 
@@ -206,7 +228,7 @@ cdef class Findings:
         cdef int32_t slot = self.oldest[NEWS]
         cdef list found = []
         while slot != NO_SLOT:
-            if self.findings[slot].verdict:
+            if self._told(slot):
                 found.append((self.findings[slot].flagged_ns, self.findings[slot].news, slot))
             slot = self.findings[slot].newer[NEWS]
         for _, _, slot in sorted(found):
@@ -240,6 +262,7 @@ cdef class Findings:
         cdef Py_ssize_t i, count = copied.shape[0] // sizeof(Finding)
         cdef Finding found
         cdef Finding* finding
+        cdef Suspect suspect
         cdef list order = []
         if copied.shape[0] % sizeof(Finding):
             raise ValueError(f"findings in {copied.shape[0]} bytes")
@@ -252,11 +275,14 @@ cdef class Findings:
             memcpy(&found, &copied[i * <Py_ssize_t>sizeof(Finding)], sizeof(Finding))
             slot = self._of(&found.party)
             finding = &self.findings[slot]
-            if self._add(slot, found.first_ns, found.flagged_ns, found.requests, found.verdict, found.score,
-                         found.types):
-                finding.reasons = found.reasons
-            finding.last_ns = max(finding.last_ns, found.last_ns)
+            finding.is_single = found.is_single
+            finding.call = found.call
             finding.standing = found.standing
+            finding.strangers = found.strangers
+            suspect = Suspect(found.first_ns, found.flagged_ns, found.requests, found.verdict, found.score, found.types,
+                              &found.reasons)
+            self._add(slot, &suspect)
+            finding.last_ns = max(finding.last_ns, found.last_ns)
             if finding.is_untold and not found.is_untold:
                 finding.is_untold = False
                 self._unlink(slot, UNTOLD)
@@ -295,7 +321,7 @@ cdef class Findings:
             self.used += 1
             return <int32_t>self.used - 1
         slot = self.oldest[NEWS]
-        if self.findings[slot].verdict:
+        if self._told(slot):
             self.given_up.append(self._line(slot))
             self.evicted += 1
         self._unlink(slot, NEWS)
@@ -326,23 +352,52 @@ cdef class Findings:
             self.findings[newer].older[queue] = older
         self.untold -= queue == UNTOLD
 
-    cdef bint _add(self, int32_t slot, int64_t first_ns, int64_t time_ns, uint32_t requests, uint8_t verdict,
-                   float score, uint32_t types) noexcept nogil:
-        """One more row that was watched or flagged. True when the verdict rose, so that new reasons are due."""
+    cdef uint8_t _told(self, int32_t slot) noexcept nogil:
+        """Its verdict, as findings are told."""
+        return 0 if self.findings[slot].is_single else self.findings[slot].verdict
+
+    cdef void _note_call(self, int32_t slot, uint64_t serial) noexcept nogil:
+        """A caller's suspect call, before it is added."""
         cdef Finding* finding = &self.findings[slot]
-        cdef bint is_risen = verdict > finding.verdict
-        if not finding.is_untold:
+        if finding.verdict == 0:
+            finding.is_single = True
+            finding.call = serial
+        elif serial != finding.call:
+            finding.is_single = False
+
+    cdef void _add(self, int32_t slot, const Suspect* suspect) noexcept nogil:
+        """One more row that was watched or flagged. Reasons are those of the row that raised the verdict."""
+        cdef Finding* finding = &self.findings[slot]
+        if suspect.verdict == 0:
+            return
+        if not finding.is_untold and not finding.is_single:
             finding.is_untold = True
             self._link(slot, UNTOLD)
         if finding.verdict == 0:
-            finding.first_ns = first_ns
-            finding.flagged_ns = time_ns
-        finding.last_ns = max(finding.last_ns, time_ns)
-        finding.requests = max(finding.requests, requests)
-        finding.score = max(finding.score, score)
-        finding.types |= types
-        finding.verdict = max(finding.verdict, verdict)
-        return is_risen
+            finding.first_ns = suspect.first_ns
+            finding.flagged_ns = suspect.time_ns
+        if suspect.verdict > finding.verdict:
+            finding.verdict = suspect.verdict
+            if suspect.reasons != NULL:
+                finding.reasons = suspect.reasons[0]
+        finding.last_ns = max(finding.last_ns, suspect.time_ns)
+        finding.requests = max(finding.requests, suspect.requests)
+        finding.score = max(finding.score, suspect.score)
+        finding.types |= suspect.types
+
+    cdef void _add_stranger(self, int32_t slot, const Suspect* call, uint8_t judged, float calls_hour) noexcept nogil:
+        """A number's only suspect call, that was judged less so far, at the finding of its address, which had so many
+        calls within the hour. The finding is of the types of the call that raised it: others may be strays."""
+        cdef Finding* finding = &self.findings[slot]
+        cdef Suspect suspect = call[0]
+        strangers_note(&finding.strangers, call.time_ns, judged == 0, call.verdict == FLAGGED)
+        suspect.first_ns = finding.strangers.first_ns
+        suspect.requests = finding.strangers.calls
+        suspect.verdict = (FLAGGED if strangers_are(finding.strangers.flagged, calls_hour)
+                           else WATCHED if strangers_are(finding.strangers.suspect, calls_hour) else 0)
+        if suspect.verdict <= finding.verdict:
+            suspect.types = 0
+        self._add(slot, &suspect)
 
     cdef bytes _line(self, int32_t slot):
         cdef Finding* finding = &self.findings[slot]
@@ -365,6 +420,7 @@ cdef class Findings:
 
 
 cdef bint is_finding(const Finding* finding) noexcept:
-    return (0 < finding.verdict < len(VERDICTS) and finding.party.caller_length <= USER_BYTES
+    return (finding.verdict < len(VERDICTS) and (finding.verdict or finding.strangers.calls)
+            and finding.party.caller_length <= USER_BYTES
             and finding.party.has_source <= 1 and finding.party.has_caller <= 1
             and finding.standing.count <= STANDING_CALLS and are_reasons(&finding.reasons))

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-START_S = 30
+START_S = 120
 
 
 @contextlib.contextmanager

@@ -7,6 +7,8 @@ import stat
 import subprocess
 import tarfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,17 @@ def refused(box: Box):
         return done.returncode, done.stderr
 
     return run
+
+
+@contextmanager
+def following(box: Box, listing: str, *options: str) -> Iterator[Iterator[str]]:
+    """The lines of a listing that goes on, and ends with the block."""
+    follow = [*COMMAND, listing, "--follow", *options, "--socket", box.config.admin.socket]
+    with subprocess.Popen(follow, stdout=subprocess.PIPE, text=True) as follower:
+        try:
+            yield follower.stdout
+        finally:
+            follower.terminate()
 
 
 def rows(text: str) -> list[list[str]]:
@@ -131,13 +144,11 @@ def test_calls_are_chosen_by_state_number_and_source(ask, box: Box, tmp_path: Pa
 
 
 def test_followed_calls_come_a_card_each_as_they_begin(box: Box, tmp_path: Path) -> None:
-    follow = [*COMMAND, "calls", "--follow", "--socket", box.config.admin.socket]
     open_calls(box, tmp_path, 1)
-    with subprocess.Popen(follow, stdout=subprocess.PIPE, text=True) as follower:
-        first = [follower.stdout.readline() for _ in range(2)]
+    with following(box, "calls") as lines:
+        first = [next(lines) for _ in range(2)]
         open_calls(box, tmp_path, 1, first=1, answered=False)
-        second = [follower.stdout.readline() for _ in range(2)]
-        follower.terminate()
+        second = [next(lines) for _ in range(2)]
     assert first == [
         "2023-11-14 22:13:20 UTC  answered  pass 0.00  -\n",
         "        +4930******00 > +4420******00, 192.0.2.10:5060, Call-ID call-0\n",
@@ -203,13 +214,11 @@ def test_findings_are_chosen_by_verdict_type_number_source_and_time(ask, box: Bo
 
 
 def test_followed_findings_come_a_line_each_as_they_are_made(box: Box) -> None:
-    follow = [*COMMAND, "findings", "--follow", "-o", "json", "--socket", box.config.admin.socket]
     box.store.put([call_finding("first@x")])
-    with subprocess.Popen(follow, stdout=subprocess.PIPE, text=True) as follower:
-        assert json.loads(follower.stdout.readline())["call_id"] == "first@x"
+    with following(box, "findings", "-o", "json") as lines:
+        assert json.loads(next(lines))["call_id"] == "first@x"
         box.store.put([call_finding("second@x")])
-        assert json.loads(follower.stdout.readline())["call_id"] == "second@x"
-        follower.terminate()
+        assert json.loads(next(lines))["call_id"] == "second@x"
 
 
 @pytest.mark.parametrize(

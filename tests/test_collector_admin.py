@@ -23,6 +23,7 @@ from collector.store import tables
 from collector.store.database import migrate
 from collector.store.store import Store
 from tests.collectors import ROOT, CollectorProcess, Desk, call_line, minute
+from tests.waiting import until
 
 USER = {"name": "ann", "role": "analyst", "password": "x", "created_ns": 1, "changed_ns": 1}
 
@@ -230,8 +231,7 @@ def test_a_backup_under_load_is_the_store_as_it_was_at_one_moment(
 
     loading = threading.Thread(target=load)
     loading.start()
-    while acknowledged < 200:
-        time.sleep(0.01)
+    until(lambda: acknowledged >= 200)
     old = CollectorProcess(tmp_path / "old", store_url)
     archive = tmp_path / "backup.tar"
     before = acknowledged

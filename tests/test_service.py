@@ -22,8 +22,9 @@ from appliance.pipeline import Pipeline
 from capture.file import CaptureFile
 from models.bundle import SHIPPED
 from tests.disks import ROOT_ONLY, tmpfs
-from tests.feed import Feed, Lines, until
-from tests.running import PATIENCE_S, Service, Systemd
+from tests.feed import Feed, Lines
+from tests.running import Service, Systemd
+from tests.waiting import PATIENCE_S, until
 
 SAMPLE = Path(__file__).parent.parent / "simulator" / "samples" / "sample.pcap.gz"
 
@@ -114,8 +115,7 @@ def test_kill_9_in_the_middle_of_a_campaign_loses_no_finding_and_the_campaign_is
     service.start().give(first)
     service.has_taken(summary["sip_messages"])
     until(service.findings)
-    taken = service.status()["snapshot"]["taken"]
-    until(lambda: service.status()["snapshot"]["taken"] != taken)
+    service.has_remembered()
     before = names(service.findings())
     service.kill()
     assert names(service.findings()) >= before
@@ -182,7 +182,7 @@ def refused(*arguments):
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     return done.returncode, done.stderr.splitlines()[-1]
 
@@ -245,10 +245,10 @@ def test_systemd_hears_of_the_start_the_reload_and_the_end_in_order(service, sys
     reloading = systemd.hears("READY=1")
     assert reloading.index("RELOADING=1") < len(reloading) - 1
     assert any(line.startswith("MONOTONIC_USEC=") for line in reloading)
-    assert "WATCHDOG=1" in systemd.heard(1.0)
+    systemd.hears("WATCHDOG=1")
     service.process.send_signal(signal.SIGINT)
     systemd.hears("STOPPING=1")
-    assert service.process.wait(60) == 0
+    assert service.process.wait(PATIENCE_S) == 0
 
 
 class Freezing(Feed):

@@ -13,8 +13,8 @@ from appliance.reporting.reporter import ReporterStatus
 from appliance.reporting.self_report import SelfReport
 from appliance.storage.spool import Spool
 from tests.collectors import ROOT, CollectorProcess
-from tests.feed import until
 from tests.running import Service
+from tests.waiting import until
 
 SAMPLE = Path(__file__).parent.parent / "simulator" / "samples" / "sample.pcap.gz"
 
@@ -24,6 +24,7 @@ def test_what_an_enrolled_box_finds_is_at_the_collector_and_calls_that_are_over_
     service = Service(tmp_path, "[collector]\ncall_sample = 10")
     try:
         service.start()
+        store = collector.store()
         command = [
             sys.executable,
             "-m",
@@ -39,22 +40,22 @@ def test_what_an_enrolled_box_finds_is_at_the_collector_and_calls_that_are_over_
             [*command, "--config", service.config], cwd=ROOT, input=collector.token(), text=True, check=False
         )
         assert enrolled.returncode == 0
-        until(lambda: service.status()["reporting"]["state"] == "ready", 60)
+        until(lambda: service.status()["reporting"]["state"] == "ready")
         service.give(SAMPLE)
-        until(lambda: service.status()["spool"]["depth"] == 0 and collector.store().findings.count() > 20, 60)
+        until(lambda: service.status()["spool"]["depth"] == 0 and store.findings.count() > 20)
         assert service.stop() == 0
         service.start()  # what the end of the service found went into the spool
-        until(lambda: service.status()["spool"]["depth"] == 0, 60)
+        until(lambda: service.status()["spool"]["depth"] == 0)
         at_the_box = {(one.kind, one.call_id or one.source, one.verdict) for one in service.findings()}
         found, before = set(), None
         while True:
-            page = collector.store().findings.find(before=before, limit=1000)
+            page = store.findings.find(before=before, limit=1000)
             found |= {(one.kind, one.call_id or one.source, one.verdict) for one in page.items}
             before = page.next
             if before is None:
                 break
         assert found == at_the_box
-        over = collector.store().findings.calls(limit=1000).items
+        over = store.findings.calls(limit=1000).items
         assert {"pass", "flag"} <= {call.verdict for call in over}, "those of suspected callers, and a few others"
     finally:
         service.kill()

@@ -22,6 +22,7 @@ from appliance.sources.hep import MAXIMUM_CONNECTIONS, HepSource
 from capture import hep as hep_reader
 from tests.hep_messages import OLD, hep
 from tests.tap import Tap, request
+from tests.waiting import until
 from tests.watch import Watch
 
 OPTIONS = request("OPTIONS")
@@ -80,19 +81,22 @@ def test_a_connection_with_more_than_fits_at_once_is_read_to_its_end_without_new
 def test_agents_that_send_all_they_can_get_their_turn_all_the_same():
     with listening() as (source, _), contextlib.ExitStack() as stack:
         streams = [stack.enter_context(socket.create_connection(("127.0.0.1", source.port))) for _ in range(30)]
+        messages = [hep(b" " * 60_000, (f"192.0.2.{i}", 5060)) for i in range(len(streams))]
         senders = [
-            threading.Thread(target=stream.sendall, args=(hep(b" " * 60_000, (f"192.0.2.{i}", 5060)) * 40,))
-            for i, stream in enumerate(streams)
+            threading.Thread(target=stream.sendall, args=(message * 39,))
+            for stream, message in zip(streams, messages, strict=True)
         ]
-        for sender in senders:
+        for stream, message, sender in zip(streams, messages, senders, strict=True):
+            stream.sendall(message)  # for which the kernel has room: each has something to say from the first turn on
             sender.start()
-        time.sleep(0.2)
         seen = []
-        deadline_s = time.monotonic() + 20
-        while len(seen) < 40 * len(streams):
+
+        def all_are_seen():
             source.receive()
-            seen += [hep_reader.read(data)["source"][0] for _, _, data, _ in source.reader]
-            assert time.monotonic() < deadline_s, len(seen)
+            seen.extend(hep_reader.read(data)["source"][0] for _, _, data, _ in source.reader)
+            return len(seen) == 40 * len(streams)
+
+        until(all_are_seen, why=lambda: len(seen))
         for sender in senders:
             sender.join()
     # a turn has room for some 17 messages: within a few of them everybody was served
@@ -187,19 +191,18 @@ def test_with_a_certificate_tls_is_all_that_is_spoken(certificate):
         stream.setblocking(False)
 
         def speak(step):
-            deadline_s = time.monotonic() + 10
-            while time.monotonic() < deadline_s:
+            def is_done():
                 try:
                     done = step()
                 except ssl.SSLWantReadError:
-                    done = None
+                    done = False
                 stream.sendall(inside.read())
                 watch.turn(0.005)
                 with contextlib.suppress(BlockingIOError):
                     outside.write(stream.recv(65536))
-                if done is not None:
-                    return
-            raise AssertionError("no end to it")
+                return done
+
+            until(is_done)
 
         speak(lambda: agent.do_handshake() or True)
         speak(lambda: agent.write(hep(OPTIONS) + hep(request("OPTIONS", cseq=2))))
@@ -231,10 +234,7 @@ def test_a_port_that_somebody_else_has_is_tried_again():
         assert source.state == "down"
         assert f"port {port}: Address already in use" in source.problem
         assert source.fileno() == -1
-    deadline_s = time.monotonic() + 10
-    while source.state == "down":
-        assert time.monotonic() < deadline_s
-        source.receive()
+    until(lambda: source.receive() or source.state == "up")
     source.close()
 
 
@@ -323,15 +323,18 @@ def test_a_capture_that_is_longer_than_the_buffer_is_taken_whole_whatever_a_bloc
     config = Config()
     source = DirectorySource(captures, captures.parent / "state")
     watch = Watch([source], config)
-    deadline_s = time.monotonic() + 10
     taken = 0
-    while taken < 12_000:
+
+    def all_are_taken():
+        nonlocal taken
         source.receive()
         source.receive()  # twice, with nothing taken between
         if source.reader is not None:
             for _ in zip(range(500), source.reader, strict=False):
                 taken += 1
-        assert time.monotonic() < deadline_s, taken
+        return taken == 12_000
+
+    until(all_are_taken, why=lambda: taken)
     watch.finish()
 
 
