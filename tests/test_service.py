@@ -63,8 +63,10 @@ def test_everything_that_screen_finds_in_a_capture_is_in_the_store_after_sigterm
 
 @ROOT_ONLY
 def test_a_full_disk_is_said_in_status_and_log_and_so_is_that_there_is_room_again(tmp_path, screened):
-    with tmpfs(tmp_path / "state", "2m") as disk:
-        service = Service(tmp_path).start()
+    with tmpfs(tmp_path / "state", "2m") as disk, contextlib.ExitStack() as stack:
+        service = Service(tmp_path)
+        stack.callback(service.kill)
+        service.start()
         filler = disk / "filler"
         with contextlib.suppress(OSError):  # as much as there is room for
             filler.write_bytes(bytes(2 << 20))
