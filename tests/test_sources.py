@@ -155,6 +155,14 @@ def test_a_flood_that_is_faster_than_the_box_is_dropped_by_the_kernel_and_counte
         assert counters.dropped > 0
 
 
+def test_that_messages_do_not_carry_the_key_is_said_as_soon_as_they_come(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr("appliance.sources.hep.LOOK_S", 0.0)
+    (tmp_path / "key").write_text("right")
+    with listening(key_file=str(tmp_path / "key")) as (source, watch):
+        datagrams(source.port, hep(OPTIONS, key=b"wrong"))
+        watch.until(lambda: "HEP messages do not carry the key" in caplog.text)
+
+
 def test_with_a_key_in_a_file_other_messages_are_refused(tmp_path):
     key = tmp_path / "key"
     key.write_text("open sesame\n")

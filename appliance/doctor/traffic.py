@@ -17,6 +17,8 @@ ENOUGH_CALLS = 20
 MUCH_LOSS = 0.001
 MUCH_ONE_WAY = 0.2
 MUCH_MALFORMED = 0.05
+MUCH_UNUSABLE = 0.5
+UNUSABLE_CURE = "its log says why: of HEP mostly another key than in [hep] key_file, none, or another version than 3"
 MOST_LATENCY_MS = 50.0
 MOST_SKEW_S = 5.0
 # Of a store or spool by the state that it is in.
@@ -58,6 +60,8 @@ def _sources(config: Config, status: Status) -> Iterator[Check]:
             yield fail(what, f"is down: {source.problem or 'no reason known'}", "it is tried again by itself")
         elif source.packets == 0:
             yield warn(what, "is up, and has brought nothing yet", _nothing_comes(config, source.name))
+        elif source.errors > MUCH_UNUSABLE * source.packets:
+            yield warn(what, f"is up, and of {source.packets:,} packets {source.errors:,} are unusable", UNUSABLE_CURE)
         else:
             yield ok(what, f"is up: {source.packets:,} packets, {source.duplicates:,} duplicates left out")
 

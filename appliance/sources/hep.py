@@ -32,7 +32,7 @@ SO_RCVBUFFORCE = 33
 SO_MEMINFO = 55  # nine 32-bit counts, the last of them the packets that were dropped (linux/sock_diag.h)
 MEMINFO_COUNTS = 9
 # How often it is said that messages are not read.
-COMPLAINT_S = 60.0
+COMPLAINT_S, LOOK_S = 60.0, 1.0
 
 # Counters of the feed -> what is said of them.
 UNREAD = {
@@ -184,14 +184,15 @@ class HepSource(Source):
         return self._lost
 
     def _complain(self) -> None:
-        """Says once in a while how many messages were not read, and why."""
+        """Says how many messages were not read, and why: the first at once, then once in a while."""
         now_s = time.monotonic()
         if now_s < self._next_complaint_s:
             return
-        self._next_complaint_s = now_s + COMPLAINT_S
+        self._next_complaint_s = now_s + LOOK_S
         counts = self._feed.counts()
         for name, what in UNREAD.items():
             if counts[name] > self._complained[name]:
+                self._next_complaint_s = now_s + COMPLAINT_S
                 log.warning(f"HEP messages {what}", messages=counts[name] - self._complained[name])
                 self._complained[name] = counts[name]
 
