@@ -247,6 +247,8 @@ def main() -> None:
         fail(str(error))
     except SQLAlchemyError as error:
         fail(f"the store failed: {str(error).partition(chr(10))[0]}")
+    except OSError as error:  # a path that was named cannot be written, or not be read
+        fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
 
 
 if __name__ == "__main__":

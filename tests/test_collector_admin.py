@@ -161,6 +161,13 @@ def test_an_empty_list_is_said_to_be_empty(tmp_path: Path, command: tuple[str, .
     assert asked(tmp_path, *command).stdout == said
 
 
+def test_an_export_to_where_nothing_can_be_written_is_refused_in_one_line(tmp_path: Path) -> None:
+    assert asked(tmp_path, "migrate").returncode == 0
+    (tmp_path / "file").touch()
+    done = asked(tmp_path, "export", str(tmp_path / "file"))
+    assert (done.returncode, done.stderr) == (1, f"error: {tmp_path}/file: File exists\n")
+
+
 def test_an_export_has_every_row_with_names_for_numbers(store_url: str, tmp_path: Path) -> None:
     desk = filled(store_url)
     desk.close()
