@@ -56,7 +56,7 @@ def config(hep_port):
 @contextmanager
 def running(command, folder):
     """`command` and what it starts, until the block ends."""
-    with (folder / f"{command[0]}.log").open("ab") as log:
+    with (folder / f"{Path(command[0]).name}.log").open("ab") as log:
         process = subprocess.Popen(
             command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )

@@ -5,13 +5,13 @@ import sys
 from pathlib import Path
 
 import msgspec
-import pytest
 
 from appliance.live.status import Status
 from appliance.report import Health, Minute, decode_report
 from appliance.reporting.reporter import ReporterStatus
 from appliance.reporting.self_report import SelfReport
 from appliance.storage.spool import Spool
+from tests.admin_box import Box
 from tests.collectors import ROOT, CollectorProcess
 from tests.running import Service
 from tests.waiting import until
@@ -62,22 +62,13 @@ def test_what_an_enrolled_box_finds_is_at_the_collector_and_calls_that_are_over_
         collector.stop()
 
 
-@pytest.fixture
-def status(tmp_path: Path) -> Status:
-    """That of a service which has seen nothing."""
-    service = Service(tmp_path).start()
-    try:
-        return msgspec.convert(service.status(), Status)
-    finally:
-        service.kill()
-
-
 def counted(status: Status, packets: int, dropped: int, **counts: int) -> Status:
     capture = msgspec.structs.replace(status.capture, packets=packets, dropped=dropped)
     return msgspec.structs.replace(status, capture=capture, problems=["eth1: is down"], **counts)
 
 
-def test_a_minute_report_says_what_was_counted_since_the_one_before(status: Status, tmp_path: Path) -> None:
+def test_a_minute_report_says_what_was_counted_since_the_one_before(tmp_path: Path) -> None:
+    status = msgspec.structs.replace(Box(tmp_path).status(), calls=0, flagged=0, watched=0)
     spool = Spool(tmp_path / "spool", 1 << 24)
     now, frauds = counted(status, 90, 10, calls=10, flagged=2), {"irsf": 2, "tdos": 0}
     state = ReporterStatus("off")

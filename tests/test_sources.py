@@ -14,9 +14,9 @@ import pytest
 
 from appliance.config import Capture, Config, Hep, Service
 from appliance.errors import SettingError
+from appliance.sources import directory, open_sources
 from appliance.sources import filter as packet_filter
-from appliance.sources import open_sources
-from appliance.sources.directory import ABANDONED_S, SCAN_S, SETTLED_S, DirectorySource
+from appliance.sources.directory import ABANDONED_S, SETTLED_S, DirectorySource
 from appliance.sources.errors import FilterError
 from appliance.sources.hep import MAXIMUM_CONNECTIONS, HepSource
 from capture import hep as hep_reader
@@ -149,10 +149,8 @@ def test_a_flood_that_is_faster_than_the_box_is_dropped_by_the_kernel_and_counte
     with listening() as (source, watch):
         message = hep(OPTIONS + b" " * 30_000)
         datagrams(source.port, *[message] * 1000)
-        watch.until_quiet()
-        counters = source.counters()
-        assert counters.packets + counters.dropped == 1000
-        assert counters.dropped > 0
+        watch.until(lambda: source.counters().packets + source.counters().dropped == 1000)
+        assert source.counters().dropped > 0
 
 
 def test_that_messages_do_not_carry_the_key_is_said_as_soon_as_they_come(tmp_path, caplog, monkeypatch):
@@ -295,13 +293,16 @@ def test_a_capture_is_not_touched_while_it_is_written_and_taken_when_it_is_close
     watch.until(lambda: watch.counts()["packets"] == 2)
 
 
-def test_what_lay_there_at_the_start_is_read_when_it_has_settled_and_the_latest_when_it_was_abandoned(captures):
+def test_what_lay_there_at_the_start_is_read_when_it_has_settled_and_the_latest_when_it_was_abandoned(
+    captures, monkeypatch
+):
+    monkeypatch.setattr(directory, "SCAN_S", 0.1)
     for seconds, name in ((5, "written"), (SETTLED_S + 1, "old"), (SETTLED_S + 9, "older")):
         age(capture_of(name).write(captures / f"{name}.pcap"), seconds)
     watch = watching(captures)
     watch.until(lambda: watch.counts()["packets"] == 2).until_quiet()
     age(captures / "written.pcap", SETTLED_S + 1)  # still the latest
-    watch.until_quiet(SCAN_S + 0.1)
+    watch.until_quiet(directory.SCAN_S + 0.1)
     assert watch.counts()["calls"] == 2
     age(captures / "written.pcap", ABANDONED_S + 1)
     watch.until(lambda: watch.counts()["calls"] == 3)
@@ -318,7 +319,8 @@ def test_packed_captures_are_read_and_files_of_other_kinds_are_said_and_not_trie
     for path in captures.iterdir():
         age(path, ABANDONED_S + 1)
     watch = watching(captures)
-    watch.until(lambda: watch.counts()["packets"] == 1).until_quiet(0.3)
+    watch.until(lambda: watch.counts()["packets"] == 1).until(lambda: watch.sources[0].counters().errors == 1)
+    watch.until_quiet()
     assert watch.sources[0].counters().errors == 1
     assert watching(captures).until_quiet().sources[0].counters().errors == 0
 
