@@ -26,6 +26,7 @@ from kernels.subscribers import Subscribers
 from models.bundle import CARD_FILE, SHIPPED, Bundle
 from models.drift import DriftReport, RowDrift
 from models.errors import BundleError
+from models.newcomers import EVIDENCE, NEWCOMER_CALLS, Newcomers
 from models.reasons import explain
 from models.scorer import Scorer, Scores
 from models.standing import Standing
@@ -106,6 +107,7 @@ class Pipeline:
         self.tally = Tally()
         self.findings = Findings(limits.findings, self._give_up)
         self.standing = Standing(limits.findings)
+        self.newcomers = Newcomers(limits.findings)
         self.flagged_sources = 0
         self.watched_sources = 0
         self._observed = observed
@@ -217,7 +219,11 @@ class Pipeline:
         self._observe("call", rows, scores)
         found = suspects(self.engine, scores.verdict, scores.score, scores.types)
         for i, serial, source, caller, time_ns, _, _, verdict, _, types in found:
-            scores.verdict[i] = self.standing.verdict((source, caller), serial, time_ns, verdict, types)
+            evidence, newcomers = float(rows[i, EVIDENCE]), float(rows[i, NEWCOMER_CALLS])
+            scores.verdict[i] = max(
+                self.standing.verdict((source, caller), serial, time_ns, verdict, types),
+                self.newcomers.verdict(source, serial, time_ns, verdict, types, evidence, newcomers),
+            )
         raised = self.engine.judge_calls(scores.score, scores.verdict, scores.types)
         reasons = dict(zip(raised.tolist(), explain(self.calls, rows[raised]), strict=True)) if len(raised) else {}
         for i, serial, source, caller, time_ns, first_ns, requests, _, score, types in found:

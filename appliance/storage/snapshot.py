@@ -30,13 +30,14 @@ from appliance.storage.secret import FILE_MODE, sync_folder
 from kernels.regions import layout
 from kernels.restore import EngineRestore
 from kernels.snapshot import EngineSnapshot
+from models.newcomers import Watched
 from models.standing import Flagged
 
 SNAPSHOT_FILE = "state.snapshot"
 MAGIC = b"sipwarden snapshot 1\n"
 LENGTH = struct.Struct("<I")
 CHUNK = struct.Struct("<BI")
-END, ENGINE, FINDINGS, REASONS, PARTIES, STANDING = range(6)
+END, ENGINE, FINDINGS, REASONS, PARTIES, STANDING, NEWCOMERS = range(7)
 DIGEST_BYTES = 32
 STEP_BYTES = 1 << 20
 STEP_ENTRIES = 64  # findings or reasons that are written in one step: half a millisecond
@@ -44,6 +45,7 @@ MAX_HEAD_BYTES = 1 << 16
 MAX_CHUNK_BYTES = 16 << 20
 
 KNOWN = list[tuple[tuple[str | None, str | None], list[Flagged]]]  # callers at their addresses, as Standing keeps them
+WATCHED = list[tuple[str | None, dict[int, Watched]]]  # addresses, as Newcomers keeps them
 
 T = TypeVar("T")
 Ask = Callable[[Callable[[Pipeline], T]], T]
@@ -132,6 +134,7 @@ class _Taking:
         self._engine = EngineSnapshot(pipeline.engine)
         self._findings = iter(pipeline.findings.kept())
         self._standing = iter(pipeline.standing.kept())
+        self._newcomers = iter(pipeline.newcomers.kept())
         self._reasons = iter(list(pipeline.reasons.items()))
         self._parties: Parties | None = Parties(
             pipeline.flagged_sources, pipeline.watched_sources, pipeline.findings.evicted
@@ -143,6 +146,8 @@ class _Taking:
             return FINDINGS, _encode(some)
         if known := list(islice(self._standing, STEP_ENTRIES)):
             return STANDING, _encode(known)
+        if watched := list(islice(self._newcomers, STEP_ENTRIES)):
+            return NEWCOMERS, _encode(watched)
         if written := list(islice(self._reasons, STEP_ENTRIES)):
             return REASONS, _encode([(serial, msgspec.Raw(text)) for serial, text in written])
         if self._parties is not None:
@@ -244,6 +249,8 @@ def _put_back(path: Path, file: BinaryIO, pipeline: Pipeline) -> None:
                 pipeline.findings.restore(msgspec.json.decode(content, type=list[Finding]))
             elif kind == STANDING:
                 pipeline.standing.restore(msgspec.json.decode(content, type=KNOWN))
+            elif kind == NEWCOMERS:
+                pipeline.newcomers.restore(msgspec.json.decode(content, type=WATCHED))
             elif kind == REASONS:
                 reasons = msgspec.json.decode(content, type=list[tuple[int, msgspec.Raw]])
                 pipeline.reasons.update((serial, bytes(text)) for serial, text in reasons)

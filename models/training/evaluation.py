@@ -4,6 +4,7 @@ import numpy as np
 
 from models.fraud_types import BIT_OF
 from models.measures import auc, expected_calibration_error
+from models.newcomers import EVIDENCE, NEWCOMER_CALLS, Newcomers
 from models.scorer import Scorer, Scores
 from models.standing import Standing
 from models.training.rows import Rows, case_maxima
@@ -94,13 +95,17 @@ def noticed(rows: Rows, flagged: np.ndarray, named: np.ndarray) -> dict:
 
 
 def stand(scorer: Scorer, rows: Rows, scores: Scores) -> None:
-    """Flags the watched calls of callers that were flagged, as the box does."""
+    """Flags the watched calls of callers that were flagged, and of newcomers that are a campaign's, as the box does."""
     if scorer.bundle.card.rows != "call":
         return
-    standing = Standing(len(rows))
+    standing, newcomers = Standing(len(rows)), Newcomers(len(rows))
     for i in np.flatnonzero(scores.verdict).tolist():
-        party, case, time_ns = int(rows.party[i]), int(rows.case[i]), int(rows.time_ns[i])
-        scores.verdict[i] = standing.verdict(party, case, time_ns, int(scores.verdict[i]), int(scores.types[i]))
+        call = (int(rows.case[i]), int(rows.time_ns[i]), int(scores.verdict[i]), int(scores.types[i]))
+        evidence, calls = float(rows.features[i, EVIDENCE]), float(rows.features[i, NEWCOMER_CALLS])
+        scores.verdict[i] = max(
+            standing.verdict(int(rows.party[i]), *call),
+            newcomers.verdict(int(rows.address[i]), *call, evidence, calls),
+        )
 
 
 def precision(prevalence: float, recall: float, false_positives: float) -> float:
