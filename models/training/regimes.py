@@ -29,7 +29,7 @@ SHORT_HOURS = (0.05, 0.6)
 SHORT_PEACEFUL_SHARE = 0.4
 MOST_HONEST_KINDS, MOST_CAMPAIGNS = 3, 2
 
-# Towns of minutes at a carrier's edge: an honest trunk that carries campaigns, which are of kinds that a trunk can carry.
+# Towns of minutes at a carrier's edge: an honest trunk that carries campaigns, of the kinds that one can carry.
 EDGE_HOURS = (0.1, 0.8)
 EDGE_PEACEFUL_SHARE = 0.15
 MOST_NEIGHBOURS, MOST_CARRIED = 2, 3
@@ -38,9 +38,17 @@ CARRIED = ("robocall", "wangiri", "irsf", "vishing", "caller_spoofing", "flash_c
 BEGINNINGS = {"mass_notification": "after_s", "new_exchange": "opens_after_s", "pbx_reboot": "after_s",
               "password_change": "after_s"}  # fmt: skip
 
-WORLDS: dict[str, dict[str, Any]] = {
-    name: {"plain": [], "trunks": []} | tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text())
-    for name in ("training", "addresses", "held_out", "addresses_held_out")
+
+def world(name: str) -> dict[str, Any]:
+    """NAME.toml: over the world that it says it is `like`, if any."""
+    parts = tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text())
+    like = parts.pop("like", "")
+    return ({"plain": [], "trunks": []} if not like else world(like)) | parts
+
+
+WORLDS = {
+    name: world(name)
+    for name in ("training", "addresses", "rotating", "held_out", "addresses_held_out", "rotating_held_out")
 }
 
 
@@ -211,6 +219,12 @@ CALIBRATION = Regime(
     "calibration", "train", 2, 24, (0.7, 3), "training", (0, 0, 0, 0.01, 0.03), GOOD_MIRRORS, 450, 250, (0, 0, 0.1)
 )
 HELD_OUT = Regime("held-out", "eval", 3, 16, (1, 4), "held_out", short=250, edges=150, scripted=(0, 0, 0.1))
+# Numbers that rotate are a campaign's only when there are many of them: towns of their own.
+ROTATING_TRAINING = Regime("training", "train", 21, 0, (1, 1), "rotating", BAD_CAPTURES, MIRRORS, short=300, edges=80)
+ROTATING_CALIBRATION = Regime(
+    "calibration", "train", 22, 0, (1, 1), "rotating", directions=GOOD_MIRRORS, short=120, edges=40
+)
+ROTATING_HELD_OUT = Regime("held-out", "eval", 23, 0, (1, 1), "rotating_held_out", short=50, edges=20)
 # An address is one case, however much it does: the bundle for `source` rows has towns of its own, in which addresses
 # are the fraud, and many of each kind; and some of half an hour, of a small world beside it.
 OF_ADDRESSES = (*ONE_ADDRESS_EACH, "goip_gateway")
@@ -231,7 +245,7 @@ SHORT_HELD_OUT = Regime(
 
 # For each kind of row: what teaches, what tunes, what judges.
 REGIMES = {
-    "call": ((TRAINING,), (CALIBRATION,), (HELD_OUT,)),
+    "call": ((TRAINING, ROTATING_TRAINING), (CALIBRATION, ROTATING_CALIBRATION), (HELD_OUT, ROTATING_HELD_OUT)),
     "source": (
         (ADDRESSES_TRAINING, SHORT_TRAINING),
         (ADDRESSES_CALIBRATION, SHORT_CALIBRATION),
@@ -240,6 +254,9 @@ REGIMES = {
 }
 
 
-def shipped_judgement() -> list[Scenario]:
-    """The simulator's own scenarios for judging: written by hand, apart from these regimes."""
-    return [load(path) for path in sorted(SHIPPED.glob("eval_*.toml"))]
+def shipped_judgement(seed: int | None = None) -> list[Scenario]:
+    """The simulator's own scenarios for judging: written by hand, apart from these regimes. With a seed, drawn anew."""
+    scenarios = [load(path) for path in sorted(SHIPPED.glob("eval_*.toml"))]
+    if seed is None:
+        return scenarios
+    return [msgspec.structs.replace(one, seed=seed + k) for k, one in enumerate(scenarios)]
