@@ -211,6 +211,7 @@ GROUP_CALL_FEATURES = (
         "{value} of the answered calls on this route were answered before they rang; typical is {typical}",
         source="route",
         unseen=0.05,
+        revision=2,
     ),
     feature(
         "route_one_sided_ratio",
