@@ -11,7 +11,9 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from capture.index cimport Index
 from capture.packet cimport Address
-from kernels.calls cimport USER_BYTES
+from kernels.calls cimport Call, USER_BYTES
+from kernels.engine cimport RowNote
+from models.newcomers cimport Newcomers
 from models.reasons cimport Reasons
 from models.standing cimport Standing
 
@@ -32,7 +34,7 @@ cdef struct Party:      # an address, a caller at it, or a number wherever it ca
 cdef struct Finding:
     uint64_t key        # hash of the party
     Party party
-    uint8_t verdict     # 0: no row was added so far; one of the block at hand counts for `standing` already
+    uint8_t verdict     # 0: no row was added; one of the block at hand, or of a caller, counts for what is below
     uint8_t is_untold
     uint8_t is_single   # about a caller with one suspect call, whose line says all: it is not told
     float score
@@ -47,6 +49,7 @@ cdef struct Finding:
     uint64_t call       # serial of the caller's first suspect call
     Standing standing       # of a caller
     Strangers strangers     # of an address
+    Newcomers newcomers     # of an address
     Reasons reasons
 
 cdef struct Suspect:        # a row that was watched or flagged; times are since the epoch
@@ -57,6 +60,11 @@ cdef struct Suspect:        # a row that was watched or flagged; times are since
     float score
     uint32_t types
     const Reasons* reasons  # NULL: those that the finding has do
+
+cdef struct Rows:           # of a block: what they are about
+    const RowNote* notes
+    const Call* calls       # NULL: of sources
+    int64_t offset_ns
 
 cdef class Findings:
     cdef readonly uint32_t limit
@@ -76,6 +84,10 @@ cdef class Findings:
     cdef int32_t _room(self) except -1
     cdef void _link(self, int32_t slot, int queue) noexcept nogil
     cdef void _unlink(self, int32_t slot, int queue) noexcept nogil
+    cdef uint8_t _stand(self, const Party* party, const Rows* rows, Py_ssize_t i, uint8_t verdict,
+                        uint32_t types) except 255
+    cdef uint8_t _campaign(self, const Party* address, const Rows* rows, Py_ssize_t i, uint8_t verdict, uint32_t types,
+                           float evidence, float calls_hour) except 255
     cdef uint8_t _told(self, int32_t slot) noexcept nogil
     cdef void _note_call(self, int32_t slot, uint64_t serial) noexcept nogil
     cdef void _add(self, int32_t slot, const Suspect* suspect) noexcept nogil

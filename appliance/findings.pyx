@@ -14,7 +14,8 @@ from capture.index cimport NO_SLOT, index_find, index_free, index_init, index_in
 from capture.memory cimport table_calloc, table_free
 from kernels.calls cimport Call
 from kernels.engine cimport Engine, RowNote
-from kernels.features cimport SOURCE_CALLS_HOUR
+from kernels.features cimport CALLER_EVIDENCE, NEWCOMER_CALLS_HOUR, SOURCE_CALLS_HOUR
+from models.newcomers cimport newcomers_count, newcomers_verdict
 from models.reasons cimport Reasons, are_reasons
 from models.reasons import REASONS_BYTES, told
 from models.standing cimport standing_counts, standing_verdict, STANDING_CALLS
@@ -44,12 +45,6 @@ def moment(int64_t time_ns) -> str:
 
 cdef uint8_t FLAGGED = FLAG
 cdef uint8_t WATCHED = WATCH
-
-
-cdef struct Rows:           # of a block: what they are about
-    const RowNote* notes
-    const Call* calls       # NULL: of sources
-    int64_t offset_ns
 
 
 cdef Rows rows_of(Engine engine, bint of_sources, Py_ssize_t count):
@@ -107,26 +102,22 @@ cdef class Findings:
     # -- judging ------------------------------------------------------------------------------------------------
 
     def stand(self, Engine engine, uint8_t[::1] verdicts, const uint32_t[::1] types):
-        """Flags the watched call rows of a block, in place, whose caller is known (models/standing.pxd)."""
+        """Flags the watched call rows of a block, in place, whose caller is known (models/standing.pxd), or that are of a
+        campaign's newcomers at their address (models/newcomers.pxd)."""
         cdef Rows rows = rows_of(engine, False, verdicts.shape[0])
-        cdef const RowNote* note
+        cdef const float[:, :] features = engine.call_features
         cdef Party party
         cdef Py_ssize_t i
-        cdef uint64_t key
-        cdef int32_t slot
-        cdef int64_t time_ns
+        cdef uint8_t known, of_campaign
         for i in range(verdicts.shape[0]):
             if verdicts[i] == 0:
                 continue
-            note = &rows.notes[i]
-            time_ns = note.time_ns + rows.offset_ns
-            party_of(&party, &rows, note)
-            slot = self._find(&party, &key)
-            if slot == NO_SLOT and standing_counts(verdicts[i], types[i]):
-                slot = self._of(&party)
-            if slot != NO_SLOT:
-                verdicts[i] = standing_verdict(&self.findings[slot].standing, rows.calls[note.call_slot].serial,
-                                               time_ns, verdicts[i], types[i])
+            party_of(&party, &rows, &rows.notes[i])
+            known = self._stand(&party, &rows, i, verdicts[i], types[i])
+            party.has_caller = party.caller_length = 0
+            of_campaign = self._campaign(&party, &rows, i, verdicts[i], types[i], features[i, CALLER_EVIDENCE],
+                                         features[i, NEWCOMER_CALLS_HOUR])
+            verdicts[i] = max(known, of_campaign)
 
     def rising(self, Engine engine, const uint8_t[::1] verdicts):
         """Of the source rows of a block those whose verdict is above what is known of their source, int32."""
@@ -279,6 +270,7 @@ cdef class Findings:
             finding.call = found.call
             finding.standing = found.standing
             finding.strangers = found.strangers
+            finding.newcomers = found.newcomers
             suspect = Suspect(found.first_ns, found.flagged_ns, found.requests, found.verdict, found.score, found.types,
                               &found.reasons)
             self._add(slot, &suspect)
@@ -352,6 +344,26 @@ cdef class Findings:
             self.findings[newer].older[queue] = older
         self.untold -= queue == UNTOLD
 
+    cdef uint8_t _stand(self, const Party* party, const Rows* rows, Py_ssize_t i, uint8_t verdict,
+                        uint32_t types) except 255:
+        cdef uint64_t key
+        cdef int32_t slot = self._find(party, &key)
+        if slot == NO_SLOT:
+            if not standing_counts(verdict, types):
+                return verdict
+            slot = self._of(party)
+        return standing_verdict(&self.findings[slot].standing, rows.calls[rows.notes[i].call_slot].serial,
+                                rows.notes[i].time_ns + rows.offset_ns, verdict, types)
+
+    cdef uint8_t _campaign(self, const Party* address, const Rows* rows, Py_ssize_t i, uint8_t verdict, uint32_t types,
+                           float evidence, float calls_hour) except 255:
+        cdef int32_t slot
+        if not newcomers_count(verdict, types, evidence):
+            return verdict
+        slot = self._of(address)
+        return newcomers_verdict(&self.findings[slot].newcomers, rows.calls[rows.notes[i].call_slot].serial,
+                                 rows.notes[i].time_ns + rows.offset_ns, verdict, types, evidence, calls_hour)
+
     cdef uint8_t _told(self, int32_t slot) noexcept nogil:
         """Its verdict, as findings are told."""
         return 0 if self.findings[slot].is_single else self.findings[slot].verdict
@@ -420,7 +432,7 @@ cdef class Findings:
 
 
 cdef bint is_finding(const Finding* finding) noexcept:
-    return (finding.verdict < len(VERDICTS) and (finding.verdict or finding.strangers.calls)
+    return (finding.verdict < len(VERDICTS) and (finding.party.has_source or finding.party.has_caller)
             and finding.party.caller_length <= USER_BYTES
             and finding.party.has_source <= 1 and finding.party.has_caller <= 1
             and finding.standing.count <= STANDING_CALLS and are_reasons(&finding.reasons))

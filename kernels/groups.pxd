@@ -22,7 +22,7 @@ cdef enum:                      # counters, half-life 1 hour
     GROUP_LONG = 8                  # of these, at least LONG_CALL_S
     GROUP_TALK_S = 9                # sum of the durations of these
     GROUP_REPEATED = 10             # of these, as long as one of the GROUP_DURATIONS before
-    GROUP_UNRUNG = 11               # answered within UNRUNG_S of ringing, or without any
+    GROUP_UNRUNG = 11               # answered within UNRUNG_S of ringing, or by a response without any
     GROUP_COMPARED = 12             # calls between two different E.164 numbers
     GROUP_DIFFERING = 13            # sum of the digits in which these differ, from the first one on
     GROUP_SUCCESSORS = 14           # dialled number next to the one dialled before

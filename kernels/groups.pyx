@@ -90,7 +90,11 @@ cdef void group_answer(Group* group, const Call* call, int64_t now_ns) noexcept 
     bring_up(group, now_ns)
     group.counts[GROUP_SETTLED] += 1.0
     group.counts[GROUP_ANSWERED] += 1.0
-    group.counts[GROUP_UNRUNG] += call.ringing_ns == 0 or seconds_between(call.ringing_ns, call.answer_ns) < UNRUNG_S
+    if call.ringing_ns:
+        group.counts[GROUP_UNRUNG] += seconds_between(call.ringing_ns, call.answer_ns) < UNRUNG_S
+    else:
+        # An answer that only its ACK tells of says nothing of ringing: its responses are not in the mirror.
+        group.counts[GROUP_UNRUNG] += call.status_code != 0
 
 
 cdef void note_duration(Group* group, float lasted_s) noexcept nogil:

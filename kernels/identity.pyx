@@ -22,6 +22,7 @@ VERSTAT_NAMES = ("none", "failed", "not made", "passed")
 cdef enum:
     MAX_DIGITS = 32             # of a user part; E.164 has 15, prefixes and pauses come before and after
     FEWEST_DIGITS = 7           # that two forms of one number share; fewer are extensions, which must be equal
+    BLOCK_DIGITS = 4            # in which the numbers of one exchange differ: it may assert its main number for all
     MAX_PAYLOAD_BYTES = 1024    # of a PASSporT as base64url: usual ones have 250
     DECODED_BYTES = 768         # three quarters of it
     NOT_BASE64 = -1
@@ -74,6 +75,17 @@ cdef bint same_number(const uint8_t* a, uint32_t a_length, const uint8_t* b, uin
     return memcmp(&a_digits[a_count - shared], &b_digits[b_count - shared], shared) == 0
 
 
+cdef bint same_block(const uint8_t* a, uint32_t a_length, const uint8_t* b, uint32_t b_length) noexcept nogil:
+    """Of one block of 10 000 numbers, each as it may be written."""
+    cdef uint8_t[MAX_DIGITS] a_digits
+    cdef uint8_t[MAX_DIGITS] b_digits
+    cdef int a_count = significant_digits(a, a_length, a_digits)
+    cdef int b_count = significant_digits(b, b_length, b_digits)
+    cdef int shared = min(a_count, b_count)
+    return shared > FEWEST_DIGITS and memcmp(
+        &a_digits[a_count - shared], &b_digits[b_count - shared], shared - BLOCK_DIGITS) == 0
+
+
 cdef bint withholds(const uint8_t* user, uint32_t length) noexcept nogil:
     cdef const char* name
     cdef uint32_t i
@@ -92,7 +104,7 @@ cdef bint withholds(const uint8_t* user, uint32_t length) noexcept nogil:
 
 
 cdef uint8_t read_asserted(const SipMessage* message, int kind) noexcept nogil:
-    """SAME when any of the header's fields names the caller that From shows."""
+    """SAME when any of the header's fields names the caller that From shows, or a number of the same exchange."""
     cdef const HeaderField* field
     cdef const uint8_t* data = message.data
     cdef Span user = message.from_uri.user
@@ -110,7 +122,8 @@ cdef uint8_t read_asserted(const SipMessage* message, int kind) noexcept nogil:
         read_address(data, field.value_start, field.value_start + field.value_length, &uri, &tag)
         if uri.user.length == 0:
             continue
-        if same_number(data + user.start, user.length, data + uri.user.start, uri.user.length):
+        if same_number(data + user.start, user.length, data + uri.user.start, uri.user.length) or same_block(
+                data + user.start, user.length, data + uri.user.start, uri.user.length):
             return ASSERTED_SAME
         found = ASSERTED_OTHER
     return found

@@ -35,7 +35,8 @@ def group_reply(history, call):
 
 def group_answer(history, call):
     rang_s = (call["answer_ns"] - call["ringing_ns"]) * 1e-9
-    history.note(call["answer_ns"], settled=1, answered=1, unrung=not call["ringing_ns"] or rang_s < UNRUNG_S)
+    unrung = rang_s < UNRUNG_S if call["ringing_ns"] else call["status_code"] != 0
+    history.note(call["answer_ns"], settled=1, answered=1, unrung=unrung)
 
 
 def group_end(history, call):

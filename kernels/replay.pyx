@@ -139,9 +139,9 @@ cdef void fill(Call* call, const CallRecord* record, const Link* link, int stage
         call.early_media_ns = record.early_media_ns
         call.answer_tag = record.answer_tag
         call.answer_ns = record.answer_ns
+        call.status_code = record.status_code
     if stage == STAGE_END:
         call.end_ns = record.end_ns
-        call.status_code = record.status_code
         call.state = record.state
         call.hung_up = record.hung_up
         call.voice.heard = record.heard

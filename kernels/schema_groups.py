@@ -206,11 +206,12 @@ GROUP_CALL_FEATURES = (
     feature(
         "route_unrung_ratio",
         "ratio",
-        "Calls to that address answered within a second of ringing, or without ringing / answered calls, half-life 1 "
-        "hour.",
+        "Calls to that address answered within a second of ringing, or by a response without any ringing / answered "
+        "calls, half-life 1 hour.",
         "{value} of the answered calls on this route were answered before they rang; typical is {typical}",
         source="route",
         unseen=0.05,
+        revision=2,
     ),
     feature(
         "route_one_sided_ratio",

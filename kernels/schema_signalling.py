@@ -82,12 +82,13 @@ SIGNALLING_CALL_FEATURES = (
         source="source",
         high=MOST_SIGNS,
     ),
-    # spoofed callers; exchanges that present a main number differ honestly
+    # spoofed callers; who forwards a call may be asserted honestly
     _call(
         "asserted_differs",
-        "1 when P-Asserted-Identity, else Remote-Party-ID, names another number than From. NaN when there is none or "
-        "From withholds the number.",
+        "1 when P-Asserted-Identity, else Remote-Party-ID, names another number than From, and none of its block of "
+        "10 000: an exchange may assert its main number for all. NaN when there is none or From withholds the number.",
         "the network asserts another number than the caller shows: {value}; typical is {typical}",
+        revision=2,
     ),
     _call(
         "attestation",

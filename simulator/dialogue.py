@@ -105,6 +105,8 @@ class _CallWalk:
         leg.own = f"{display_name}<sip:{line.user}@{line.domain}{user_phone}>"
         leg.other = f"<{leg.uri}{user_phone}>"
         asserted = line.asserted or line.number
+        if call.diverted_by and line.identity.diverter_asserted:
+            asserted = call.diverted_by
         claim = Claim(line.number, asserted, call.callee, call.diverted_by, line.endpoint.address)
         leg.identity = fields(claim, line.identity, rng, call.start_ns)
         self._offer = Description(style.sdp, line.endpoint.address, _media_port(rng), rng)

@@ -37,6 +37,7 @@ class IdentityPolicy(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, f
     verstat: Literal["none", "passed", "failed", "missing"] = "none"  # what the network before this one found
     diverted_ratio: Ratio = 0.0  # calls that somebody forwarded to their callee
     diverted_by: Literal["diversion", "history_info", "both"] = "diversion"
+    diverter_asserted: bool = False  # of a forwarded call the network names who forwarded it, and not who called
     private_ratio: Ratio = 0.0  # callers who hide their number
 
     def hides(self, number: str) -> bool:

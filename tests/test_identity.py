@@ -53,7 +53,13 @@ def test_two_numbers_are_one_when_the_twin_says_so(a, b):
 def test_a_number_is_the_same_with_and_without_its_country_code():
     assert asserted("P-Asserted-Identity: <sip:03012345678@example.net>") == "same"
     assert asserted("P-Asserted-Identity: <tel:004930-12345678>") == "same"
-    assert asserted("P-Asserted-Identity: <tel:+493012345679>") == "other"
+    assert asserted("P-Asserted-Identity: <tel:+493012355678>") == "other"
+
+
+def test_an_exchange_may_assert_its_main_number_for_all_of_its_block():
+    assert asserted("P-Asserted-Identity: <tel:+493012340000>") == "same"
+    assert asserted("Remote-Party-ID: <sip:03012340000@example.net>;party=calling") == "same"
+    assert asserted("P-Asserted-Identity: <tel:+493012340000>", caller="<sip:100@x>") == "other"
 
 
 def test_one_of_two_asserted_identities_is_enough():

@@ -23,6 +23,7 @@ def rows_of(case, time_s, population="robocall/a", actor=None):
         np.array(actor if actor is not None else [0] * count),
         np.array(time_s) * SECOND,
         np.zeros(count, np.int64),
+        np.zeros(count, np.int64),
     )
 
 

@@ -293,6 +293,15 @@ def test_a_name_is_not_anonymous(user):
     assert value(play(call(caller=user)), 0, SETUP, "caller_anonymous") == 0
 
 
+def test_an_answer_of_which_only_the_ack_is_seen_says_nothing_of_ringing():
+    def unrung(**more) -> float:
+        known = [call(20.0 * k, destination=source(2), answered_s=3, ends_s=9, **more) for k in range(8)]
+        return value(play(*known, call(400, destination=source(2))), 8, SETUP, "route_unrung_ratio")
+
+    assert unrung(status_code=200) > 0.5
+    assert unrung(status_code=0) < 0.05
+
+
 def test_many_callers_behind_one_address_are_seen_at_it():
     rows = play(*(call(i, caller=str(442080000000 + i)) for i in range(30)))
     assert value(rows, 29, SETUP, "source_callers_ratio") > 0.7

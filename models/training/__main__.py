@@ -5,22 +5,26 @@ judges it on the held-out regime and writes the bundle. Rows of calls and source
 of subscribers straight from simulated call records. The same tree gives the same bundles on the same TensorFlow
 build and kind of processor.
 
-`python -m models.training ablations` says what the shipped bundles lose when something is missing, and
-`python -m models.training tables` gives the tables of docs/DETECTION.md.
+`python -m models.training ablations` says what the shipped bundles lose when something is missing,
+`python -m models.training tables` gives the tables of docs/DETECTION.md, and `python -m models.training blind --seed N`
+judges the bundles, or those of the folder `--out`, by the scenarios written by hand, drawn from a seed that nobody has
+looked at.
 """
 
 import argparse
 from pathlib import Path
 
-from models.bundle import SHIPPED
+from models.bundle import SHIPPED, Bundle
+from models.scorer import Scorer
 from models.training import ablations
 from models.training.blueprint import BLUEPRINTS
 from models.training.build import build
 from models.training.collect import collect
+from models.training.evaluation import evaluate
 from models.training.regimes import REGIMES, shipped_judgement
-from models.training.rows import Rows
+from models.training.rows import Rows, concerned
 from models.training.subscriber_simulated import train_simulated
-from models.training.tables import shipped_tables
+from models.training.tables import blind_tables, shipped_tables
 from simulator.scenario import Scenario
 
 SUBSCRIBER = "subscriber"
@@ -38,14 +42,19 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=["bundles", "tables", "ablations"],
+        choices=["bundles", "tables", "ablations", "blind"],
         default="bundles",
         help="what to make (default: bundles)",
     )
     parser.add_argument(
         "--towns", type=int, default=ablations.TOWNS, help="towns of an ablation (default: %(default)s)"
     )
+    parser.add_argument("--seed", type=int, default=0, help="of a blind judgement")
     arguments = parser.parse_args()
+    if arguments.what == "blind":
+        for name in [arguments.only] if arguments.only else sorted(BLUEPRINTS):
+            print(f"\n{name}, seed {arguments.seed}\n\n{blind(arguments.out / name, arguments.seed)}", flush=True)
+        return
     if arguments.what == "tables":
         print(shipped_tables())
         return
@@ -62,6 +71,15 @@ def main() -> None:
         print(f"training {name}", flush=True)
         bundle = build(BLUEPRINTS[name], all_rows(name, arguments.rows), arguments.out / name)
         print_metrics(bundle.numbers.metrics)
+
+
+def blind(path: Path, seed: int) -> str:
+    """What the bundle of this folder says of the scenarios for judging, drawn from this seed."""
+    bundle = Bundle.load(path)
+    rows = concerned(
+        collect(shipped_judgement(seed))[bundle.card.rows], [one.fraud_type for one in bundle.card.classes]
+    )
+    return blind_tables(bundle, evaluate(Scorer(bundle), rows))
 
 
 def all_rows(kind: str, folder: Path | None) -> dict[str, Rows]:

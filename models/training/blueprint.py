@@ -1,6 +1,6 @@
 """What each shipped bundle is to know, what a mistake costs, and which evidence a flag needs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from models.bundle import Evidence
@@ -24,7 +24,7 @@ class Blueprint:
     teachers: int  # networks from different seeds, whose mean a smaller one learns
     evidence: dict[str, Evidence]  # fraud type -> what a flag needs
     lower: dict[str, tuple[tuple[Evidence, ...], ...]]  # fraud type -> what, all of it together, lets a lower bar do
-    alike: tuple[tuple[str, ...], ...] = ()  # types of which a case is no example of not being the other
+    may_be: dict[str, tuple[str, ...]] = field(default_factory=dict)  # type -> others of which it is no example
 
 
 # What lets a lower bar do, where the honest who set the bar are not: beginners, whom a few calls make look like a
@@ -48,8 +48,8 @@ BLUEPRINTS = {
         town_rows=1000,
         # The honest who look like frauds are few: load tests, warnings, people with relatives far away.
         population_power=0.25,
-        hidden=(64, 32),
-        epochs=16,
+        hidden=(96, 48),
+        epochs=12,
         commonest_share=1.0,
         counts_by_magnitude=False,
         teachers=3,
@@ -100,7 +100,15 @@ BLUEPRINTS = {
                 ),
             ),
         },
-        alike=(("irsf", "toll_fraud", "call_pumping"), ("robocall", "vishing")),
+        # Who shows another number at each call, and asserts one, calls as robocalls do; most robocalls assert none.
+        may_be={
+            "irsf": ("toll_fraud", "call_pumping"),
+            "toll_fraud": ("irsf", "call_pumping"),
+            "call_pumping": ("irsf", "toll_fraud"),
+            "robocall": ("vishing",),
+            "vishing": ("robocall",),
+            "caller_spoofing": ("robocall", "vishing"),
+        },
     ),
     # Whoever sends requests from outside to an open SIP port is often a scanner, and no subscriber is blocked with it.
     # A telephone with a wrong password tries for ever, too, but not fifty times within a minute or two. An

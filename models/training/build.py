@@ -27,6 +27,16 @@ LICENCE = "Apache-2.0"
 # The sets of rows that a bundle is judged by.
 JUDGES = (HELD_OUT.name, "judgement")
 
+# Whose a feature of a call may be, and features that tell of an address without being its own.
+PARTIES = ("caller", "callee", "source", "route")
+OF_THE_ADDRESS = ("contact_numbers_day",)
+
+# How many of the rows that may be are put on another trunk: of all cases of some frauds, of others those that tell.
+MOVED_RATIO = 0.2
+KNOWN_ANYWHERE = ("wangiri", "irsf", "toll_fraud", "tdos", "call_pumping")
+BY_CALLER = BIT_OF["robocall"] | BIT_OF["vishing"] | BIT_OF["caller_spoofing"]
+TOLD_BY = (Evidence("caller_evidence", 3), Evidence("asserted_differs", 1))
+
 # Features that the shipped networks do not read: their knots lie above all values. In simulation they tell how large
 # the town is, or how a variant that teaches was written (no flood that teaches calls twice from one number), and not
 # what a fraud is. They are in the rows for bundles that are taught on an operator's own traffic.
@@ -69,12 +79,12 @@ def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Bundle:
     knots = unread(knots, [feature.name for feature in features])
     encoding = encoder(knots.tolist(), typical.tolist())
     encode = encoding.encode
-    targets = targets_of(taught, types, blueprint.alike)
-    groups = forgotten_together(blueprint.rows)
+    targets = targets_of(taught, types, blueprint.may_be)
+    groups, weight = forgotten_together(blueprint.rows), weights(taught, blueprint.population_power)
     lesson = network.Lesson(
-        encode(taught.features),
+        encode(moved(taught, weight, groups) if blueprint.rows == "call" else taught.features),
         targets,
-        weights(taught, blueprint.population_power),
+        weight,
         groups,
         encoding.missing,
         blueprint.epochs,
@@ -113,9 +123,36 @@ def evenly_thinned(rows: Rows, blueprint: Blueprint) -> Rows:
 
 def forgotten_together(rows: str) -> np.ndarray:
     """int [features]: whose each feature is, for calls; sources are what their rows are about."""
-    parties = ("caller", "callee", "source", "route") if rows == "call" else ()
+    if rows != "call":
+        return np.full(len(SCHEMAS[rows][0]), -1)
     features, _ = SCHEMAS[rows]
-    return np.array([parties.index(one.source) if one.source in parties else -1 for one in features])
+    whose = ["source" if one.name in OF_THE_ADDRESS else one.source for one in features]
+    return np.array([PARTIES.index(one) if one in PARTIES else -1 for one in whose])
+
+
+def moved(rows: Rows, weight: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """float32 [n, features]: the features, those of the address and the route in a part of the rows an honest call's,
+    each population as often as it weighs.
+
+    What a caller does is to be known on any trunk, and in the towns that teach most campaigns have an address of their
+    own. Rows stay whose fraud only their address gives away.
+    """
+    rng = np.random.default_rng(SEED)
+    honest = np.flatnonzero(rows.types == 0)
+    chosen = np.flatnonzero((rng.random(len(rows)) < MOVED_RATIO) & movable(rows))
+    donors = rng.choice(honest, len(chosen), p=weight[honest] / weight[honest].sum())
+    trunk = np.flatnonzero(np.isin(groups, [PARTIES.index("source"), PARTIES.index("route")]))
+    features = rows.features.copy()
+    features[np.ix_(chosen, trunk)] = rows.features[np.ix_(donors, trunk)]
+    return features
+
+
+def movable(rows: Rows) -> np.ndarray:
+    """bool [n]: honest, or a fraud that its caller's calls, its callee or its headers give away."""
+    names = [feature.name for feature in SCHEMAS["call"][0]]
+    anywhere = sum(BIT_OF[name] for name in KNOWN_ANYWHERE)
+    told = np.any([enough(rows, names, [evidence]) for evidence in TOLD_BY], axis=0)
+    return (rows.types == 0) | (rows.types & anywhere != 0) | ((rows.types & BY_CALLER != 0) & told)
 
 
 def typical_values(rows: Rows) -> np.ndarray:

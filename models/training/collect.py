@@ -62,6 +62,7 @@ class Collector:
         self.case: dict[bytes, int] = {}
         self.actor: dict[str, int] = {}  # a caller, a campaign or a source, by name
         self.party: dict[tuple[bytes, ...], int] = {}  # an address, or a caller as sent at an address
+        self.address: dict[bytes, int] = {}
         self.found: dict[str, list[tuple]] = {kind: [] for kind in KINDS}
 
     def take_block(self, engine: Engine) -> None:
@@ -100,6 +101,7 @@ class Collector:
                 self.actor.setdefault(actor, len(self.actor)),
                 time_ns,
                 self.party.setdefault(party, len(self.party)),
+                self.address.setdefault(party[0], len(self.address)),
             )
         )
 
@@ -112,7 +114,7 @@ class Collector:
         return TAKEN_OVER if label.get("caller_e164") in self.shared else base_name(label["population"])
 
     def rows(self, kind: str) -> Rows:
-        features, types, populations, case, actor, time_ns, party = zip(*self.found[kind], strict=True)
+        features, types, populations, case, actor, time_ns, party, address = zip(*self.found[kind], strict=True)
         return Rows(
             np.stack(features),
             np.array(types, np.uint32),
@@ -121,6 +123,7 @@ class Collector:
             np.array(actor),
             np.array(time_ns),
             np.array(party),
+            np.array(address),
         )
 
 

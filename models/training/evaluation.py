@@ -4,6 +4,7 @@ import numpy as np
 
 from models.fraud_types import BIT_OF
 from models.measures import auc, expected_calibration_error
+from models.newcomers import flag_campaigns
 from models.scorer import Scorer, Scores
 from models.standing import flag_known
 from models.training.rows import Rows, case_maxima
@@ -94,9 +95,17 @@ def noticed(rows: Rows, flagged: np.ndarray, named: np.ndarray) -> dict:
 
 
 def stand(scorer: Scorer, rows: Rows, scores: Scores) -> None:
-    """Flags the watched calls of callers that were flagged, as the box does."""
-    if scorer.bundle.card.rows == "call":
-        flag_known(rows.party, rows.case, rows.time_ns, scores.verdict, scores.types)
+    """Flags the watched calls of callers that were flagged, and of newcomers that are a campaign's, as the box does."""
+    features = scorer.bundle.card.features
+    if scorer.bundle.card.rows != "call":
+        return
+    of_campaigns = scores.verdict.copy()
+    evidence, calls_hour = (
+        rows.features[:, features.index(name)] for name in ("caller_evidence", "newcomer_calls_hour")
+    )
+    flag_campaigns(rows.address, rows.case, rows.time_ns, of_campaigns, scores.types, evidence, calls_hour)
+    flag_known(rows.party, rows.case, rows.time_ns, scores.verdict, scores.types)
+    np.maximum(scores.verdict, of_campaigns, out=scores.verdict)
 
 
 def precision(prevalence: float, recall: float, false_positives: float) -> float:

@@ -28,13 +28,27 @@ PLAIN_TOWNS = 6
 SHORT_HOURS = (0.05, 0.6)
 SHORT_PEACEFUL_SHARE = 0.4
 MOST_HONEST_KINDS, MOST_CAMPAIGNS = 3, 2
+
+# Towns of minutes at a carrier's edge: an honest trunk that carries campaigns, of the kinds that one can carry.
+EDGE_HOURS = (0.1, 0.8)
+EDGE_PEACEFUL_SHARE = 0.15
+MOST_NEIGHBOURS, MOST_CARRIED = 2, 3
+CARRIED = ("robocall", "wangiri", "irsf", "vishing", "caller_spoofing", "flash_call", "call_pumping", "tdos")
 # Keys of when an honest population begins to act; in a short town it is soon.
 BEGINNINGS = {"mass_notification": "after_s", "new_exchange": "opens_after_s", "pbx_reboot": "after_s",
               "password_change": "after_s"}  # fmt: skip
 
-WORLDS: dict[str, dict[str, Any]] = {
-    name: {"plain": []} | tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text())
-    for name in ("training", "addresses", "held_out", "addresses_held_out")
+
+def world(name: str) -> dict[str, Any]:
+    """NAME.toml: over the world that it says it is `like`, if any."""
+    parts = tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text())
+    like = parts.pop("like", "")
+    return ({"plain": [], "trunks": []} if not like else world(like)) | parts
+
+
+WORLDS = {
+    name: world(name)
+    for name in ("training", "addresses", "rotating", "held_out", "addresses_held_out", "rotating_held_out")
 }
 
 
@@ -51,6 +65,7 @@ class Regime:
     drops: tuple[float, ...] = (0, 0, 0, 0.01, 0.03)  # what a capture may lose, each as likely as the next
     directions: tuple[str, ...] = ("both",)  # of which its mirror may show packets
     short: int = 0  # towns of minutes, after the long ones
+    edges: int = 0  # and of minutes at a carrier's edge, after those
     scripted: tuple[float, ...] = (0,)  # devices whose style is no product's, in a long town
     frauds: tuple[str, ...] = ()  # kinds of fraud that there are, each variant once or more; empty: all, now and then
 
@@ -58,7 +73,9 @@ class Regime:
         """The scenarios, the same for the same seed."""
         rng = Random(self.seed)
         long = [self._scenario(rng, index) for index in range(self.scenarios)]
-        return [*long, *(self._short_scenario(rng, self.scenarios + index) for index in range(self.short))]
+        short = [self._short_scenario(rng, self.scenarios + index) for index in range(self.short)]
+        first = self.scenarios + self.short
+        return [*long, *short, *(self._edge_scenario(rng, first + index) for index in range(self.edges))]
 
     def _scenario(self, rng: Random, index: int) -> Scenario:
         duration_s = 3600 * rng.uniform(*self.hours)
@@ -82,6 +99,18 @@ class Regime:
         honest = honest or rng.sample(world["honest"], 0 if frauds else 1)
         populations = [settled(part, rng, duration_s, soon=True) for part in (*honest, *frauds)]
         return self._town(rng, index, duration_s, populations, (0, 0.3, 1))
+
+    def _edge_scenario(self, rng: Random, index: int) -> Scenario:
+        duration_s = 3600 * drawn({"rate": EDGE_HOURS}, rng)
+        world = WORLDS[self.world]
+        trunk = rng.choice(world["trunks"])
+        carried: list[Part] = []
+        if rng.random() >= EDGE_PEACEFUL_SHARE:
+            campaigns = [part for part in (*world["frauds"], *world["plain"]) if can_be_carried(part)]
+            carried = [on(trunk, part) for part in rng.choices(campaigns, k=rng.randint(1, MOST_CARRIED))]
+        neighbours = rng.sample(world["honest"], rng.randint(0, MOST_NEIGHBOURS))
+        populations = [settled(part, rng, duration_s, soon=True) for part in (trunk, *neighbours, *carried)]
+        return self._town(rng, index, duration_s, populations, (0, 0, 0.3))
 
     def _town(
         self, rng: Random, index: int, duration_s: float, populations: list[Part], scripted: tuple[float, ...]
@@ -121,6 +150,16 @@ def media(rng: Random) -> Part:
     if rng.random() < 0.5:
         return {}
     return {"share": rng.choice((0.2, 0.5, 0.8)), "limit_s": 1.0, "one_way_ratio": rng.choice((0.003, 0.01, 0.03))}
+
+
+def can_be_carried(campaign: Part) -> bool:
+    """By any trunk: not what already has one of its own, or addresses of its own."""
+    return campaign["kind"] in CARRIED and "on_trunk" not in campaign
+
+
+def on(trunk: Part, campaign: Part) -> Part:
+    """The campaign, carried by this trunk: a variant of its own."""
+    return campaign | {"on_trunk": [trunk["name"]], "variant": f"{campaign['variant']}_carried"}
 
 
 def on_trunks(populations: list[Part], rng: Random) -> list[Part]:
@@ -174,10 +213,18 @@ BAD_CAPTURES = (0, 0, 0, 0, 0.01, 0.03, 0.05, 0.2)
 MIRRORS = ("both",) * 8 + ("to_server", "from_server")
 GOOD_MIRRORS = ("both",) * 14 + ("to_server", "from_server")
 
-TRAINING = Regime("training", "train", 1, 44, (1, 5), "training", BAD_CAPTURES, MIRRORS, 700, (0, 0, 0.1))
+TRAINING = Regime("training", "train", 1, 44, (1, 5), "training", BAD_CAPTURES, MIRRORS, 800, 400, (0, 0, 0.1))
 # The same worlds under another seed: calibration and thresholds are set on calls that training has not seen.
-CALIBRATION = Regime("calibration", "train", 2, 24, (0.7, 3), "training", short=400, scripted=(0, 0, 0.1))
-HELD_OUT = Regime("held-out", "eval", 3, 16, (1, 4), "held_out", short=250, scripted=(0, 0, 0.1))
+CALIBRATION = Regime(
+    "calibration", "train", 2, 24, (0.7, 3), "training", (0, 0, 0, 0.01, 0.03), GOOD_MIRRORS, 450, 250, (0, 0, 0.1)
+)
+HELD_OUT = Regime("held-out", "eval", 3, 16, (1, 4), "held_out", short=250, edges=150, scripted=(0, 0, 0.1))
+# Numbers that rotate are a campaign's only when there are many of them: towns of their own.
+ROTATING_TRAINING = Regime("training", "train", 21, 0, (1, 1), "rotating", BAD_CAPTURES, MIRRORS, short=300, edges=80)
+ROTATING_CALIBRATION = Regime(
+    "calibration", "train", 22, 0, (1, 1), "rotating", directions=GOOD_MIRRORS, short=120, edges=40
+)
+ROTATING_HELD_OUT = Regime("held-out", "eval", 23, 0, (1, 1), "rotating_held_out", short=50, edges=20)
 # An address is one case, however much it does: the bundle for `source` rows has towns of its own, in which addresses
 # are the fraud, and many of each kind; and some of half an hour, of a small world beside it.
 OF_ADDRESSES = (*ONE_ADDRESS_EACH, "goip_gateway")
@@ -198,7 +245,7 @@ SHORT_HELD_OUT = Regime(
 
 # For each kind of row: what teaches, what tunes, what judges.
 REGIMES = {
-    "call": ((TRAINING,), (CALIBRATION,), (HELD_OUT,)),
+    "call": ((TRAINING, ROTATING_TRAINING), (CALIBRATION, ROTATING_CALIBRATION), (HELD_OUT, ROTATING_HELD_OUT)),
     "source": (
         (ADDRESSES_TRAINING, SHORT_TRAINING),
         (ADDRESSES_CALIBRATION, SHORT_CALIBRATION),
@@ -207,6 +254,9 @@ REGIMES = {
 }
 
 
-def shipped_judgement() -> list[Scenario]:
-    """The simulator's own scenarios for judging: written by hand, apart from these regimes."""
-    return [load(path) for path in sorted(SHIPPED.glob("eval_*.toml"))]
+def shipped_judgement(seed: int | None = None) -> list[Scenario]:
+    """The simulator's own scenarios for judging: written by hand, apart from these regimes. With a seed, drawn anew."""
+    scenarios = [load(path) for path in sorted(SHIPPED.glob("eval_*.toml"))]
+    if seed is None:
+        return scenarios
+    return [msgspec.structs.replace(one, seed=seed + k) for k, one in enumerate(scenarios)]

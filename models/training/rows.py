@@ -23,6 +23,7 @@ class Rows:
     actor: np.ndarray  # int64 [n]
     time_ns: np.ndarray  # int64 [n]
     party: np.ndarray  # int64 [n]: of a call the caller at its address, of a source the address
+    address: np.ndarray  # int64 [n]: that sent the requests
 
     def __len__(self) -> int:
         return len(self.features)
@@ -34,7 +35,7 @@ class Rows:
     def concatenate(cls, parts: list["Rows"]) -> "Rows":
         """One after the other; cases, actors and parties of different parts stay different."""
         columns = {field.name: [getattr(part, field.name) for part in parts] for field in fields(cls)}
-        for name in ("case", "actor", "party"):
+        for name in ("case", "actor", "party", "address"):
             firsts = np.cumsum([0] + [numbers.max(initial=-1) + 1 for numbers in columns[name]])
             columns[name] = [numbers + first for numbers, first in zip(columns[name], firsts, strict=False)]
         return cls(**{name: np.concatenate(found) for name, found in columns.items()})
@@ -54,14 +55,15 @@ def concerned(rows: Rows, types: list[str]) -> Rows:
     return rows[(rows.types == 0) | (rows.types & mask != 0)]
 
 
-def targets_of(rows: Rows, types: list[str], alike: tuple[tuple[str, ...], ...]) -> np.ndarray:
-    """float32 [n, types]: 1 for what is at work, 0 for what is not, NaN for what is not asked: a case of one of the
-    types that are alike says nothing of the others, and an output is spared to tell the two apart."""
-    targets = np.stack([rows.types & BIT_OF[name] != 0 for name in types], axis=1).astype(np.float32)
-    for group in alike:
-        columns = [types.index(name) for name in group]
-        one_of_them = targets[:, columns].any(axis=1, keepdims=True)
-        targets[:, columns] = np.where(one_of_them & (targets[:, columns] == 0), np.nan, targets[:, columns])
+def targets_of(rows: Rows, types: list[str], may_be: dict[str, tuple[str, ...]]) -> np.ndarray:
+    """float32 [n, types]: 1 for what is at work, 0 for what is not, NaN for what is not asked: a case of a type says
+    nothing of the others that it may be, and an output is spared to tell the two apart."""
+    at_work = np.stack([rows.types & BIT_OF[name] != 0 for name in types], axis=1)
+    targets = at_work.astype(np.float32)
+    for name, others in may_be.items():
+        own = at_work[:, types.index(name)]
+        for other in (types.index(other) for other in others):
+            targets[own & ~at_work[:, other], other] = np.nan
     return targets
 
 

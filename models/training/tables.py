@@ -166,6 +166,14 @@ def targets(bundles: list[Bundle]) -> str:
     )
 
 
+def blind_tables(bundle: Bundle, metrics: Metrics) -> str:
+    """What a bundle says of rows that nobody has looked at."""
+    flagged = {name: share for name, share in metrics["honest_actors_flagged"].items() if share}
+    honest = "; ".join(f"{name.replace('_', ' ')} {percent(share)}" for name, share in flagged.items())
+    parts = [summary(metrics), by_type(bundle.card, metrics), by_variant(bundle.card, metrics)]
+    return "\n\n".join([*parts, f"Honest populations with an actor that is flagged: {honest or 'none'}."])
+
+
 def shipped_tables() -> str:
     bundles = [Bundle.shipped(name) for name in ("call", "source")]
     parts = ["### Recall at 0.1 % false positives, against what is aimed at", targets(bundles)]

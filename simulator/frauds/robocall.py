@@ -22,6 +22,7 @@ class Robocall(Campaign, tag="robocall"):
     cadence: Cadence = "steady"
     callers: Count = 1  # numbers shown, in turn
     calls_per_caller: int = 0  # after that many calls a new number is taken; 0: never
+    blocks: int = 0  # of 10 000 numbers, rented, from which numbers are taken; 0: any numbers
     targets: Literal["random", "sequential", "list"] = "random"
     neighbour: bool = False  # shows a number that looks like the callee's own, but for
     neighbour_digits: Count = 4  # its last digits, so many
@@ -33,20 +34,22 @@ class Robocall(Campaign, tag="robocall"):
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         devices = self.entrances(town, rng, "dialler")
-        lines = [self._caller(town, rng, devices, k) for k in range(self.callers)]
+        rented = [self.own_number(town, rng, 0.5)[:-4] for _ in range(self.blocks)]
+        lines = [self._caller(town, rng, devices, rented, k) for k in range(self.callers)]
         how = self.answering(not_found_ratio=self.not_found_ratio, talk_limit_s=90.0)
         callee_of = self._targets(town, rng)
         for count, at_ns in enumerate(self.moments(town, rng, self.calls_per_hour, self.cadence)):
             turn = count % len(lines)
             if self.calls_per_caller and count and (count // len(lines)) % self.calls_per_caller == 0:
-                lines[turn] = self._caller(town, rng, devices, count)
+                lines[turn] = self._caller(town, rng, devices, rented, count)
             line, callee = lines[turn], next(callee_of)
             if self.neighbour:
                 line = self.beside(town, line, neighbour_of(callee, self.neighbour_digits, rng))
             yield call(rng, town, at_ns, line, callee, how, self.name, label="robocall", variant=self.variant)
 
-    def _caller(self, town: Town, rng: Random, devices: list[Line], turn: int) -> Line:
-        return self.beside(town, devices[turn % len(devices)], self.own_number(town, rng, 0.5))
+    def _caller(self, town: Town, rng: Random, devices: list[Line], rented: list[str], turn: int) -> Line:
+        number = town.number_of(rng, rng.choice(rented)) if rented else self.own_number(town, rng, 0.5)
+        return self.beside(town, devices[turn % len(devices)], number)
 
     def _targets(self, town: Town, rng: Random) -> Iterator[str]:
         people = [town.some_number(rng) for _ in range(self.list_size)] if self.targets == "list" else []
