@@ -1,7 +1,8 @@
 """Where the pipeline puts what it found."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 Write = Callable[[bytes], object]  # takes whole JSON lines of appliance/report.py
 
@@ -10,8 +11,7 @@ def _drop(_: bytes) -> None:
     """Nobody asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outlet:
+class Outlet(msgspec.Struct, frozen=True):
     """Who takes the lines of a pipeline. None of them may wait: packets would meanwhile."""
 
     calls: Write = _drop  # those that are over, a block of them at a time

@@ -5,9 +5,9 @@ in one batch, the verdicts go back to their calls, and then the finished calls a
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from appliance.call_line import CallLines
@@ -35,8 +35,7 @@ REPLAY_SECRET = 0x7369_7077_6172_6465
 ROW_KINDS = ("call", "source", "subscriber")
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """How the reading of one capture ended."""
 
     problem: str | None  # why it could not be read to its end

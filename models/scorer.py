@@ -1,7 +1,6 @@
 """Feature rows -> calibrated scores, verdicts and fraud types, a batch at a time."""
 
-from dataclasses import dataclass
-
+import msgspec
 import numpy as np
 
 from kernels.encode import Encoder
@@ -29,8 +28,7 @@ def encoder(knots: list[list[float]], typical: list[float]) -> Encoder:
     return Encoder(table, middle.encode(np.array([typical], np.float32))[0])
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
+class Scores(msgspec.Struct, frozen=True):
     """Of n rows."""
 
     score: np.ndarray  # float32 [n], 0..1: the probability that any of the bundle's frauds is at work
