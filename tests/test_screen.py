@@ -133,7 +133,7 @@ def test_findings_are_shown_worst_first():
 
 def test_of_many_findings_the_worst_are_shown_and_the_rest_are_counted():
     text = shown(*(finding(source=f"192.0.2.{i}", score=i / 100) for i in range(30)))
-    shown_sources = [word for word in text.split() if word.startswith("192.0.2.")]
+    shown_sources = [word.rstrip(",") for word in text.split() if word.startswith("192.0.2.")]
     assert shown_sources == [f"192.0.2.{i}" for i in range(29, 29 - terminal.SHOWN_FINDINGS, -1)]
     assert f"and {30 - terminal.SHOWN_FINDINGS} more" in text
 
