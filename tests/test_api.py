@@ -293,15 +293,16 @@ def test_accounts_are_listed_without_anything_to_log_in_with(api: Api) -> None:
     assert "argon2" not in str(listed)
 
 
-def test_a_finding_has_the_configuration_that_its_box_had(api: Api) -> None:
-    assert api.get(f"/findings/{finding_of(api)}").json()["config"] is None, "it came before the first health report"
-    desk = Desk(api.store)
-    serial = desk.enrol("edge-cfg")
-    desk.put("edge-cfg", serial, [(1, health(config="c0ffee"))])
-    desk.put("edge-cfg", serial, [(2, call_line(4711))])
-    desk.writer.stop()
-    (found,) = api.store.findings.find(Filter(call_id="call-4711@192.0.2.1")).items
-    assert api.get(f"/findings/{found.id}").json()["config"] == "c0ffee"
+def test_a_finding_has_the_configuration_that_its_box_had(tmp_path: Path) -> None:
+    with opened(f"sqlite:///{tmp_path / 'store.sqlite'}") as api:
+        assert api.get(f"/findings/{finding_of(api)}").json()["config"] is None, "it came before any health report"
+        desk = Desk(api.store)
+        serial = desk.enrol("edge-cfg")
+        desk.put("edge-cfg", serial, [(1, health(config="c0ffee"))])
+        desk.put("edge-cfg", serial, [(2, call_line(4711))])
+        desk.writer.stop()
+        (found,) = api.store.findings.find(Filter(call_id="call-4711@192.0.2.1")).items
+        assert api.get(f"/findings/{found.id}").json()["config"] == "c0ffee"
 
 
 def test_dead_deliveries_are_tried_again_or_forgotten(api: Api) -> None:
