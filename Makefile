@@ -107,7 +107,7 @@ $(VENV)/.created:
 
 $(VENV)/.installed: pyproject.toml setup.py $(VENV)/.created
 	@echo "installing sipwarden's dependencies in $(VENV)"
-	@$(PIP) install 'setuptools>=77' 'Cython>=3.0.10' wheel
+	@$(PIP) install 'setuptools>=77' 'Cython>=3.1' wheel
 	@SIPWARDEN_SKIP_EXTENSIONS=1 $(PIP) install --no-build-isolation --editable .
 	@touch $@
 
@@ -121,7 +121,7 @@ $(VENV)/.built: $(COMPILED) $(VENV)/.installed
 $(VENV_TRAIN)/.installed: pyproject.toml setup.py $(VENV)/.installed
 	@echo "installing TensorFlow and what training needs in $(VENV_TRAIN)"
 	@$(PYTHON) -m venv $(VENV_TRAIN)
-	@$(TRAIN_BIN)/pip --quiet --disable-pip-version-check install 'setuptools>=77' 'Cython>=3.0.10'
+	@$(TRAIN_BIN)/pip --quiet --disable-pip-version-check install 'setuptools>=77' 'Cython>=3.1'
 	@SIPWARDEN_SKIP_EXTENSIONS=1 $(TRAIN_BIN)/pip --quiet --disable-pip-version-check install \
 	    --no-build-isolation --editable '.[train]'
 	@touch $@

@@ -18,6 +18,8 @@ from kernels.engine cimport Engine
 from kernels.media cimport Stream
 from kernels.slots cimport prefetch, prefetch_all
 
+from appliance.call_reasons cimport CallReasons
+
 from kernels.calls import STAGE_NAMES, STATE_NAMES
 from models.fraud_types import FRAUD_TYPES
 
@@ -303,28 +305,27 @@ cdef class CallLines:
             self.room = 2 * (self.used + more)
         return self.buffer + self.used
 
-    def write(self, Engine engine, dict reasons) -> bytes:
-        """The lines of the block's finished calls. `reasons`: serial of a call -> its reasons, a JSON list."""
+    def write(self, Engine engine, CallReasons reasons) -> bytes:
+        """The lines of the block's finished calls."""
         cdef uint32_t i
-        cdef const Call* call
         self.used = 0
         for i in range(engine.calls.released_count):
             if i + 1 < engine.calls.released_count:
                 prefetch_all(&engine.calls.calls[engine.calls.released[i + 1]], sizeof(Call))
                 prefetch(&engine.media.first_of_call[engine.calls.released[i + 1]])
-            call = &engine.calls.calls[engine.calls.released[i]]
-            self._line(engine, engine.calls.released[i], reasons.pop(call.serial, b"[]") if call.verdict else b"[]")
+            self._line(engine, engine.calls.released[i], reasons)
         return self.buffer[:self.used] if self.used else b""
 
-    def of_row(self, Engine engine, uint32_t i, bytes reasons) -> bytes:
-        """The line of the call of row `i` of the block, as it is now. `reasons`: a JSON list."""
+    def of_row(self, Engine engine, uint32_t i, CallReasons reasons) -> bytes:
+        """The line of the call of row `i` of the block, as it is now."""
         if i >= engine.call_rows_count:
             raise IndexError(i)
         self.used = 0
         self._line(engine, engine.call_notes[i].call_slot, reasons)
         return self.buffer[:self.used]
 
-    def write_open(self, Engine engine, const int64_t[::1] serials, const int32_t[::1] slots, dict reasons) -> bytes:
+    def write_open(self, Engine engine, const int64_t[::1] serials, const int32_t[::1] slots,
+                   CallReasons reasons) -> bytes:
         """The lines, as they would be now, of calls that are still in the table; those that left it since
         kernels/open_calls.pyx found them are passed over."""
         cdef Py_ssize_t i
@@ -334,14 +335,14 @@ cdef class CallLines:
             call = &engine.calls.calls[slots[i]]
             if call.serial != <uint64_t>serials[i] or call.phase == PHASE_RELEASED:
                 continue
-            self._line(engine, slots[i], reasons.get(call.serial, b"[]") if call.verdict else b"[]")
+            self._line(engine, slots[i], reasons)
         return self.buffer[:self.used] if self.used else b""
 
-    cdef int _line(self, Engine engine, int32_t slot, bytes reasons) except -1:
+    cdef int _line(self, Engine engine, int32_t slot, CallReasons reasons) except -1:
         cdef const Call* call = &engine.calls.calls[slot]
         self._identity(call, engine.offset_ns)
         self._streams(engine, slot)
-        self._verdict(call, reasons, engine.offset_ns)
+        self._verdict(call, reasons.of(slot, call.serial) if call.verdict else b"[]", engine.offset_ns)
         return 0
 
     cdef int _identity(self, const Call* call, int64_t offset_ns) except -1:

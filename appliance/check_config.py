@@ -17,7 +17,8 @@ def run(path: Path | None, unit: bool = False) -> Exit:
         config = configuration.load(path)
         # what the configuration names must be usable too
         load_scorers(config.screen.bundles)
-        open_sources(config)
+        with configuration.blaming(path):
+            open_sources(config)
     except (ApplianceError, ModelError) as error:
         complain(error)
         return Exit.UNUSABLE

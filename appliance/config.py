@@ -9,11 +9,14 @@ every key. A configuration is checked as a whole before anything starts: applian
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
+
+from appliance.errors import ConfigError, SettingError
 
 SYSTEM_CONFIG = Path("/etc/sipwarden/sipwarden.toml")
 PREFIX = "SIPWARDEN_"  # of environment variables
@@ -193,6 +196,20 @@ def load(path: Path | None = None, flags: Flags = ()) -> Config:
     return tables.config(path or default_path())
 
 
+def admin_socket(path: Path | None = None) -> Path:
+    """Where the service is asked by the configuration of `load`, whatever else in it is wrong.
+
+    Raises ConfigError when a file cannot be read.
+    """
+    try:
+        return Path(load(path).admin.socket)
+    except ConfigError:
+        from appliance.config_file import sound_value  # noqa: PLC0415
+
+        found = sound_value("admin", "socket", files(path), os.environ)
+        return Path(found or Admin().socket)
+
+
 def files(path: Path | None = None) -> list[Path]:
     """The files that make the configuration, those that win last; `path` is what the command line names."""
     if path is None:
@@ -200,6 +217,19 @@ def files(path: Path | None = None) -> list[Path]:
     if path is None:
         return []
     return [path, *sorted((path.parent / FOLDER).glob("*.toml"))]
+
+
+@contextmanager
+def blaming(path: Path | None = None, flags: Flags = ()) -> Iterator[None]:
+    """A SettingError of what is done within is raised as a ConfigError: with the file and line, the variable or the
+    flag that the setting comes from, where `load` with these arguments gave it."""
+    try:
+        yield
+    except SettingError as error:
+        from appliance.config_file import origin  # noqa: PLC0415
+
+        place, line = origin(error.key, files(path), os.environ, flags)
+        raise ConfigError(place, error.reason, error.key, line) from error
 
 
 def default_path() -> Path | None:

@@ -7,12 +7,12 @@ import difflib
 import re
 import tomllib
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
-from appliance.config import ENVIRONMENT, PREFIX, Config, Flags, Section, disagreements, problems
+from appliance.config import ENVIRONMENT, PREFIX, Collector, Config, Flags, Section, disagreements, problems
 from appliance.errors import ConfigError
 
 Settings = dict[str, dict[str, object]]  # by section and key
@@ -26,6 +26,9 @@ UNITS = {
     "_mib": "MiB",
     "_bytes": "bytes",
 }
+
+# What msgspec says, in the words of TOML, which knows no null.
+TOML_WORDS = {"`": "", " | null": "", "Expected": "expected", "array": "a list", "object": "a table"}
 
 
 class Tables:
@@ -75,6 +78,8 @@ def read_environment(variables: Mapping[str, str]) -> Settings:
             if not variable.startswith(prefix) or variable == ENVIRONMENT:
                 continue
             key = variable[len(prefix) :].lower()
+            if kind is Collector and key not in kind.__struct_fields__:
+                continue  # of a collector on this machine: SIPWARDEN_COLLECTOR_CONFIG, ..._INGEST_LISTEN
             value = _value(typing.get_type_hints(kind).get(key), variables[variable])
             _check(Path(variable), {section: {key: value}})
             settings.setdefault(section, {})[key] = value
@@ -91,6 +96,36 @@ def read_flags(flags: Flags) -> Settings:
             raise ConfigError(Path(flag), error.reason) from error
         settings.setdefault(section, {})[key] = value
     return settings
+
+
+def origin(key: str, files: Sequence[Path], variables: Mapping[str, str], flags: Flags) -> tuple[Path, int | None]:
+    """Where the value of a key that is in force comes from: its flag or variable, else its file and line, as far as it
+    is seen. Raises ConfigError when a file cannot be read any more."""
+    section, _, name = key.partition(".")
+    flag = next((flag for flag, *place, _ in flags if place == [section, name]), None)
+    variable = f"{PREFIX}{section}_{name}".upper()
+    if flag is not None or variable in variables:
+        return Path(flag or variable), None
+    for path in reversed(files):
+        if name in read_file(path).get(section, {}):
+            return path, _line_of(path.read_text(encoding="utf-8"), key)
+    return Path("configuration"), None
+
+
+def sound_value(section: str, name: str, files: Sequence[Path], variables: Mapping[str, str]) -> str | None:
+    """The text that a key has in files of which some cannot be used; None where none that is TOML has it. Raises
+    ConfigError when one cannot be read."""
+    found = variables.get(f"{PREFIX}{section}_{name}".upper())
+    for path in () if found else reversed(files):
+        try:
+            value = tomllib.loads(path.read_text(encoding="utf-8")).get(section, {}).get(name)
+        except OSError as error:
+            raise ConfigError(path, f"cannot be read: {error.strerror}") from error
+        except (ValueError, AttributeError):  # not TOML, not UTF-8, not a table
+            continue
+        if value and isinstance(value, str):
+            return value
+    return found
 
 
 def _value(kind: object, text: str) -> object:
@@ -146,7 +181,9 @@ def _expected(key: str, reason: str) -> str:
         return f"expected one of {', '.join(typing.get_args(kind))}, got {reason.split(maxsplit=3)[3]}"
     if "matching regex" in reason:
         return f"expected {_described(kind)}"
-    return reason.replace("`", "").replace("Expected", "expected", 1)
+    for word, ours in TOML_WORDS.items():
+        reason = reason.replace(word, ours)
+    return reason
 
 
 def _described(kind: object) -> str:

@@ -23,6 +23,15 @@ class ConfigError(ApplianceError):
         self.line = line
 
 
+class SettingError(ApplianceError):
+    """A setting cannot be used, whatever is tried: the fault of who wrote it. `key` is which (`capture.filter`)."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(f"{key}: {reason}")
+        self.key = key
+        self.reason = reason
+
+
 class InstallError(ApplianceError):
     """A bundle cannot be installed or taken back: the fault of the state directory, which is named."""
 

@@ -8,15 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from appliance.call_line import CallLines
+from appliance.call_reasons import CallReasons
 from appliance.config import Config
-from appliance.findings import Finding, Findings
+from appliance.findings import Findings
 from appliance.outlet import Outlet, Write
-from appliance.report import encode
-from appliance.suspects import suspects
 from appliance.tally import Tally
 from capture.file import CaptureFile
 from capture.source import RecordSource
@@ -26,10 +24,9 @@ from kernels.subscribers import Subscribers
 from models.bundle import CARD_FILE, SHIPPED, Bundle
 from models.drift import DriftReport, RowDrift
 from models.errors import BundleError
-from models.newcomers import EVIDENCE, NEWCOMER_CALLS, Newcomers
+from models.newcomers import NEWCOMER_CALLS, Newcomers, of_newcomers
 from models.reasons import explain
 from models.scorer import Scorer, Scores
-from models.standing import Standing
 from models.verdict import FLAG, WATCH
 
 # Keys the hashes of a replay. It is known, so that sketches estimate the same on every run; where entries lie in
@@ -105,15 +102,13 @@ class Pipeline:
             duplicate_window_ns=duplicate_window_ns,
         )
         self.tally = Tally()
-        self.findings = Findings(limits.findings, self._give_up)
-        self.standing = Standing(limits.findings)
+        self.findings = Findings(limits.findings, secret)
         self.newcomers = Newcomers(limits.findings)
+        self.reasons = CallReasons(self.engine)
         self.flagged_sources = 0
         self.watched_sources = 0
         self._observed = observed
         self._drift: dict[str, RowDrift] = {}
-        self._reasons: dict[int, bytes] = {}  # serial of a live call -> its reasons as JSON
-        self._given_up: list[bytes] = []  # lines of findings that made room for others in this block
         self.use(load_scorers(config.screen.bundles) if scorers is None else scorers)
 
     def use(self, scorers: Mapping[str, Scorer]) -> None:
@@ -152,8 +147,8 @@ class Pipeline:
         while more:
             more = self.engine.finish()
             self.end_block(outlet)
-        for finding in self.findings:
-            write(encode(finding.line()))
+        for line in self.findings.lines():
+            write(line)
 
     def run(self, source: RecordSource, *, live: bool = False) -> bool:
         """Takes packets until none is within reach. True when the block is full first: it has to be ended."""
@@ -166,12 +161,12 @@ class Pipeline:
     def refresh(self, outlet: Outlet, at_most: int) -> None:
         """Reports the findings about which there is news since they were last reported: `at_most` of `findings.untold`,
         those first that have waited the longest."""
-        for finding in self.findings.tell(at_most):
-            outlet.findings(encode(finding.line()))
+        for line in self.findings.tell(at_most):
+            outlet.findings(line)
 
     def open_lines(self, serials: np.ndarray, slots: np.ndarray) -> bytes:
         """The JSON lines, as they would be now, of calls that kernels/open_calls.pyx found in the table."""
-        return self._lines.write_open(self.engine, serials, slots, self._reasons)
+        return self._lines.write_open(self.engine, serials, slots, self.reasons)
 
     def summary(self) -> dict[str, int | float]:
         """The totals so far, by the names of the summary line."""
@@ -185,11 +180,6 @@ class Pipeline:
         """How far the rows of each kind have moved from what their bundle was calibrated on."""
         return [self._drift[kind].report() for kind in ROW_KINDS if kind in self._drift]
 
-    @property
-    def reasons(self) -> dict[int, bytes]:
-        """Why live calls are watched or flagged, as JSON by their serial."""
-        return self._reasons
-
     def end_block(self, outlet: Outlet) -> None:
         """Scores the rows of the block and reports what came of it."""
         rows = self.engine.call_block
@@ -201,14 +191,10 @@ class Pipeline:
         if self.engine.subscribers is not None:
             self._judge_subscribers(self.engine.subscribers, outlet.alert)
         if self.engine.finished_calls:
-            outlet.calls(self._lines.write(self.engine, self._reasons))
-        for line in self._given_up:
+            outlet.calls(self._lines.write(self.engine, self.reasons))
+        for line in self.findings.take_given_up():
             outlet.findings(line)
-        self._given_up.clear()
         self.engine.next_block()
-
-    def _give_up(self, finding: Finding) -> None:
-        self._given_up.append(encode(finding.line()))
 
     def _observe(self, kind: str, rows: np.ndarray, scores: Scores) -> None:
         if self._observed:
@@ -217,39 +203,32 @@ class Pipeline:
 
     def _judge_calls(self, rows: np.ndarray, scores: Scores, alert: Write | None) -> None:
         self._observe("call", rows, scores)
-        found = suspects(self.engine, scores.verdict, scores.score, scores.types)
-        for i, serial, source, caller, time_ns, _, _, verdict, _, types in found:
-            evidence, newcomers = float(rows[i, EVIDENCE]), float(rows[i, NEWCOMER_CALLS])
-            scores.verdict[i] = max(
-                self.standing.verdict((source, caller), serial, time_ns, verdict, types),
-                self.newcomers.verdict(source, serial, time_ns, verdict, types, evidence, newcomers),
-            )
+        self.findings.stand(self.engine, scores.verdict, scores.types)
+        self._flag_newcomers(rows, scores)
         raised = self.engine.judge_calls(scores.score, scores.verdict, scores.types)
-        reasons = dict(zip(raised.tolist(), explain(self.calls, rows[raised]), strict=True)) if len(raised) else {}
-        for i, serial, source, caller, time_ns, first_ns, requests, _, score, types in found:
-            verdict = int(scores.verdict[i])
-            finding, risen = self._add(source, caller, time_ns, first_ns, requests, verdict, score, types)
-            if i in reasons:
-                self.tally.rose("call", verdict, types)
-                text = self._reasons[serial] = msgspec.json.encode(reasons[i])
+        reasons = explain(self.calls, rows[raised])
+        self.reasons.note(self.engine, raised, reasons)
+        for i, is_raised, slot, before in self.findings.add(self.engine, scores, raised, reasons):
+            if is_raised:
+                self.tally.rose("call", int(scores.verdict[i]), int(scores.types[i]))
                 if alert is not None:
-                    alert(self._lines.of_row(self.engine, i, text))
-            if risen:
-                finding.reasons = reasons.get(i, finding.reasons)
-                if alert is not None:
-                    alert(encode(finding.line()))
+                    alert(self._lines.of_row(self.engine, i, self.reasons))
+            self._rose(slot, before, alert)
+
+    def _flag_newcomers(self, rows: np.ndarray, scores: Scores) -> None:
+        """Flags the watched rows, in place, of addresses whose newcomers are a campaign's."""
+        for i in of_newcomers(rows, scores.verdict):
+            serial, *_ = self.engine.call_of_row(i)
+            address, time_ns, *_ = self.engine.note_of_row(i, False)
+            call = (serial, time_ns, int(scores.verdict[i]), int(scores.types[i]))
+            scores.verdict[i] = self.newcomers.verdict(address, *call, float(rows[i, NEWCOMER_CALLS]))
 
     def _judge_sources(self, rows: np.ndarray, scores: Scores, alert: Write | None) -> None:
         self._observe("source", rows, scores)
-        found = suspects(self.engine, scores.verdict, scores.score, scores.types, of_sources=True)
-        added = [(i, *self._add(source, caller, *row)) for i, _, source, caller, *row in found]
-        risen = {i: finding for i, finding, has_risen in added if has_risen}
-        if not risen:
-            return
-        for finding, reasons in zip(risen.values(), explain(self.sources, rows[list(risen)]), strict=True):
-            finding.reasons = reasons
-            if alert is not None:
-                alert(encode(finding.line()))
+        rising = self.findings.rising(self.engine, scores.verdict)
+        reasons = explain(self.sources, rows[rising])
+        for _, _, slot, before in self.findings.add(self.engine, scores, rising, reasons, of_sources=True):
+            self._rose(slot, before, alert)
 
     def _judge_subscribers(self, found: Subscribers, alert: Write | None) -> None:
         """Of a subscriber only the number is known, wherever it calls from: the finding has no address."""
@@ -262,39 +241,27 @@ class Pipeline:
         offset_ns = self.engine.offset_ns
         for i in scores.verdict.nonzero()[0].tolist():
             number, first_ns, last_ns, calls = found.note_of(i)
-            finding, risen = self._add(
-                None,
+            slot, before = self.findings.add_number(
                 f"+{number}",
-                last_ns + offset_ns,
                 first_ns + offset_ns,
+                last_ns + offset_ns,
                 calls,
-                int(scores.verdict[i]),
-                float(scores.score[i]),
-                int(scores.types[i]),
+                scores.verdict[i],
+                scores.score[i],
+                scores.types[i],
             )
-            if risen:
-                finding.reasons = explain(self.subscribers, rows[i : i + 1])[0]
-                if alert is not None:
-                    alert(encode(finding.line()))
+            if scores.verdict[i] > before:
+                self.findings.explain(slot, explain(self.subscribers, rows[i : i + 1])[0])
+            self._rose(slot, before, alert)
 
-    def _add(
-        self,
-        source: str | None,
-        caller: str | None,
-        time_ns: int,
-        first_ns: int,
-        requests: int,
-        verdict: int,
-        score: float,
-        types: int,
-    ) -> tuple[Finding, bool]:
-        """Adds a row to the finding about its party. The finding, and whether its verdict rose."""
-        finding = self.findings.of(source, caller, first_ns=first_ns, time_ns=time_ns)
-        before = finding.verdict
-        risen = finding.add(time_ns, requests, verdict, score, types)
-        if risen:
-            self.tally.rose("party", verdict, finding.types)
-            if caller is None:
-                self.watched_sources += (verdict == WATCH) - (before == WATCH)
-                self.flagged_sources += verdict == FLAG
-        return finding, risen
+    def _rose(self, slot: int, before: int, alert: Write | None) -> None:
+        """Counts and reports a finding whose verdict is above what it was before."""
+        verdict, types, is_of_source = self.findings.state_of(slot)
+        if verdict == before:
+            return
+        self.tally.rose("party", verdict, types)
+        if is_of_source:
+            self.watched_sources += (verdict == WATCH) - (before == WATCH)
+            self.flagged_sources += verdict == FLAG
+        if alert is not None:
+            alert(self.findings.line(slot))

@@ -5,10 +5,8 @@ and invisible ones (bidirectional overrides) are shown as U+FFFD, and nothing is
 """
 
 import heapq
-from collections.abc import Iterator
 from typing import TextIO
 
-from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -74,31 +72,28 @@ def show_summary(summary: SummaryLine, stream: TextIO) -> None:
 
 
 def _findings_table(findings: list[SourceLine]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("score", justify="right", no_wrap=True)
-    table.add_column("fraud", overflow="fold")
-    table.add_column("who", overflow="fold")
-    table.add_column("when (UTC)", overflow="fold")
-    table.add_column("why", overflow="fold")
+    """A finding is a verdict, a score and a few lines of what, who and why: it is read at 80 columns, too."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 1, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
     for finding in findings:
-        table.add_row(
-            Text(finding.verdict, STYLES[finding.verdict]),
-            Text(f"{finding.score:.2f}"),
-            Text("\n".join(finding.fraud_types)),
-            Text("\n".join(_who(finding))),
-            Text(finding.flagged_at[:19].replace("T", " ")),
-            Text("\n".join(printable(reason.text) for reason in finding.reasons[:SHOWN_REASONS])),
-        )
+        style = STYLES[finding.verdict]
+        head = f"{', '.join(finding.fraud_types)}  {finding.flagged_at[:19].replace('T', ' ')} UTC"
+        text = Text("\n".join([head, _who(finding), *_why(finding)]))
+        text.stylize(style, 0, len(head))
+        table.add_row(Text(finding.verdict, style), Text(f"{finding.score:.2f}", style), text)
     return table
 
 
-def _who(finding: SourceLine) -> Iterator[str]:
-    for name in ("source", "caller", "callee"):
-        value = getattr(finding, name)
-        if value:
-            yield f"{name} {printable(value)}"
-    yield f"{finding.requests:,} requests"
+def _who(finding: SourceLine) -> str:
+    parties = {"caller": finding.caller, "callee": finding.callee, "source": finding.source}
+    named = [f"{name} {printable(value)}" for name, value in parties.items() if value]
+    return ", ".join([*named, f"{finding.requests:,} request{'s' if finding.requests != 1 else ''}"])
+
+
+def _why(finding: SourceLine) -> list[str]:
+    return [f"- {printable(reason.text)}" for reason in finding.reasons[:SHOWN_REASONS]]
 
 
 def _summary_table(summary: SummaryLine) -> Table:

@@ -98,6 +98,13 @@ def pages(known: Known, store: Store) -> dict[str, str]:
         "events, refused": "/events?kind=refused&before=2000",
         "audit trail": "/audit",
         "audit trail, one person": "/audit?actor=anna&before=2000",
+        "judgements": "/labels",
+        "judgements, half way down": f"/labels?before={known.labels // 2}",
+        "webhooks, as many as there may be": "/webhooks",
+        "webhook, all that it may have given up": "/webhooks/desk-00",
+        "webhook, what waits for it": "/webhooks/desk-00?state=waiting",
+        "box": "/boxes/edge-000",
+        "accounts": "/accounts",
         "password": "/password",
     }
 

@@ -23,6 +23,7 @@ from collector.store.fleet import Certificate
 from collector.store.ids import COUNT_BITS, arrival_ns, lowest_id
 from collector.store.paging import every
 from collector.store.store import Store
+from collector.store.webhooks import MAX_DEAD, MAX_WEBHOOKS
 from models.fraud_types import FRAUD_TYPES
 from models.verdict import VERDICTS
 
@@ -46,6 +47,8 @@ class Size:
     health_minutes: int = 1440
     events: int = 50_000
     audits: int = 50_000
+    webhooks: int = MAX_WEBHOOKS
+    dead: int = MAX_DEAD  # deliveries of the first webhook
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Known:
     newest_id: int
     since_ns: int
     until_ns: int
+    labels: int  # judgements, numbered from 1
 
 
 def fill(store: Store, size: Size = Size(), seed: int = 1) -> Known:
@@ -84,6 +88,9 @@ def fill(store: Store, size: Size = Size(), seed: int = 1) -> Known:
     _write(store, tables.events, _events(size, draw, first, now))
     _write(store, tables.audit, _audit(size, draw, first, now))
     _write(store, tables.health, _health(size, boxes, now))
+    _write(store, tables.labels, _labels(store))
+    _write(store, tables.webhooks, _webhooks(size, now))
+    _write(store, tables.deliveries, _deliveries(size, draw, now))
     with store.engine.begin() as connection:
         for table in filled:
             for index in table.indexes:
@@ -91,10 +98,11 @@ def fill(store: Store, size: Size = Size(), seed: int = 1) -> Known:
     refresh_statistics(store.engine)
     _vacuum(store)
     with store.engine.connect() as connection:
+        labels = connection.scalar(sa.select(sa.func.count()).select_from(tables.labels)) or 0
         ids = list(connection.execute(sa.select(tables.findings.c.id).order_by(tables.findings.c.id)).scalars())
     return Known(
         parties.callers[0], parties.callees[0], parties.sources[0], ids[len(ids) // 2], ids[len(ids) // 100],
-        ids[-1], first, now,
+        ids[-1], first, now, labels,
     )  # fmt: skip
 
 
@@ -284,6 +292,41 @@ def _fraud_counters(
         for position, flagged in sums.items():
             key = {"span_s": span_s, "time_ns": at, "box_id": tables.ALL_BOXES}
             yield {**key, "fraud_type": position, "flagged": flagged}
+
+
+def _labels(store: Store) -> Iterator[dict[str, Any]]:
+    """The judgement of each finding that has one."""
+    c = tables.findings.c
+    with store.engine.connect() as connection:
+        rows = connection.execute(
+            sa.select(c.id, c.label, c.updated_ns).where(c.label.is_not(None)).order_by(c.id)
+        ).all()
+    for finding_id, label, updated_ns in rows:
+        yield {
+            "finding_id": finding_id, "label": label, "by": "anna", "time_ns": updated_ns + S_NS,
+            "comment": "the subscriber was asked" if finding_id % 3 == 0 else None,
+        }  # fmt: skip
+
+
+def _webhooks(size: Size, now: int) -> Iterator[dict[str, Any]]:
+    """All of them switched off: nothing is sent meanwhile."""
+    for number in range(size.webhooks):
+        yield {
+            "id": number + 1, "name": f"desk-{number:02}", "url": f"https://192.0.2.{number + 1}/sipwarden",
+            "secret": "", "verdict": 2, "fraud_types": 0, "created_by": "anna", "created_ns": now - DAY_NS,
+            "disabled_ns": now - S_NS, "delivered": 1000 * number, "dropped": 0,
+        }  # fmt: skip
+
+
+def _deliveries(size: Size, draw: random.Random, now: int) -> Iterator[dict[str, Any]]:
+    for number in range(size.dead + 100 * size.webhooks):
+        at = now - DAY_NS + number * S_NS
+        yield {
+            "webhook_id": 1 if number < size.dead else 1 + number % size.webhooks, "finding_id": number,
+            "event": "finding.flagged", "body": b"x" * 1000, "state": "dead" if number < size.dead else "waiting",
+            "created_ns": at, "queued_ns": at, "next_ns": at, "attempts": draw.randrange(1, 12), "status": 503,
+            "error": "503 Service Unavailable",
+        }  # fmt: skip
 
 
 def _events(size: Size, draw: random.Random, first: int, now: int) -> Iterator[dict[str, Any]]:

@@ -35,7 +35,7 @@ ROBOTS = 50
 # Smaller than the defaults, so that they are full soon.
 LIMITS = Limits(calls=32768, callers=16384, callees=16384, sources=4096, findings=1024)
 PACKETS_AT_ONCE = 2048
-MOST_WAITING = 1000  # blocks of lines, before more packets come
+MOST_WAITING = 20  # blocks of lines, before more packets come: what waits is memory too, and may find no room
 # When the messages of a call come after its INVITE, in s; robots hang up after a second.
 RINGING_S, ANSWER_S = 1.0, 4.0
 TALK_S = (10.0, 90.0)

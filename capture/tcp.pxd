@@ -66,7 +66,8 @@ cdef class StreamTable:
     cdef BufferPool pool
     cdef uint64_t secret
     cdef int32_t capacity
-    cdef int32_t free_slot
+    cdef int32_t free_slot          # the slot that was freed last, NO_SLOT when none is
+    cdef int32_t used_slots         # slots from here on were never used
     cdef int32_t pending            # the direction whose messages are being taken
     cdef int32_t[USE_LISTS] newest
     cdef int32_t[USE_LISTS] oldest
@@ -74,6 +75,7 @@ cdef class StreamTable:
     cdef int32_t last_buffered
 
     cdef int32_t _open(self, uint64_t key, const Packet* packet) noexcept nogil
+    cdef int32_t _free_slot(self) noexcept nogil
     cdef void _remove(self, int32_t slot) noexcept nogil
     cdef void _expire(self, int64_t now_ns) noexcept nogil
     cdef void _restart(self, int32_t slot) noexcept nogil

@@ -10,7 +10,7 @@ of the other direction may be missing, too, so a gap is given up by what came af
 time (longer than a retransmission would take).
 """
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport free
 from libc.string cimport memset
 
 from capture.endpoints cimport endpoint_from_pair, flow_key
@@ -18,6 +18,7 @@ from capture.framing cimport (
     FRAMING_NEEDS_BUFFER, STREAM_NOT_SIP, STREAM_SIP, STREAM_WEBSOCKET, framing_begin, framing_lose, framing_next,
 )
 from capture.index cimport NO_SLOT, index_find, index_free, index_init, index_insert, index_remove
+from capture.memory cimport table_calloc, table_free
 from capture.packet cimport (
     PACKET_TRUNCATED, PROTOCOL_TCP, TCP_FIN, TCP_RST, TCP_SYN, Packet,
 )
@@ -61,11 +62,10 @@ cdef class StreamTable:
             secret = randbits(64)
         self.secret = secret
         self.capacity = connections
-        self.directions = <Direction*>calloc(connections, sizeof(Direction))
+        self.directions = <Direction*>table_calloc(connections, sizeof(Direction))
         if self.directions == NULL or index_init(&self.index, connections) != 0:
             raise MemoryError("no memory for the table of TCP connections")
-        for slot in range(connections):
-            self.directions[slot].older = slot + 1 if slot + 1 < connections else NO_SLOT
+        self.free_slot = NO_SLOT
         for slot in range(USE_LISTS):
             self.newest[slot] = NO_SLOT
             self.oldest[slot] = NO_SLOT
@@ -76,11 +76,11 @@ cdef class StreamTable:
     def __dealloc__(self):
         cdef int32_t slot
         if self.directions != NULL and self.pool is not None:
-            for slot in range(self.capacity):
+            for slot in range(self.used_slots):
                 if self.directions[slot].window.buffer != NULL:
                     free(self.directions[slot].window.buffer)
         index_free(&self.index)
-        free(self.directions)
+        table_free(self.directions)
 
     # --- one segment ------------------------------------------------------------------------------------------------
 
@@ -315,12 +315,8 @@ cdef class StreamTable:
         cdef int32_t slot
         cdef Direction* stream
         self._expire(packet.time_ns)
-        if self.free_slot == NO_SLOT:
-            self._remove(self.oldest[LIST_OTHER] if self.oldest[LIST_OTHER] != NO_SLOT else self.oldest[LIST_SIP])
-            self.totals.evicted += 1
-        slot = self.free_slot
+        slot = self._free_slot()
         stream = &self.directions[slot]
-        self.free_slot = stream.older
         memset(stream, 0, sizeof(Direction))
         stream.key = key
         stream.source = packet.source
@@ -328,6 +324,18 @@ cdef class StreamTable:
         framing_begin(&stream.framing, False)
         index_insert(&self.index, key, slot)
         self._enlist(slot, LIST_OTHER)
+        return slot
+
+    cdef int32_t _free_slot(self) noexcept nogil:
+        cdef int32_t slot
+        if self.free_slot == NO_SLOT and self.used_slots < self.capacity:
+            self.used_slots += 1
+            return self.used_slots - 1
+        if self.free_slot == NO_SLOT:
+            self._remove(self.oldest[LIST_OTHER] if self.oldest[LIST_OTHER] != NO_SLOT else self.oldest[LIST_SIP])
+            self.totals.evicted += 1
+        slot = self.free_slot
+        self.free_slot = self.directions[slot].older
         return slot
 
     cdef void _remove(self, int32_t slot) noexcept nogil:

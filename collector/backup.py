@@ -154,7 +154,9 @@ def _unpack(source: Path, folder: Path) -> None:
                     (folder / name).parent.mkdir(exist_ok=True)
                     with (folder / name).open("wb") as file:
                         shutil.copyfileobj(member, file)
-    except (OSError, tarfile.TarError) as error:
+    except OSError as error:
+        raise StoreError(f"{source} cannot be read: {error.strerror or error}") from error
+    except tarfile.TarError as error:
         raise StoreError(f"{source} is not a backup: {error}") from error
     if not (folder / MANIFEST).exists():
         raise StoreError(f"{source} is not a backup: it has no {MANIFEST}")

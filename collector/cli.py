@@ -32,9 +32,20 @@ app.add_typer(api_tokens, name="api-tokens")
 app.add_typer(webhooks, name="webhooks")
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        typer.echo(f"sipwarden-collector {version('sipwarden')}")
+        raise typer.Exit
+
+
 @app.callback()
 def common(
     config: Annotated[Path | None, typer.Option(metavar="F", help="Configuration file (TOML).")] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """The central collector of sipwarden: what many boxes report, in one store."""
     Chosen.config = config
@@ -75,7 +86,8 @@ def list_boxes(as_json: AsJson = False) -> None:
         "reports": lambda box: box.items,
         "lost": lambda box: box.lost,
     }
-    print_pages(open_store().fleet.boxes, as_json, columns)
+    nothing = "No boxes: `sipwarden-collector token create` says how one is enrolled."
+    print_pages(open_store().fleet.boxes, as_json, columns, nothing)
 
 
 @boxes.command("show")
@@ -128,7 +140,7 @@ def list_tokens(as_json: AsJson = False) -> None:
         "expires": lambda token: when(token.expires_ns),
         "used": lambda token: when(token.used_ns),
     }
-    print_pages(open_store().fleet.tokens, as_json, columns)
+    print_pages(open_store().fleet.tokens, as_json, columns, "No tokens.")
 
 
 # --- users
@@ -164,7 +176,7 @@ def list_users(as_json: AsJson = False) -> None:
         "since": lambda user: when(user.created_ns),
         "disabled": lambda user: when(user.disabled_ns),
     }
-    print_pages(open_store().accounts.users, as_json, columns)
+    print_pages(open_store().accounts.users, as_json, columns, "No accounts.")
 
 
 # --- data
@@ -235,6 +247,8 @@ def main() -> None:
         fail(str(error))
     except SQLAlchemyError as error:
         fail(f"the store failed: {str(error).partition(chr(10))[0]}")
+    except OSError as error:  # a path that was named cannot be written, or not be read
+        fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def list_tokens(as_json: AsJson = False) -> None:
         "last used": lambda token: when(token.used_ns),
         "revoked": lambda token: when(token.revoked_ns),
     }
-    print_pages(open_store().accounts.api_tokens, as_json, columns)
+    print_pages(open_store().accounts.api_tokens, as_json, columns, "No tokens of the API.")
 
 
 @api_tokens.command("revoke")

@@ -56,7 +56,7 @@ def list_webhooks(as_json: AsJson = False) -> None:
         "dead": lambda hook: queues.get(hook.id, Queue()).dead,
         "dropped": lambda hook: hook.dropped,
     }
-    print_rows(store.webhooks(), as_json, columns)
+    print_rows(store.webhooks(), as_json, columns, "No webhooks.")
 
 
 @webhooks.command("enable")
@@ -96,7 +96,7 @@ def deliveries(
         "why": lambda delivery: delivery.error or "-",
     }
     page = open_store().webhooks.deliveries(name, "dead" if dead else None, limit=limit)
-    print_rows(page.items, as_json, columns)
+    print_rows(page.items, as_json, columns, "No deliveries wait, and none was given up.")
 
 
 @webhooks.command("retry")

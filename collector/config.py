@@ -5,12 +5,14 @@ there is one. A key is overridden by the environment: SIPWARDEN_COLLECTOR_<SECTI
 every key.
 """
 
+import difflib
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -22,7 +24,10 @@ ENVIRONMENT = "SIPWARDEN_COLLECTOR_"
 
 Days = Annotated[int, Meta(ge=1, le=36500)]
 Positive = Annotated[int, Meta(ge=1)]
-Listen = Annotated[str, Meta(pattern=r"^$|^(\[[0-9a-fA-F:]+\]|[^:\[\]]+):\d{1,5}$")]  # address:port, empty for none
+# A pattern is said by its description.
+Listen = Annotated[
+    str, Meta(pattern=r"^$|^(\[[0-9a-fA-F:]+\]|[^:\[\]]+):\d{1,5}$", description='ADDRESS:PORT, or "" for none')
+]
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -156,14 +161,15 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
     if path is None:
         named = environment.get(f"{ENVIRONMENT}CONFIG")
         path = Path(named) if named else SYSTEM_CONFIG if SYSTEM_CONFIG.exists() else None
-    tables = _read(path) if path else {}
+    text = _read(path) if path else ""
     where = path or Path("(environment)")
-    overridden = _overridden(tables, environment)
     try:
+        overridden = _overridden(tomllib.loads(text), environment)
         config = msgspec.convert(overridden, Config, strict=False)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(where, f"is not TOML: {error}") from error
     except msgspec.ValidationError as error:
-        reason, _, place = str(error).partition(" - at `$")
-        raise ConfigError(where, reason.replace("`", ""), place.strip("`.") or None) from error
+        raise _invalid(where, text, environment, str(error)) from error
     if config.ingest.clock_flag_s > config.ingest.clock_refuse_s:
         raise ConfigError(where, "must not be above ingest.clock_refuse_s", "ingest.clock_flag_s")
     if bool(config.tls.certificate) != bool(config.tls.key):
@@ -176,13 +182,53 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
     return config
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> str:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(path, f"cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(path, f"is not TOML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(path, f"is not UTF-8 text (byte {error.start})") from error
+
+
+def _invalid(path: Path, text: str, environment: Mapping[str, str], message: str) -> ConfigError:
+    """What msgspec says of a value (`Expected ... - at `$.ingest.listen``), of where it was written."""
+    reason, _, place = message.partition(" - at `$")
+    key = re.sub(r"\[.*\]$", "", place.strip("`.") or "")
+    if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", reason):
+        names = _kind(key).__struct_fields__
+        close = difflib.get_close_matches(unknown[1], names, n=1)
+        reason = f"unknown key (did you mean {close[0]}?)" if close else f"unknown key (known here: {', '.join(names)})"
+        key = f"{key}.{unknown[1]}".lstrip(".")
+    elif "matching regex" in reason:
+        hint = get_type_hints(_kind(key.partition(".")[0]), include_extras=True)[key.partition(".")[2]]
+        reason = f"expected {hint.__metadata__[0].description}"
+    else:
+        reason = reason.replace("`", "").replace("Expected", "expected", 1).replace("array", "a list")
+    variable = f"{ENVIRONMENT}{key.replace('.', '_')}".upper()
+    return (
+        ConfigError(Path(variable), reason)
+        if variable in environment
+        else ConfigError(path, reason, key, _line_of(text, key))
+    )
+
+
+def _kind(section: str) -> type[Section]:
+    return get_type_hints(Config).get(section, Config)
+
+
+def _line_of(text: str, key: str) -> int | None:
+    """The line of `section.key` or `[section]`; None when it is written in a way that this does not see."""
+    section, _, name = key.rpartition(".")
+    current = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[\s*(\w+)\s*\]", line):
+            current = header[1]
+            if current == key:
+                return number
+        elif current == section and re.match(rf"\s*{re.escape(name)}\s*=", line):
+            return number
+    return None
 
 
 def _overridden(tables: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:

@@ -8,10 +8,12 @@ class CollectorError(Exception):
 
 
 class ConfigError(CollectorError):
-    """The configuration cannot be used: the fault of who wrote it. Names the file and, where known, the key."""
+    """The configuration cannot be used: the fault of who wrote it. Names the file or variable and, where known, the
+    line and the key."""
 
-    def __init__(self, path: Path, reason: str, key: str | None = None) -> None:
-        super().__init__(f"{path}: {key}: {reason}" if key else f"{path}: {reason}")
+    def __init__(self, path: Path, reason: str, key: str | None = None, line: int | None = None) -> None:
+        place = f"{path}:{line}" if line else str(path)
+        super().__init__(f"{place}: {key}: {reason}" if key else f"{place}: {reason}")
         self.path = path
         self.key = key
         self.reason = reason

@@ -62,8 +62,8 @@ def when(time_ns: int | None) -> str:
     return "-" if time_ns is None else f"{datetime.fromtimestamp(time_ns / 1e9, UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
-def print_rows(rows: Iterable[Any], as_json: bool, columns: dict[str, Any]) -> None:
-    """Rows as JSON lines, or as a table of `columns`: heading -> text of a row."""
+def print_rows(rows: Iterable[Any], as_json: bool, columns: dict[str, Any], nothing: str) -> None:
+    """Rows as JSON lines, or as a table of `columns`: heading -> text of a row; without any, `nothing` for people."""
     if as_json:
         for row in rows:
             print(msgspec.json.encode(row).decode())
@@ -76,14 +76,17 @@ def print_rows(rows: Iterable[Any], as_json: bool, columns: dict[str, Any]) -> N
     table = Table(*columns, box=box.SIMPLE)
     for row in rows:
         table.add_row(*(Text(str(text(row))) for text in columns.values()))
-    Console().print(table)
+    if table.row_count:
+        Console().print(table)
+    else:
+        print(nothing)
 
 
-def print_pages(page: Callable[[int | None], "Page"], as_json: bool, columns: dict[str, Any]) -> None:
+def print_pages(page: Callable[[int | None], "Page"], as_json: bool, columns: dict[str, Any], nothing: str) -> None:
     """The same for all rows of a list that the store gives in pages."""
     from collector.store.paging import every  # noqa: PLC0415
 
-    print_rows(every(page), as_json, columns)
+    print_rows(every(page), as_json, columns, nothing)
 
 
 def fail(message: str, status: int = FAILED) -> NoReturn:

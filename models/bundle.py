@@ -14,7 +14,6 @@ from msgspec import Meta
 
 from kernels.schema import CALL_FEATURES, CALL_SCHEMA_HASH, SOURCE_FEATURES, SOURCE_SCHEMA_HASH
 from kernels.schema_subscriber import SUBSCRIBER_FEATURES, SUBSCRIBER_SCHEMA_HASH
-from kernels.wording import shortened
 from models.errors import BundleError
 from models.fraud_types import FRAUD_TYPES
 
@@ -126,11 +125,6 @@ class Bundle:
         self.model = model
         self.features = SCHEMAS[card.rows][0]
         self.typical = [math.nan if one is None else one for one in numbers.typical]
-        # What a reason says of each column whatever the value, which is left to be put in: made once.
-        self.told = [
-            (feature, shortened(typical), feature.reason.format(value="{value}", typical=feature.text(typical)))
-            for feature, typical in zip(self.features, self.typical, strict=True)
-        ]
 
     @property
     def label(self) -> str:

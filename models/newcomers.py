@@ -2,7 +2,9 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from kernels.schema import CALL_FEATURES
 from models.fraud_types import BIT_OF
@@ -24,6 +26,11 @@ _NAMES = [feature.name for feature in CALL_FEATURES]
 EVIDENCE, NEWCOMER_CALLS = _NAMES.index("caller_evidence"), _NAMES.index("newcomer_calls_hour")
 
 
+def of_newcomers(rows: np.ndarray, verdicts: np.ndarray) -> list[int]:
+    """float32 [n, features], uint8 [n] -> which calls' rows are watched or flagged, and their callers new."""
+    return np.flatnonzero((verdicts != PASS) & (rows[:, EVIDENCE] <= NEW_CALLS)).tolist()
+
+
 @dataclass(slots=True)
 class Watched:
     """How many calls of an address's newcomers were watched as one fraud."""
@@ -43,16 +50,10 @@ class Newcomers:
         self._limit = limit
         self._watched: OrderedDict[Hashable, dict[int, Watched]] = OrderedDict()  # by a fraud's bit
 
-    def verdict(
-        self, address: Hashable, call: int, time_ns: int, verdict: int, types: int, evidence: float, newcomers: float
-    ) -> int:
-        """The verdict of a call's row, given what the model says of it: FLAG, too, where it is watched as nearly all
-        calls of its address's newcomers are.
-
-        `evidence` and `newcomers`: the row's `caller_evidence` and `newcomer_calls_hour`.
+    def verdict(self, address: Hashable, call: int, time_ns: int, verdict: int, types: int, newcomers: float) -> int:
+        """The verdict of a row of `of_newcomers`, given the one before: FLAG, too, where it is watched as nearly all
+        calls of its address's newcomers are. `newcomers` is the row's `newcomer_calls_hour`.
         """
-        if verdict == PASS or evidence > NEW_CALLS:
-            return verdict
         campaign = False
         for fraud in ROTATING:
             if types & fraud:
@@ -61,7 +62,10 @@ class Newcomers:
 
     def kept(self) -> list[tuple[Hashable, dict[int, Watched]]]:
         """All of them, those longest without a watched call first."""
-        return list(self._watched.items())
+        return [
+            (address, {fraud: replace(one) for fraud, one in frauds.items()})
+            for address, frauds in self._watched.items()
+        ]
 
     def restore(self, kept: Iterable[tuple[Hashable, dict[int, Watched]]]) -> None:
         """Puts back what `kept` gave, behind what is there."""

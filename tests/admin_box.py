@@ -25,6 +25,7 @@ from appliance.report import StoredFinding
 from appliance.storage.store import Store
 from kernels.open_calls import find, slots_of
 from tests.tap import Tap, request, response
+from tests.waiting import PATIENCE_S
 
 DAY_NS = 86400 * 10**9
 FOUND_NS = 1_700_000_000 * 10**9
@@ -46,6 +47,7 @@ class Box:
         )
         self.store = Store(folder / "findings.sqlite", 1 << 26, 365 * DAY_NS)
         self.pipeline = Pipeline(self.config)
+        self.turn = threading.Lock()  # of the pipeline: one thread at a time, as between the tracker's blocks
         self.allowed = AllowList()
         self.fails_to_reload = False
         self.hold = threading.Event()  # while it is clear, the tracker answers nobody
@@ -57,7 +59,8 @@ class Box:
         return len(find(engine, 0, slots_of(engine))[0])
 
     def status(self) -> status.Status:
-        totals = self.pipeline.summary()
+        with self.turn:
+            totals, open_calls = self.pipeline.summary(), self.open_calls
         taken = {name: totals.get(name, 0) for name in status.TrafficStatus.__struct_fields__}
         health = self.store.health()
         source = status.SourceStatus(
@@ -70,7 +73,7 @@ class Box:
                 packets=totals["packets"], dropped=3, bytes=totals["bytes"], duplicates=0, sources=[source]
             ),
             traffic=status.TrafficStatus(**(taken | {"time": None})),
-            calls=totals["calls"], open_calls=self.open_calls, flagged=7, watched=2, findings=1,
+            calls=totals["calls"], open_calls=open_calls, flagged=7, watched=2, findings=1,
             evicted=0, rates=status.RateStatus(packets=1234.5, calls=6.7, verdicts=8.9),
             latency=status.LatencyStatus(verdicts=12, p50_ms=1.0, p99_ms=5.0, p999_ms=7.5),
             queue=status.QueueStatus(depth=0, dropped=0),
@@ -94,7 +97,8 @@ class Box:
 
     async def ask(self, question):
         await asyncio.to_thread(self.hold.wait)
-        return question(self.pipeline)
+        with self.turn:
+            return question(self.pipeline)
 
     async def lists_changed(self) -> None:
         self.allowed = AllowList(await asyncio.to_thread(self.store.entries, "allow"))
@@ -116,7 +120,8 @@ def open_calls(box: Box, folder: Path, count: int, *, first: int = 0, answered: 
         tap.send(request("INVITE", call_id=f"call-{i}", caller=caller, callee=callee))
         if answered:
             tap.reply(response(200, call_id=f"call-{i}", to_tag="bob", caller=caller, callee=callee))
-    box.pipeline.screen_file(tap.write(folder / "open.pcap"), lambda _: None)
+    with box.turn:
+        box.pipeline.screen_file(tap.write(folder / "open.pcap"), lambda _: None)
 
 
 def call_finding(call_id: str = "bad-call@192.0.2.7", verdict: str = "flag", caller: str = CALLER) -> StoredFinding:
@@ -176,10 +181,10 @@ def serving(box: Box) -> Iterator[AdminServer]:
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        asyncio.run_coroutine_threadsafe(server.start(), loop).result(5)
+        asyncio.run_coroutine_threadsafe(server.start(), loop).result(PATIENCE_S)
         yield server
     finally:
-        asyncio.run_coroutine_threadsafe(server.close(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(server.close(), loop).result(PATIENCE_S)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.run_until_complete(loop.shutdown_default_executor())

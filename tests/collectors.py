@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import secrets
@@ -30,16 +31,27 @@ from collector.pseudonyms import Numbers
 from collector.store.fleet import Certificate
 from collector.store.store import Store
 from collector.writer import Writer
+from tests.waiting import PATIENCE_S, until
 
 ROOT = Path(__file__).resolve().parent.parent
-START_S = 30
+# Below those for clients (ip_local_port_range), each once, and in another run of the tests others.
+PORTS = itertools.count(10_000 + os.getpid() * 100 % 20_000)
 HOUR_S = 3600
 
 
 def free_port() -> int:
+    """One that nobody has, and that the kernel gives to nobody who asks for any: a client must not come by it while its
+    server is started, or started again."""
+    return next(filter(_is_free, PORTS))
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 class Done(NamedTuple):
@@ -111,17 +123,18 @@ class CollectorProcess:
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + START_S
-        while time.monotonic() < deadline:
-            assert self.process.poll() is None, self.log()
-            try:
-                for port in (self.ingest_port, self.enrolment_port):
-                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            except OSError:
-                time.sleep(0.05)
-            else:
-                return self
-        raise AssertionError(self.log())
+        until(self._is_up, why=self.log)
+        return self
+
+    def _is_up(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log()
+        try:
+            for port in (self.ingest_port, self.enrolment_port):
+                socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S).close()
+        except OSError:
+            return False
+        return True
 
     def kill(self) -> None:
         """kill -9"""
@@ -133,7 +146,7 @@ class CollectorProcess:
         """SIGTERM, and the exit status."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(START_S)
+        return self.process.wait(PATIENCE_S)
 
     def log(self) -> str:
         return (self.folder / "log").read_text()
@@ -167,7 +180,8 @@ class EnrolledBox:
         self.name = name
         self.identity = identity
         self.url = url
-        self.client = httpx.Client(verify=identity.context(identity.collector().ca), timeout=30, trust_env=False)
+        context = identity.context(identity.collector().ca)
+        self.client = httpx.Client(verify=context, timeout=PATIENCE_S, trust_env=False)
 
     def send(self, reports: list[tuple[int, bytes]], incarnation: str = "aaaaaaaa", **changes: str) -> httpx.Response:
         """A batch of (sequence, payload); `changes` are of the envelope: `box`, `sent`."""
@@ -211,7 +225,7 @@ class Desk:
 
     def put(self, *arguments: Any, **options: Any) -> Acknowledgement:
         """The same, and what became of it."""
-        return self.submit(*arguments, **options).result(30)
+        return self.submit(*arguments, **options).result(PATIENCE_S)
 
     def close(self) -> None:
         self.writer.stop()

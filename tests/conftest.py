@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.postgres import Cluster, cluster, programs
 
@@ -15,6 +16,16 @@ ROOT = Path(__file__).resolve().parent.parent
 TSHARK_TIMEOUT_S = 120
 
 Rows = list[tuple[str, ...]]
+
+# The same examples each time, however long one takes: a run says something of the code, not of chance or the machine.
+# `--hypothesis-profile=default` draws others, as `make fuzz` does.
+settings.register_profile(
+    "steady",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("steady")
 
 
 def corpus_path() -> Path:

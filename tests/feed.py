@@ -2,7 +2,6 @@
 
 import os
 import struct
-import time
 from collections import deque
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,8 +14,6 @@ from appliance.pipeline import Pipeline
 from appliance.sources.source import Source, SourceCounters
 from capture.file import CaptureFile
 from capture.records import RecordReader
-
-PATIENCE_S = 20
 
 
 class Recording(Source):
@@ -106,14 +103,6 @@ class Lines:
         self.findings: list[bytes] = []
         self.alerts: list[bytes] = []
         self.outlet = Outlet(self.calls.append, self.findings.append, self.alerts.append)
-
-
-def until(true, patience_s: float = PATIENCE_S) -> None:
-    """Waits until it is."""
-    end_s = time.monotonic() + patience_s
-    while not true():
-        assert time.monotonic() < end_s, "it did not come true"
-        time.sleep(0.005)
 
 
 @contextmanager

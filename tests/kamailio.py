@@ -3,9 +3,10 @@
 import os
 import signal
 import subprocess
-import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from tests.waiting import PATIENCE_S, until
 
 PROXY = "127.0.0.1:5060"
 # What the user part of the request line leads to: the port of a sipp that behaves so.
@@ -55,7 +56,7 @@ def config(hep_port):
 @contextmanager
 def running(command, folder):
     """`command` and what it starts, until the block ends."""
-    with (folder / f"{command[0]}.log").open("ab") as log:
+    with (folder / f"{Path(command[0]).name}.log").open("ab") as log:
         process = subprocess.Popen(
             command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
@@ -69,11 +70,12 @@ def running(command, folder):
 
 def until_bound(port, process):
     """Waits until somebody of this network has the UDP port."""
-    deadline_s = time.monotonic() + 10
-    while f":{port:04X} " not in Path("/proc/thread-self/net/udp").read_text():
+
+    def is_bound():
         assert process.poll() is None, f"{process.args[0]} has ended"
-        assert time.monotonic() < deadline_s, f"{process.args[0]} does not listen"
-        time.sleep(0.02)
+        return f":{port:04X} " in Path("/proc/thread-self/net/udp").read_text()
+
+    until(is_bound, why=lambda: f"{process.args[0]} does not listen")
 
 
 # A registrar that knows the users 100 to 109, each with a password of its own.
@@ -244,4 +246,5 @@ def caller(folder, kind, calls):
     path = folder / f"call-{kind}.xml"
     path.write_text(steps)
     numbered = ["-m", str(calls), "-r", "20", "-cid_str", f"{kind}-%u-%p@%s", "-s", user]
-    return ["sipp", "-sf", str(path), "-i", "127.0.0.1", "-p", "5070", "-nostdin", *numbered, "-timeout", "10s", PROXY]
+    ends = ["-i", "127.0.0.1", "-p", "5070", "-nostdin", "-timeout", f"{PATIENCE_S:.0f}s"]
+    return ["sipp", "-sf", str(path), *ends, *numbered, PROXY]

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-START_S = 30
+START_S = 120
 
 
 @contextlib.contextmanager
@@ -53,7 +53,7 @@ class Cluster:
         self._run("initdb", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "-D", self._data)
         settings = f"listen_addresses=''\nunix_socket_directories='{folder}'\n"
         if not safe:
-            settings += "fsync=off\nfull_page_writes=off\n"
+            settings += "fsync=off\nfull_page_writes=off\nautovacuum=off\n"
         with (self._data / "postgresql.conf").open("a") as file:
             file.write(settings)
         self.start()

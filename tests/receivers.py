@@ -4,19 +4,18 @@ import asyncio
 import json
 import ssl
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from collector.authority import Authority
 from collector.config import WebhooksSection
 from collector.store.store import Store
 from collector.webhooks.dispatcher import Dispatcher
-
-WAIT_S = 10
+from tests.waiting import PATIENCE_S
 
 
 class Receiver:
@@ -35,11 +34,13 @@ class Receiver:
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
+            timeout = PATIENCE_S
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.arrived.append(({name.lower(): value for name, value in self.headers.items()}, body))
                 if receiver.stalled.is_set():
-                    receiver.released.wait(WAIT_S)
+                    receiver.released.wait(PATIENCE_S)
                 self.send_response(receiver.status)
                 if receiver.location:
                     self.send_header("Location", receiver.location)
@@ -53,7 +54,8 @@ class Receiver:
         self.server.daemon_threads = True
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        # shakes hands when the thread of a client reads: one that ends before would keep the listener waiting for ever
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -64,7 +66,7 @@ class Receiver:
     def config(self, **changes: Any) -> WebhooksSection:
         """A configuration that may reach this receiver, and is quick to try again."""
         quick = {"networks": ("127.0.0.0/8",), "ca": str(self.ca), "first_retry_s": 0.1, "longest_retry_s": 0.5}
-        return WebhooksSection(**{**quick, "timeout_s": 2, **changes})
+        return WebhooksSection(**{**quick, "timeout_s": 10, **changes})
 
     def ids(self) -> list[str]:
         return [headers["webhook-id"] for headers, _ in self.arrived]
@@ -90,7 +92,7 @@ def receiving(folder: Path) -> Iterator[Receiver]:
 
 @contextmanager
 def dispatching(store: Store, config: WebhooksSection) -> Iterator[Dispatcher]:
-    """A dispatcher at work, in a loop of its own."""
+    """A dispatcher at work, in a loop of its own, which looks often whether there is something to tell."""
     loop = asyncio.new_event_loop()
     dispatcher = Dispatcher(store, config)
     task = loop.create_task(dispatcher.run())
@@ -100,19 +102,12 @@ def dispatching(store: Store, config: WebhooksSection) -> Iterator[Dispatcher]:
             loop.run_until_complete(task)
 
     thread = threading.Thread(target=run)
-    thread.start()
     try:
-        yield dispatcher
+        with mock.patch("collector.webhooks.dispatcher.POLL_S", 0.02):
+            thread.start()
+            yield dispatcher
     finally:
         loop.call_soon_threadsafe(task.cancel)
-        thread.join(WAIT_S)
+        thread.join(PATIENCE_S)
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
-
-
-def wait_for(what: Callable[[], Any]) -> None:
-    """Until `what()` is true."""
-    deadline = time.monotonic() + WAIT_S
-    while not what():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.05)

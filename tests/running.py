@@ -14,9 +14,8 @@ from appliance.admin.client import Client
 from appliance.admin.errors import SocketError
 from appliance.pipeline import REPLAY_SECRET
 from appliance.storage.store import Store
-from tests.feed import until
+from tests.waiting import PATIENCE_S, until
 
-PATIENCE_S = 60
 LONG_AGO_S = 1_000_000_000
 
 
@@ -48,7 +47,7 @@ class Service:
         command = [sys.executable, "-m", "appliance", "run", "--config", str(self.config), *arguments]
         with self.errors.open("a") as errors:
             self.process = subprocess.Popen(command, stderr=errors, env={**os.environ, **self.environment})
-        until(self._is_up, PATIENCE_S)
+        until(self._is_up)
         return self
 
     def _is_up(self) -> bool:
@@ -71,7 +70,13 @@ class Service:
             return client.ask("status")
 
     def has_taken(self, packets: int) -> None:
-        until(lambda: self.status()["traffic"]["sip_messages"] >= packets, PATIENCE_S)
+        until(lambda: self.status()["traffic"]["sip_messages"] >= packets)
+
+    def has_remembered(self) -> None:
+        """Waits for a snapshot of all that it has taken: the next one may have been begun before that."""
+        for _ in range(2):
+            taken = self.status()["snapshot"]["taken"]
+            until(lambda taken=taken: self.status()["snapshot"]["taken"] != taken)
 
     def hang_up(self) -> None:
         self.process.send_signal(signal.SIGHUP)

@@ -7,6 +7,8 @@ import stat
 import subprocess
 import tarfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,17 @@ def refused(box: Box):
     return run
 
 
+@contextmanager
+def following(box: Box, listing: str, *options: str) -> Iterator[Iterator[str]]:
+    """The lines of a listing that goes on, and ends with the block."""
+    follow = [*COMMAND, listing, "--follow", *options, "--socket", box.config.admin.socket]
+    with subprocess.Popen(follow, stdout=subprocess.PIPE, text=True) as follower:
+        try:
+            yield follower.stdout
+        finally:
+            follower.terminate()
+
+
 def rows(text: str) -> list[list[str]]:
     return [line.split("\t") for line in text.splitlines()]
 
@@ -88,7 +101,7 @@ verdicts  12; half within 1 ms, 99 of 100 within 5 ms
 tables    0 entries made room for newer ones
 queue     0 wait, 0 dropped
 store     ok; 0 findings in 0.0 MiB; 0 lost
-spool     ok; 4 wait for the collector, 0 made room for others
+spool     ok; 4 wait for the collector, 0 made room for others, 0 lost
 reports   the box is not enrolled at a collector
 drift     call rows stable
 bundles   call@1 (call), source@1 (source)
@@ -131,13 +144,11 @@ def test_calls_are_chosen_by_state_number_and_source(ask, box: Box, tmp_path: Pa
 
 
 def test_followed_calls_come_a_card_each_as_they_begin(box: Box, tmp_path: Path) -> None:
-    follow = [*COMMAND, "calls", "--follow", "--socket", box.config.admin.socket]
     open_calls(box, tmp_path, 1)
-    with subprocess.Popen(follow, stdout=subprocess.PIPE, text=True) as follower:
-        first = [follower.stdout.readline() for _ in range(2)]
+    with following(box, "calls") as lines:
+        first = [next(lines) for _ in range(2)]
         open_calls(box, tmp_path, 1, first=1, answered=False)
-        second = [follower.stdout.readline() for _ in range(2)]
-        follower.terminate()
+        second = [next(lines) for _ in range(2)]
     assert first == [
         "2023-11-14 22:13:20 UTC  answered  pass 0.00  -\n",
         "        +4930******00 > +4420******00, 192.0.2.10:5060, Call-ID call-0\n",
@@ -203,13 +214,11 @@ def test_findings_are_chosen_by_verdict_type_number_source_and_time(ask, box: Bo
 
 
 def test_followed_findings_come_a_line_each_as_they_are_made(box: Box) -> None:
-    follow = [*COMMAND, "findings", "--follow", "-o", "json", "--socket", box.config.admin.socket]
     box.store.put([call_finding("first@x")])
-    with subprocess.Popen(follow, stdout=subprocess.PIPE, text=True) as follower:
-        assert json.loads(follower.stdout.readline())["call_id"] == "first@x"
+    with following(box, "findings", "-o", "json") as lines:
+        assert json.loads(next(lines))["call_id"] == "first@x"
         box.store.put([call_finding("second@x")])
-        assert json.loads(follower.stdout.readline())["call_id"] == "second@x"
-        follower.terminate()
+        assert json.loads(next(lines))["call_id"] == "second@x"
 
 
 @pytest.mark.parametrize(
@@ -224,6 +233,7 @@ def test_followed_findings_come_a_line_each_as_they_are_made(box: Box) -> None:
         (("decisions", "add", CALLER, "--why", "x", "--for", "31d"), "expires after 30 days at most"),
         (("decisions", "add", CALLER, "--why", "x", "--for", "1y"), "'1y': expected a time such as 90s"),
         (("evidence", "export", "192.0.2.0/24", "--out", "/dev/null"), "evidence is about one number or one address"),
+        (("findings", "--source", "999.1.1.1"), "--source: '999.1.1.1' does not appear to be an IPv4 or IPv6 address"),
     ],
 )
 def test_an_argument_that_cannot_be_used_is_named_and_ends_with_2(refused, arguments, message) -> None:

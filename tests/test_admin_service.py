@@ -2,16 +2,15 @@
 
 import json
 import socket
-import time
 from pathlib import Path
 
 import pytest
 
 from appliance.exit import Exit
 from tests.admin_box import command
-from tests.feed import until
 from tests.running import Service
-from tests.tap import Tap, request
+from tests.tap import Tap, request, screen
+from tests.waiting import until
 
 SAMPLE = Path(__file__).resolve().parent.parent / "simulator" / "samples" / "sample.pcap.gz"
 
@@ -28,10 +27,12 @@ READING = [
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory):
+    """All that it found in the sample is stored: that is certain when it has been stopped."""
     service = Service(tmp_path_factory.mktemp("service"), 'log.format = "json"').start()
     service.give(SAMPLE)
-    until(lambda: service.status()["flagged"] > 0)
-    yield service
+    service.has_taken(screen(SAMPLE)[-1]["sip_messages"])
+    assert service.stop() == 0
+    yield service.start()
     service.kill()
 
 
@@ -63,20 +64,21 @@ def test_a_flagged_call_is_explained_as_it_was_found(service: Service) -> None:
 
 
 def test_what_is_allowed_is_stored_as_such_from_then_on(service: Service, tmp_path: Path) -> None:
-    spooled = service.status()["spool"]["depth"]
+    before = service.status()
     caller = "+491701234567"
     ask(service, "allow", "add", "192.0.2.10", "--why", "the test of this")
     tap = Tap(now_s=1_900_000_000)
     for i in range(400):  # a campaign that is flagged without the list
         tap.send(request("INVITE", call_id=f"allowed-{i}", caller=caller, callee=f"+4420794{i:05}"), after=0.05)
     service.give(tap.write(tmp_path / "campaign.pcap"))
+    service.has_taken(before["traffic"]["sip_messages"] + 400)
 
     def verdicts() -> set[str]:
         found = json.loads(ask(service, "findings", "--source", "192.0.2.10", "-o", "json"))
         return {row["verdict"] for row in found}
 
     until(lambda: verdicts() == {"allowed"})
-    assert service.status()["spool"]["depth"] == spooled
+    assert service.status()["spool"]["depth"] == before["spool"]["depth"]
     ask(service, "allow", "delete", "192.0.2.10")
 
 
@@ -97,15 +99,8 @@ def test_a_reload_over_the_socket_says_what_has_changed(service: Service) -> Non
     assert "did you mean level" in done.stderr
 
 
-def settled_calls(service: Service) -> int:
-    """How many calls there were, once what the tests before gave has been counted."""
-    seen = [-1]
-    until(lambda: seen.append(service.status()["calls"]) or time.sleep(1.0) or seen[-1] == seen[-2])
-    return seen[-1]
-
-
 def test_clients_that_stall_and_never_read_do_not_hold_screening_up(service: Service, tmp_path: Path) -> None:
-    before = settled_calls(service)
+    before = service.status()["calls"]
     greeting = b'{"protocol": 1, "client": "x"}\n'
     ask_much = b'{"id": 1, "command": "findings", "arguments": {"limit": 1000}}\n'
     stalling = []

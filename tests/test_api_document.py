@@ -14,6 +14,7 @@ import pytest
 from collector.scopes import SCOPES
 from collector.store.database import newest_revision
 from tests.collectors import ROOT, CollectorProcess, call_line, free_port, minute
+from tests.waiting import PATIENCE_S
 
 DOCUMENT = (ROOT / "docs" / "API.md").read_text()
 
@@ -42,7 +43,11 @@ class Running:
         return f"http://127.0.0.1:{self.console}/api/v1"
 
     def get(self, path: str) -> httpx.Response:
-        return httpx.get(self.url + path, headers={"Authorization": f"Bearer {self.token}"}, trust_env=False)
+        return fetch(self.url + path, Authorization=f"Bearer {self.token}")
+
+
+def fetch(url: str, **headers: str) -> httpx.Response:
+    return httpx.get(url, headers=headers, timeout=PATIENCE_S, trust_env=False)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +73,13 @@ def test_the_examples_work_as_they_stand(running: Running) -> None:
     }
     script = f"set -euo pipefail\nset -x\n{examples}"
     done = subprocess.run(
-        ["bash", "-c", script], env=environment, capture_output=True, text=True, check=False, cwd=ROOT, timeout=60
+        ["bash", "-c", script],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done.stderr
     finding = running.get(f"/findings/{environment['ID']}").json()
@@ -80,22 +91,18 @@ def test_the_document_names_every_scope_as_it_is() -> None:
 
 
 def test_the_console_and_the_api_share_a_listener_and_nothing_else(running: Running) -> None:
-    console = httpx.get(f"http://127.0.0.1:{running.console}/findings", trust_env=False)
+    console = fetch(f"http://127.0.0.1:{running.console}/findings")
     assert (console.status_code, console.headers["location"]) == (303, "/login")
-    with_token = httpx.get(
-        f"http://127.0.0.1:{running.console}/findings",
-        headers={"Authorization": f"Bearer {running.token}"},
-        trust_env=False,
-    )
+    with_token = fetch(f"http://127.0.0.1:{running.console}/findings", Authorization=f"Bearer {running.token}")
     assert with_token.status_code == 303
-    answer = httpx.get(f"{running.url}/findings", trust_env=False)
+    answer = fetch(f"{running.url}/findings")
     assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
     assert running.get("/version").json()["schema_revision"] == newest_revision()
-    assert json.loads(httpx.get(f"{running.url}/openapi.json", trust_env=False).text)["paths"]
+    assert json.loads(fetch(f"{running.url}/openapi.json").text)["paths"]
 
 
 def test_the_metrics_of_the_running_collector_tell_of_its_reports(running: Running) -> None:
-    text = httpx.get(f"http://127.0.0.1:{running.metrics}/metrics", trust_env=False).text
+    text = fetch(f"http://127.0.0.1:{running.metrics}/metrics").text
     assert "sipwarden_collector_batches_total 1.0" in text
     assert 'sipwarden_collector_findings_total{verdict="flag"} 8.0' in text
 

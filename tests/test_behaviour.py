@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tap import Tap, sip
 from tap import request as sip_request
@@ -83,7 +83,6 @@ def test_a_call_whose_callee_was_given_up_ends_without_harm():
     assert value(play(call(30, callee=VICTIM), profiles=profiles), 0, SETUP, "callee_concurrency") == 2
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.booleans()), max_size=30))
 def test_calls_at_a_time_are_never_below_none(steps):
     calls = [call(i, numbers(4)[a], numbers(4)[b], ends_s=0.5) for i, (a, b, _) in enumerate(steps)]

@@ -7,7 +7,7 @@ from appliance.admin.allow_list import AllowList
 from appliance.config import Collector
 from appliance.live.recorder import Recorder, stored
 from appliance.report import CallSummary, decode_report
-from appliance.reporting.call_summaries import SUSPECTED_S, CallSummaries
+from appliance.reporting.call_summaries import SETS, SUSPECTED_S, WAYS, CallSummaries, Suspected
 from appliance.reporting.grades import CALL_SUMMARY
 from appliance.storage.spool import Spool
 from appliance.storage.store import Store
@@ -62,6 +62,16 @@ def test_by_default_suspected_calls_and_all_calls_of_their_callers_are_told_and_
     now_s = SUSPECTED_S + 1.0
     summaries.take(honest(1, call_id="later"), NOBODY, NOW_NS)
     assert [one.call_id for one in told(spool)] == ids, "he has had a day without a suspected call"
+
+
+def test_a_flood_of_suspected_callers_washes_out_those_longest_without_news() -> None:
+    suspected = Suspected()
+    for number in range(3 * SETS * WAYS):
+        suspected.note(str(number), float(number))
+        suspected.note("regular", float(number))
+    last = 3 * SETS * WAYS - 1
+    assert suspected.news_s("regular") == suspected.news_s(str(last)) == last
+    assert suspected.news_s("0") == suspected.news_s("nobody") == float("-inf")
 
 
 @pytest.mark.parametrize(("which", "count"), [("off", 0), ("suspected", 1), ("all", 21)])

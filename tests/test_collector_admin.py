@@ -1,6 +1,7 @@
 """The admin command of the collector: enrolment by hand, accounts, export, backup and restore, each for real."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ from collector.store import tables
 from collector.store.database import migrate
 from collector.store.store import Store
 from tests.collectors import ROOT, CollectorProcess, Desk, call_line, minute
+from tests.waiting import until
 
 USER = {"name": "ann", "role": "analyst", "password": "x", "created_ns": 1, "changed_ns": 1}
 
@@ -130,6 +132,42 @@ def test_a_configuration_that_is_wrong_is_named(tmp_path: Path) -> None:
 # --- export
 
 
+def asked(state: Path, *command: str) -> subprocess.CompletedProcess:
+    environment = {"SIPWARDEN_COLLECTOR_SERVICE_STATE_DIR": str(state), "SIPWARDEN_COLLECTOR_CONFIG": "/dev/null"}
+    command = (sys.executable, "-m", "collector", *command)
+    return subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+
+
+def test_before_the_first_start_a_command_says_where_the_store_would_be_and_what_makes_it(tmp_path: Path) -> None:
+    done = asked(tmp_path, "boxes", "list")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {tmp_path}/store.sqlite is not there")
+    assert "sipwarden-collector migrate" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("boxes", "list"), "No boxes: `sipwarden-collector token create` says how one is enrolled.\n"),
+        (("token", "list"), "No tokens.\n"),
+        (("webhooks", "list"), "No webhooks.\n"),
+        (("boxes", "list", "--json"), ""),
+    ],
+)
+def test_an_empty_list_is_said_to_be_empty(tmp_path: Path, command: tuple[str, ...], said: str) -> None:
+    assert asked(tmp_path, "migrate").returncode == 0
+    assert asked(tmp_path, *command).stdout == said
+
+
+def test_an_export_to_where_nothing_can_be_written_is_refused_in_one_line(tmp_path: Path) -> None:
+    assert asked(tmp_path, "migrate").returncode == 0
+    (tmp_path / "file").touch()
+    done = asked(tmp_path, "export", str(tmp_path / "file"))
+    assert (done.returncode, done.stderr) == (1, f"error: {tmp_path}/file: File exists\n")
+
+
 def test_an_export_has_every_row_with_names_for_numbers(store_url: str, tmp_path: Path) -> None:
     desk = filled(store_url)
     desk.close()
@@ -200,8 +238,7 @@ def test_a_backup_under_load_is_the_store_as_it_was_at_one_moment(
 
     loading = threading.Thread(target=load)
     loading.start()
-    while acknowledged < 200:
-        time.sleep(0.01)
+    until(lambda: acknowledged >= 200)
     old = CollectorProcess(tmp_path / "old", store_url)
     archive = tmp_path / "backup.tar"
     before = acknowledged
@@ -260,6 +297,8 @@ def test_what_is_no_backup_is_said_to_be_none(tmp_path: Path) -> None:
     done = CollectorProcess(tmp_path / "c").command("restore", str(tmp_path / "x.tar"))
     assert done.returncode == 1
     assert "is not a backup" in done.stderr
+    absent = CollectorProcess(tmp_path / "c").command("restore", str(tmp_path / "y.tar"))
+    assert absent.stderr == f"error: {tmp_path}/y.tar cannot be read: No such file or directory\n"
 
 
 def test_a_pseudonym_is_revealed_with_the_key_and_the_audit_trail_knows(tmp_path: Path) -> None:

@@ -52,8 +52,11 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("[ingest\n", "is not TOML"),
-        ("[ingest]\nlisten_on = 1\n", "listen_on"),
-        ('[ingest]\nlisten = "nowhere"\n', "ingest.listen"),
+        ('state_dir = "/x"\n', ":1: state_dir: unknown key (known here: service, tls, "),
+        ("\n[ingest]\nlisten_on = 1\n", ":3: ingest.listen_on: unknown key (did you mean listen?)"),
+        ('[ingest]\nlisten = "nowhere"\n', ':2: ingest.listen: expected ADDRESS:PORT, or "" for none'),
+        ('[ingest]\n\nqueue_mib = "much"\n', ":3: ingest.queue_mib: expected int, got str"),
+        ("[tls]\nnames = 5\n", ":2: tls.names: expected a list, got int"),
         ("[retention]\ncalls_days = 0\n", "retention.calls_days"),
         ('[numbers]\npolicy = "hashed"\n', "numbers.policy"),
         ("[ingest]\nclock_flag_s = 100000\n", "ingest.clock_flag_s"),
@@ -72,3 +75,8 @@ def test_what_is_wrong_is_named_with_its_file_and_key(tmp_path: Path, text: str,
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.toml: cannot be read"):
         load(tmp_path / "none.toml", {})
+
+
+def test_a_mistake_in_a_variable_is_named_by_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^SIPWARDEN_COLLECTOR_INGEST_QUEUE_MIB: expected int >= 1$"):
+        load(None, {"SIPWARDEN_COLLECTOR_CONFIG": "/dev/null", "SIPWARDEN_COLLECTOR_INGEST_QUEUE_MIB": "0"})

@@ -25,9 +25,11 @@ from appliance.reporting.identity import Identity, Request
 from collector.authority import BOX_DOMAIN, Authority
 from collector.door import MAX_OF_NETWORK
 from collector.errors import AuthorityError, RefusedError
+from collector.ingest import MAX_UNDER_WAY
 from collector.refusals import MAX_NAMED, Strangers
+from collector.store.journal import Event
 from tests.collectors import CollectorProcess, EnrolledBox, call_line, minute
-from tests.feed import until
+from tests.waiting import PATIENCE_S, until
 
 LIMITS = "[ingest]\nmax_body_kib = 256\nmax_batch_kib = 1024\nreports_per_s = 100\nburst_reports = 1000\n"
 LIMITS += "[enrolment]\nattempts_per_minute = 1000\n"
@@ -59,14 +61,12 @@ def refused(collector: CollectorProcess, answer: httpx.Response, status: int, re
 
 
 def noted(collector: CollectorProcess, reason: str, box: str | None) -> None:
-    store = collector.store()
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        if any((event.reason, event.box) == (reason, box) for event in store.journal.events(kind="refused").items):
-            store.close()
-            return
-        time.sleep(0.1)
-    raise AssertionError(store.journal.events().items)
+    with contextlib.closing(collector.store()) as store:
+
+        def events() -> list[Event]:
+            return store.journal.events(kind="refused").items
+
+        until(lambda: (reason, box) in {(event.reason, event.box) for event in events()}, why=events)
 
 
 def sent_at(offset: timedelta) -> str:
@@ -113,11 +113,15 @@ def test_a_certificate_is_renewed_with_a_new_key_over_the_old_one(collector: Col
 # --- rogue boxes
 
 
-def strangers(collector: CollectorProcess, reason: str) -> int:
-    """How many handshakes are noted as refused for this reason, from the address of the tests."""
+def strangers(collector: CollectorProcess, reason: str, count: int) -> None:
+    """Waits until so many handshakes are noted as refused for this reason, from the address of the tests."""
     with contextlib.closing(collector.store()) as store:
-        events = store.journal.events(kind="refused").items
-        return sum(event.count for event in events if (event.reason, event.address) == (reason, "127.0.0.1"))
+
+        def counts() -> list[int]:
+            events = store.journal.events(kind="refused").items
+            return [event.count for event in events if (event.reason, event.address) == (reason, "127.0.0.1")]
+
+        until(lambda: sum(counts()) == count, why=counts)
 
 
 def test_without_a_certificate_nobody_gets_past_the_handshake_and_each_try_is_counted(
@@ -125,9 +129,12 @@ def test_without_a_certificate_nobody_gets_past_the_handshake_and_each_try_is_co
 ) -> None:
     context = ssl.create_default_context(cadata=honest.identity.collector().ca)
     for _ in range(3):
-        with httpx.Client(verify=context, trust_env=False) as client, pytest.raises(httpx.TransportError):
+        with (
+            httpx.Client(verify=context, timeout=PATIENCE_S, trust_env=False) as client,
+            pytest.raises(httpx.TransportError),
+        ):
             client.post(f"{collector.ingest_url}/v1/batches", content=b"{}")
-    until(lambda: strangers(collector, "certificate_missing") == 3, 20)
+    strangers(collector, "certificate_missing", 3)
     assert "refused reason=certificate_missing box=None address=127.0.0.1" in collector.log()
     assert honest.send([(300, call_line(300))]).status_code == 200
 
@@ -142,7 +149,7 @@ def test_a_certificate_of_another_authority_does_not_get_past_the_handshake(
     identity.save(request.key_with(certificate), honest.identity.collector())
     with pytest.raises(httpx.TransportError):
         EnrolledBox("honest", identity, collector.ingest_url).send([(1, call_line(1))])
-    until(lambda: strangers(collector, "certificate_foreign") == 1, 20)
+    strangers(collector, "certificate_foreign", 1)
 
 
 def test_a_certificate_whose_time_is_over_does_not_get_past_the_handshake(
@@ -161,17 +168,17 @@ def test_a_certificate_whose_time_is_over_does_not_get_past_the_handshake(
     identity.save(request.key_with(certificate), honest.identity.collector())
     with pytest.raises(httpx.TransportError):
         EnrolledBox("honest", identity, collector.ingest_url).send([(1, call_line(1))])
-    until(lambda: strangers(collector, "certificate_expired") == 1, 20)
+    strangers(collector, "certificate_expired", 1)
 
 
 def test_who_speaks_no_tls_is_noted_and_who_only_hangs_up_is_not(collector: CollectorProcess) -> None:
     for said in (b"", b"GET / HTTP/1.1\r\n\r\n"):
-        with socket.create_connection(("127.0.0.1", collector.ingest_port), timeout=10) as visitor:
+        with socket.create_connection(("127.0.0.1", collector.ingest_port), timeout=PATIENCE_S) as visitor:
             visitor.sendall(said)
             visitor.shutdown(socket.SHUT_WR)
             while visitor.recv(4096):
                 pass
-    until(lambda: strangers(collector, "handshake") == 1, 20)
+    strangers(collector, "handshake", 1)
     with contextlib.closing(collector.store()) as store:
         (detail,) = {event.detail for event in store.journal.events().items if event.reason == "handshake"}
     assert detail == "TLS failed: http request"
@@ -181,13 +188,14 @@ def test_one_address_that_stalls_in_the_handshake_does_not_take_all_the_room(
     collector: CollectorProcess, honest: EnrolledBox
 ) -> None:
     with contextlib.ExitStack() as stalling:
+        assert answers(honest), "a connection that is there already, and has just been used"
         for _ in range(MAX_OF_NETWORK + 20):
-            stalling.enter_context(socket.create_connection(("127.0.0.1", collector.ingest_port), timeout=10))
-        assert honest.send([(301, call_line(301))]).status_code == 200, "its connection is there already"
+            stalling.enter_context(socket.create_connection(("127.0.0.1", collector.ingest_port), timeout=PATIENCE_S))
+        assert honest.send([(301, call_line(301))]).status_code == 200
         with pytest.raises(httpx.TransportError):
             EnrolledBox("honest", honest.identity, collector.ingest_url).send([(302, call_line(302))])
     again = EnrolledBox("honest", honest.identity, collector.ingest_url)
-    until(lambda: answers(again), 20)
+    until(lambda: answers(again))
 
 
 def answers(box: EnrolledBox) -> bool:
@@ -277,9 +285,7 @@ def test_a_bomb_is_not_unpacked(collector: CollectorProcess, honest: EnrolledBox
     box = collector.enrolled("edge-bomb")
     bomb = gzip.compress(b" " * (200 << 20))
     assert len(bomb) < 256 * 1024
-    start = time.monotonic()
     refused(collector, box.post(bomb, Content_Encoding="gzip"), 413, "too_large", "edge-bomb")
-    assert time.monotonic() - start < 10
     assert collector.process is not None
     status = Path(f"/proc/{collector.process.pid}/status").read_text()
     peak_kib = int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
@@ -352,7 +358,7 @@ def enrolment(collector: CollectorProcess, token: str, box: str, csr: str | None
     body = {"token": token.partition(".")[0], "box": box, "csr": csr or Request(box).csr}
     authority = Authority.open(collector.config.authority_dir, collector.config.tls.names)
     context = ssl.create_default_context(cadata=authority.root_pem)
-    with httpx.Client(verify=context, trust_env=False) as client:
+    with httpx.Client(verify=context, timeout=PATIENCE_S, trust_env=False) as client:
         return client.post(f"{collector.enrolment_url}/v1/enrol", json=body)
 
 
@@ -432,14 +438,20 @@ def test_a_box_may_not_have_many_batches_under_way_at_once(collector: CollectorP
     context = box.identity.context(box.identity.collector().ca)
     head = b"POST /v1/batches HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
     with contextlib.ExitStack() as stack:
-        slow = []
-        for number in range(5):
-            time.sleep(0.5 * (number == 4))  # the first four are under way
-            plain = stack.enter_context(socket.create_connection(("127.0.0.1", collector.ingest_port), timeout=20))
-            slow.append(stack.enter_context(context.wrap_socket(plain, server_hostname="127.0.0.1")))
-            slow[-1].sendall(head)
-        assert b"429 Too Many Requests" in slow[4].recv(4096)
-    deadline = time.monotonic() + 20
-    while box.send([(1, call_line(1))]).status_code == 429 and time.monotonic() < deadline:
-        time.sleep(0.1)  # until it noticed that they are gone
-    assert box.send([(2, call_line(2))]).status_code == 200
+        heard: dict[ssl.SSLSocket, bytes] = {}
+        for _ in range(MAX_UNDER_WAY + 1):
+            plain = stack.enter_context(socket.create_connection(("127.0.0.1", collector.ingest_port), PATIENCE_S))
+            slow = stack.enter_context(context.wrap_socket(plain, server_hostname="127.0.0.1"))
+            slow.sendall(head)
+            slow.setblocking(False)
+            heard[slow] = b""
+
+        def answered() -> list[bytes]:
+            for slow in heard:
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    heard[slow] += slow.recv(4096)
+            return [said for said in heard.values() if said]
+
+        until(answered)  # whichever came last
+        assert [b"429 Too Many Requests" in said for said in answered()] == [True]
+    until(lambda: box.send([(1, call_line(1))]).status_code == 200)  # it noticed that they are gone

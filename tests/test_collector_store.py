@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -36,6 +35,7 @@ from collector.store.store import Store
 from collector.writer import Writer
 from models.fraud_types import FRAUD_TYPES
 from tests.collectors import Desk, call_line, minute
+from tests.waiting import PATIENCE_S
 
 SENT = "2026-01-01T00:00:00.000000Z"
 MINUTE_NS = 1_767_225_600 * 10**9  # of `minute`
@@ -82,7 +82,7 @@ def test_batches_that_overlap_or_overtake_each_other_are_stored_exactly_once(des
         desk.submit("edge-1", serial, [(number, call_line(number)) for number in range(first, last + 1)])
         for first, last in batches
     ]
-    assert sum(future.result(30).stored for future in waiting) == 45
+    assert sum(future.result(PATIENCE_S).stored for future in waiting) == 45
     assert count(desk.store, tables.findings) == 45
     assert desk.store.fleet.box("edge-1").lost == 0
 
@@ -126,10 +126,10 @@ def test_nothing_is_stored_after_a_revocation_and_others_in_the_same_transaction
         desk.submit("edge-2", good, [(1, call_line(2))]),
         desk.submit("edge-3", "f" * 32, [(1, call_line(3))]),
     ]
-    assert futures[1].result(30).stored == 1
+    assert futures[1].result(PATIENCE_S).stored == 1
     for future, reason in ((futures[0], "revoked"), (futures[2], "unknown_certificate")):
         with pytest.raises(RefusedError) as caught:
-            future.result(30)
+            future.result(PATIENCE_S)
         assert caught.value.reason == reason
     assert [finding.box for finding in desk.store.findings.find().items] == ["edge-2"]
 
@@ -161,7 +161,7 @@ def test_what_there_is_no_room_for_is_told_to_come_again(
     assert caught.value.status == 429
     assert caught.value.retry_after_s >= 1
     desk.writer.start()
-    assert waiting.result(30).stored == 1
+    assert waiting.result(PATIENCE_S).stored == 1
     assert desk.put("edge-1", serial, [(2, call_line(2))]).stored == 1
 
 
@@ -295,10 +295,11 @@ def test_the_last_health_of_a_box_is_with_the_box(desk: Desk) -> None:
 
 def test_a_finding_of_a_box_whose_clock_is_off_is_marked(desk: Desk) -> None:
     serial = desk.enrol("edge-1")
-    slow = datetime.fromtimestamp(time.time() - 300, UTC).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
-    desk.put("edge-1", serial, [(1, call_line(1))], sent=slow)
+    now_ns = time.time_ns()
+    desk.put("edge-1", serial, [(1, call_line(1))], sent=moment(now_ns - 300 * 10**9))
+    took_ms = (time.time_ns() - now_ns) // 10**6
     assert [found.skewed for found in desk.store.findings.find().items] == [True]
-    assert -302_000 < (desk.store.fleet.box("edge-1").clock_offset_ms or 0) < -299_000
+    assert -300_001 - took_ms <= (desk.store.fleet.box("edge-1").clock_offset_ms or 0) <= -300_000
 
 
 def test_what_has_not_happened_yet_is_of_the_moment_of_its_arrival(desk: Desk) -> None:
@@ -504,6 +505,7 @@ def test_on_postgresql_what_is_in_no_week_is_stored_too(postgres_cluster: Any, m
 
 def test_ids_rise_whatever_the_clock_does_and_lead_back_to_their_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now)
     ids = Ids(0)
     first = ids.take(3)
     monkeypatch.setattr(time, "time_ns", lambda: now - 3600 * 10**9)

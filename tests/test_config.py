@@ -84,10 +84,10 @@ def test_the_environment_wins_over_the_file_of_the_system(tmp_path, monkeypatch)
         ("[limits]\ncalls = -1\n", ":2: limits.calls: expected int >= 16, got -1"),
         ("[limits]\ncalls = 99999999999\n", ":2: limits.calls: expected int <= 16777216, got 99999999999"),
         ("[limits]\ntcp_bytes = 64\n", ":2: limits.tcp_bytes: expected int >= 1048576, got 64"),
-        ("limits = 5\n", ":1: limits: expected object, got int"),
+        ("limits = 5\n", ":1: limits: expected a table, got int"),
         ("limits.calls = 0\n", ":1: limits.calls: expected int >= 16, got 0"),
         ("limits = { calls = 0 }\n", ": limits.calls: expected int >= 16"),
-        ("[screen]\nregion = 44\n", ":2: screen.region: expected str | null, got int"),
+        ("[screen]\nregion = 44\n", ":2: screen.region: expected str, got int"),
         (
             '[screen]\nregion = "UK"\n',
             ":2: screen.region: expected an ISO 3166 country code such as GB, got 'UK'",
@@ -102,7 +102,7 @@ def test_the_environment_wins_over_the_file_of_the_system(tmp_path, monkeypatch)
             "[service]\nverdict_delay_ms = 5000\n",
             ":2: service.verdict_delay_ms: expected int <= 1000, got 5000 (in milliseconds)",
         ),
-        ('[capture]\ninterfaces = "eth0"\n', ":2: capture.interfaces: expected array, got str"),
+        ('[capture]\ninterfaces = "eth0"\n', ":2: capture.interfaces: expected a list, got str"),
         ("[capture]\ninterfaces = [5]\n", ":2: capture.interfaces: expected str, got int"),
         (
             '[capture]\ninterfaces = ["a-name-that-is-too-long"]\n',
@@ -174,6 +174,13 @@ def test_a_mistake_in_a_variable_is_named(monkeypatch, variable, value, message)
     assert str(caught.value) == f"{variable}: {message}"
 
 
+def test_the_variables_of_a_collector_on_the_same_machine_are_not_the_boxs(monkeypatch):
+    monkeypatch.setenv("SIPWARDEN_COLLECTOR_CONFIG", "/etc/sipwarden/collector.toml")
+    monkeypatch.setenv("SIPWARDEN_COLLECTOR_INGEST_LISTEN", "0.0.0.0:8443")
+    monkeypatch.setenv("SIPWARDEN_COLLECTOR_CALL_SAMPLE", "7")
+    assert config.load() == config.Config(collector=config.Collector(call_sample=7))
+
+
 def test_check_config_says_what_it_read_and_ends_with_0(tmp_path, capsys):
     path = written(tmp_path, "[limits]\ncalls = 50\n")
     assert check_config.run(path) == 0
@@ -197,13 +204,26 @@ def test_check_config_refuses_bundles_that_cannot_be_used(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('[capture]\ninterfaces = ["lo"]\nfilter = "udp prot 5060"\n', "udp prot 5060"),
-        ('[hep]\nlisten = "127.0.0.1:9060"\nkey_file = "/not/there"\n', "/not/there"),
+        ('[capture]\ninterfaces = ["lo"]\nfilter = "udp prot 5060"\n', ":3: capture.filter: 'udp prot 5060': "),
+        ('[capture]\nfilter = "udp prot 5060"\n', ":2: capture.filter: 'udp prot 5060': "),
+        ('[hep]\nlisten = "127.0.0.1:9060"\nkey_file = "/not/there"\n', ":3: hep.key_file: /not/there cannot be read"),
     ],
 )
-def test_check_config_tries_what_the_sources_need(tmp_path, capsys, text, said):
-    assert check_config.run(written(tmp_path, text)) == 2
-    assert said in capsys.readouterr().err
+def test_check_config_tries_what_the_sources_need_and_names_file_line_and_key(tmp_path, capsys, text, said):
+    path = written(tmp_path, text)
+    assert check_config.run(path) == 2
+    assert capsys.readouterr().err.startswith(f"sipwarden: {path}{said}")
+
+
+def test_of_a_setting_that_cannot_be_used_the_place_that_won_is_named(tmp_path, capsys, monkeypatch):
+    path = written(tmp_path, '[capture]\nfilter = "port 5060"\n')
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "site.toml").write_text('[capture]\n\nfilter = "port 506O"\n')
+    check_config.run(path)
+    assert "site.toml:3: capture.filter: " in capsys.readouterr().err
+    monkeypatch.setenv("SIPWARDEN_CAPTURE_FILTER", "prot 5060")
+    check_config.run(path)
+    assert "SIPWARDEN_CAPTURE_FILTER: capture.filter: " in capsys.readouterr().err
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
@@ -254,3 +274,13 @@ def test_the_same_settings_have_the_same_fingerprint_and_others_another(tmp_path
     other.write_text('screen.region = "FR"\n')
     assert config.load(first).fingerprint == config.load(again).fingerprint
     assert config.load(first).fingerprint != config.load(other).fingerprint
+
+
+@pytest.mark.parametrize("mistake", ["[limits]\ncals = 3\n", '[capture]\nring_mib = "x"\n', "[limits\n"])
+def test_a_service_can_be_asked_while_a_file_of_its_configuration_holds_a_mistake(tmp_path, mistake):
+    path = written(tmp_path, '[admin]\nsocket = "/here/admin.sock"\n')
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "site.toml").write_text(mistake)
+    assert config.admin_socket(path) == Path("/here/admin.sock")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        config.admin_socket(tmp_path / "not-there.toml")

@@ -16,7 +16,6 @@ import pytest
 import uvicorn
 from selenium import webdriver
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
 from collector.config import Config, Service
 from collector.console.app import console_app
@@ -25,6 +24,7 @@ from collector.store.findings import Filter
 from collector.store.store import Store
 from tests.collectors import free_port
 from tests.consoles import HOSTILE, PASSWORD, dead_delivery, filled
+from tests.waiting import PATIENCE_S, until
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver")
@@ -76,7 +76,6 @@ const ids = [...document.querySelectorAll('[id]')].map(e => e.id);
 if (new Set(ids).size != ids.length) mute.push('ids');
 return mute;
 """
-WAIT_S = 10
 MOST_STOPS = 400  # of the focus on one page
 
 
@@ -97,9 +96,10 @@ def address(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
+    until(lambda: server.started)
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
-    thread.join(10)
+    thread.join(PATIENCE_S)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chr
         options.add_argument(switch)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    driver.set_page_load_timeout(20)
+    driver.set_page_load_timeout(PATIENCE_S)
     yield driver
     driver.quit()
 
@@ -203,13 +203,13 @@ def fonts(chromium: webdriver.Chrome, selector: str) -> set[str]:
 def arrive(chromium: webdriver.Chrome, url: str) -> None:
     """Waits until the page is there that the last key leads to."""
     loaded = "return document.readyState == 'complete'"
-    WebDriverWait(chromium, WAIT_S).until(lambda _: chromium.current_url == url and chromium.execute_script(loaded))
+    until(lambda: chromium.current_url == url and chromium.execute_script(loaded))
 
 
 def login(chromium: webdriver.Chrome, address: str, name: str) -> None:
     chromium.delete_all_cookies()
     chromium.get(f"{address}/login")
-    WebDriverWait(chromium, WAIT_S).until(lambda _: focused(chromium)["name"] == "name")  # it begins where one types
+    until(lambda: focused(chromium)["name"] == "name")  # it begins where one types
     press(chromium, name, Keys.TAB, PASSWORD, Keys.ENTER)
     arrive(chromium, f"{address}/findings")
 
@@ -297,7 +297,7 @@ def test_an_analyst_labels_a_finding_with_the_keyboard_alone(
     press(chromium, Keys.SPACE)
     tab_to(chromium, tag="INPUT", name="comment")
     press(chromium, "heard it", Keys.ENTER)
-    WebDriverWait(chromium, WAIT_S).until(lambda _: store.findings.get(newest.id).label)
+    until(lambda: store.findings.get(newest.id).label)
     assert store.findings.get(newest.id).label == "fraud"
     assert store.findings.labels(newest.id).items[0].comment == "heard it"
 
@@ -312,18 +312,18 @@ def test_an_administrator_makes_a_webhook_and_delivers_again_with_the_keyboard_a
     press(chromium, "pager", Keys.TAB, "https://pager.example/in")
     tab_to(chromium, tag="INPUT", name="fraud_type")
     press(chromium, Keys.SPACE, Keys.ENTER)
-    WebDriverWait(chromium, WAIT_S).until(lambda _: len(store.webhooks.webhooks()) == 2)
+    text = "return document.body.innerText"
+    until(lambda: "whsec_" in chromium.execute_script(text))
     assert (made := store.webhooks.webhook("pager")).fraud_types == ["goip_gateway"]
-    text = chromium.execute_script("return document.body.innerText")
-    assert "whsec_" in text
-    assert made.url not in text, "the list shows where it leads, not all of its address"
+    shown = chromium.execute_script(text)
+    assert made.url not in shown, "the list shows where it leads, not all of its address"
     store.webhooks.remove("pager", "test")
     dead = dead_delivery(store)
     chromium.get(f"{address}/webhooks/siem?state=dead")
     tab_to(chromium, tag="BUTTON", text="Deliver again")
     press(chromium, Keys.ENTER)
+    until(lambda: store.webhooks.delivery(dead).state == "waiting")
     arrive(chromium, f"{address}/webhooks/siem?state=dead")
-    assert store.webhooks.delivery(dead).state == "waiting"
 
 
 def test_a_hostile_call_runs_nothing_and_turns_nothing_round(

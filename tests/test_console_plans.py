@@ -25,6 +25,7 @@ SMALL = Size(
     health_minutes=200,
     events=2000,
     audits=2000,
+    dead=100,
 )
 LARGE = ("findings", "finding_types", "calls", "counters", "fraud_counters", "health", "events", "audit", "labels")
 # Of SQLite: a table from one end to the other, whether by an index or not. With a LIMIT and nothing to look for that is

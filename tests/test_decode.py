@@ -419,7 +419,7 @@ def mutated_frames(draw: st.DrawFn) -> tuple[int, bytes]:
     return link_type, bytes(data[: draw(st.integers(0, len(data)))])
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.lists(mutated_frames() | st.tuples(st.sampled_from(LINK_TYPES), st.binary(max_size=120)), max_size=20),
     st.integers(0, 300),
@@ -433,7 +433,7 @@ def test_no_frame_breaks_the_decoder(frames: list[tuple[int, bytes]], lost: int)
     assert sum(counts[name] for name in ("decoded", "malformed", "ignored", "pending")) == len(frames)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.lists(
         st.tuples(st.integers(0, 27), st.sampled_from([0, 1, 0x40, 0x45, 0x46, 17]) | st.integers(0, 255)), max_size=3

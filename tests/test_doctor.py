@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from appliance import report
-from appliance.config import Config
+from appliance.config import Capture, Config
 from appliance.doctor import host, interface
 from appliance.doctor.check import Check
 from appliance.doctor.interface import interface_checks
@@ -93,12 +93,18 @@ def test_a_source_that_is_down_or_silent_is_named(status: Status) -> None:
     sources = [
         up(state="down", problem="No such device"),
         up(name="eth2", packets=0),
-        up(name="hep 0.0.0.0", packets=0),
+        up(name="hep", packets=0),
+        up(name="/var/spool/hep", packets=0),
+        up(name="eth3", packets=53, errors=53),
     ]
-    found = checks(replace(status, capture=replace(status.capture, sources=sources)))
+    silent = replace(status, capture=replace(status.capture, sources=sources))
+    found = checks(silent, config=Config(capture=Capture(directory="/var/spool/hep/")))
     assert (found["source eth1"].state, found["source eth1"].seen) == ("fail", "is down: No such device")
     assert "mirrored to this interface" in found["source eth2"].cure
-    assert "firewall" in found["source hep 0.0.0.0"].cure
+    assert "firewall" in found["source hep"].cure
+    assert found["source eth3"].state == "warn"
+    assert "[hep] key_file" in found["source eth3"].cure
+    assert "its writer has closed it" in found["source /var/spool/hep"].cure
 
 
 def test_a_box_without_a_source_says_which_key_names_one(status: Status) -> None:

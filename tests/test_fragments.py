@@ -319,7 +319,7 @@ def test_the_memory_must_hold_the_largest_datagram_and_more() -> None:
         FragmentTable(memory_bytes=LEAST_MEMORY - 1)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.tuples(
@@ -340,7 +340,7 @@ def test_any_fragments_leave_a_table_that_still_works(fragments) -> None:
     assert decoder.fragments.waiting == 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_a_datagram_comes_out_as_it_went_in_whatever_the_cuts_and_the_order(data: st.DataObject) -> None:
     make = data.draw(st.sampled_from([ipv4, ipv6]))

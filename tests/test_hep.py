@@ -148,7 +148,7 @@ def streams(draw):
     return b"".join(parts)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(streams())
 def test_a_stream_in_single_bytes_gives_the_records_that_it_gives_whole(stream):
     feed = HepFeed()
@@ -166,7 +166,7 @@ def test_a_stream_in_single_bytes_gives_the_records_that_it_gives_whole(stream):
     assert len(stream) - len(buffer) == whole_taken
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=200), st.booleans())
 def test_whatever_comes_is_one_of_the_kinds_and_lies_inside_itself(data, with_length):
     if with_length:

@@ -22,7 +22,7 @@ def notes(steps):
     return keys, members, START + np.cumsum(np.array([s * SECOND for *_, s in steps], np.int64))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(NOTES)
 def test_crowds_are_those_of_the_twin(steps):
     want = reference_groups.crowd_counts(*notes(steps), reference.distinct_count, reference.HALF_DAY_NS)
@@ -48,7 +48,6 @@ def test_lengths_that_differ_are_refused():
         Crowds(4).note(HASHES[:2], HASHES[:1], np.array([START]))
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 3), st.integers(4, 6), st.integers(0, 5000)), max_size=40))
 def test_bindings_are_those_of_the_twin(steps):
     table, twin, now = Bindings(), reference_groups.Bindings(), START

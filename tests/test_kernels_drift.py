@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -14,14 +14,12 @@ KNOTS = np.array([[0.0, 1.0, 1.0, 4.0], [-5.0, -1.0, 0.0, 7.5]], np.float32)
 VALUES = st.one_of(st.floats(-10, 10, width=32), st.sampled_from([np.nan, np.inf, -np.inf, 1.0, 7.5]))
 
 
-@settings(deadline=None)
 @given(COUNTS, COUNTS)
 def test_the_index_is_that_of_the_twin(expected, observed):
     want = reference_behaviour.population_stability(expected, observed)
     np.testing.assert_allclose(population_stability(expected, observed), want, rtol=1e-9, atol=1e-12)
 
 
-@settings(deadline=None)
 @given(arrays.arrays(np.float32, st.tuples(st.integers(0, 30), st.just(2)), elements=VALUES))
 def test_histograms_are_those_of_the_twin(rows):
     drift = Drift(KNOTS)
@@ -29,7 +27,6 @@ def test_histograms_are_those_of_the_twin(rows):
     np.testing.assert_array_equal(drift.counts, reference_behaviour.drift_counts(KNOTS, rows))
 
 
-@settings(deadline=None)
 @given(COUNTS, COUNTS)
 def test_the_index_is_symmetric_and_not_negative(expected, observed):
     index = population_stability(expected, observed)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kernels import entropy, reference_behaviour
@@ -11,14 +11,12 @@ HOUR_NS = 3600 * 10**9
 BINS = st.lists(st.integers(0, entropy.BINS - 1), max_size=300)
 
 
-@settings(deadline=None)
 @given(BINS)
 def test_running_entropies_are_those_of_the_twin(bins):
     bins = np.array(bins, np.uint8)
     np.testing.assert_allclose(entropy.entropies(bins), reference_behaviour.entropies(bins), rtol=1e-4, atol=1e-4)
 
 
-@settings(deadline=None)
 @given(BINS, st.integers(1, 23))
 def test_another_time_zone_changes_nothing(bins, shift):
     bins = np.array(bins, np.uint8)
@@ -55,7 +53,6 @@ def test_a_caller_who_changes_his_ways_is_seen_to():
     assert ends[-1] < 1.0
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), max_size=20))
 def test_the_hour_is_that_of_the_day_at_all_times(times):
     want = [time // HOUR_NS % 24 for time in times]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kernels import heavy, reference_behaviour
@@ -23,7 +23,6 @@ def exact(keys, times_ns, key=None):
     return weights[keys == key].sum() if key is not None else weights.sum()
 
 
-@settings(deadline=None)
 @given(STEPS)
 def test_running_amounts_are_those_of_the_twin(steps):
     keys, times_ns = stream(steps)
@@ -31,7 +30,6 @@ def test_running_amounts_are_those_of_the_twin(steps):
     np.testing.assert_allclose(heavy.heavy_hitters(keys, times_ns, 8.0), want, rtol=1e-6, atol=1e-11)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=300), st.lists(st.integers(0, 20), min_size=1, max_size=300))
 def test_no_key_is_given_more_than_it_has_and_a_heavy_one_little_less(keys, steps):
     n = min(len(keys), len(steps))

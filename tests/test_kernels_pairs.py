@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kernels import pairs, reference_behaviour
@@ -20,14 +20,12 @@ def calls(steps):
     return callers, callees, START + np.cumsum(np.array([s * SECOND for *_, s in steps], np.int64))
 
 
-@settings(deadline=None)
 @given(CALLS)
 def test_call_backs_are_those_of_the_twin(steps):
     # 36 pairs in 512 buckets: none is given up
     np.testing.assert_array_equal(Pairs(4096).call_backs(*calls(steps)), reference_behaviour.call_backs(*calls(steps)))
 
 
-@settings(deadline=None)
 @given(CALLS, st.integers(0, 40))
 def test_answers_do_not_depend_on_where_a_block_ends(steps, cut):
     whole, table = calls(steps), Pairs(64)

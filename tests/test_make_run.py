@@ -15,13 +15,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.feed import until
+from tests.waiting import PATIENCE_S, until
 from tools.run.collector import CONSOLE
 from tools.run.ports import HOST, PortError, free_port
 from tools.run.process import Process, ProcessError
 
 ROOT = Path(__file__).parent.parent
-PATIENCE_S = 60
 MARK = "SIPWARDEN_TEST_MARK"  # in the environment of all processes of a run
 FINDING = re.compile(r"^  \d\d:\d\d:\d\d  (call  |source)  (watch|flag )  \d\.\d\d  \w+", re.MULTILINE)
 TOKEN = re.compile(rb"\.[0-9a-f]{64}")
@@ -65,7 +64,7 @@ class Run:
             assert self.process.poll() is None or re.search(pattern, self.said), self.said
             return re.search(pattern, self.said) is not None
 
-        until(found, PATIENCE_S)
+        until(found, why=lambda: self.said)
         match = re.search(pattern, self.said)
         assert match
         return match
@@ -117,21 +116,21 @@ def watched(run: Run) -> Iterator[set[bytes]]:
         watcher.join()
 
 
-def test_make_run_brings_up_a_box_a_collector_and_a_console_and_ends_by_itself(tmp_path: Path) -> None:
-    with running(tmp_path, seconds="8") as run, watched(run) as seen:
+def test_make_run_brings_up_a_box_a_collector_and_a_console_and_ends_at_ctrl_c(tmp_path: Path) -> None:
+    with running(tmp_path) as run, watched(run) as seen:
         url = run.says(r"console +(http://\S+)")[1]
         password = run.says(r"password +(\S+)")[1]
         finding = run.says(FINDING)
-        with httpx.Client(base_url=url, trust_env=False) as browser:
+        with httpx.Client(base_url=url, timeout=PATIENCE_S, trust_env=False) as browser:
             assert submit(browser, "/login", name="admin", password=password).headers["location"] == "/password"
             assert browser.get("/findings").headers["location"] == "/password", "opens nothing but this page"
             changed = submit(browser, "/password", current=password, new=CHOSEN, again=CHOSEN)
             assert changed.headers["location"] == "/findings"
-            until(lambda: "127.128.0.6" in browser.get("/findings").text, 10)
+            until(lambda: "127.128.0.6" in browser.get("/findings").text)
             assert "demo" in browser.get("/fleet").text
-        with httpx.Client(base_url=url, trust_env=False) as browser:
+        with httpx.Client(base_url=url, timeout=PATIENCE_S, trust_env=False) as browser:
             assert submit(browser, "/login", name="admin", password=password).status_code == 401, "good once"
-        assert run.process.wait(PATIENCE_S) == 0, run.said
+        run.interrupt()
     assert re.search(r"seen +[1-9][\d,]* packets, .* [1-9]\d* calls? in", run.said), run.said
     reported = re.search(r"reported +(\d+) reports? acknowledged by the collector, which has (\d+); (\d+)", run.said)
     assert reported, (run.said, finding)
@@ -162,7 +161,7 @@ def test_make_run_without_the_right_to_capture_and_without_its_port_says_so_and_
     assert run.left() == []
 
 
-def test_make_run_on_an_interface_that_is_not_there_says_so(tmp_path: Path) -> None:
+def test_make_run_on_an_interface_that_is_not_there_says_so_and_ends_by_itself(tmp_path: Path) -> None:
     with running(tmp_path, seconds="1", interface="nosuch0") as run:
         run.says(r"(?m)^  nosuch0: is not there")
         assert run.process.wait(PATIENCE_S) == 0, run.said
@@ -177,7 +176,7 @@ def submit(browser: httpx.Client, page: str, **fields: str) -> httpx.Response:
 
 def test_a_part_that_does_not_begin_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
     part = Process("the part", tmp_path / "part.log", "no_such_module", environment={})
-    until(lambda: part.is_over, PATIENCE_S)
+    until(lambda: part.is_over)
     with pytest.raises(ProcessError, match=r"the part ended by itself, status 1(.|\n)*No module named no_such_module"):
         part.check()
 

@@ -75,7 +75,7 @@ sequence_steps = st.sampled_from(
 ) | st.integers(-70_000, 70_000)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.lists(st.tuples(sequence_steps, st.integers(0, 480), st.integers(0, 40 * MS)), min_size=1, max_size=120),
     st.integers(0, 2**16 - 1),
@@ -93,7 +93,7 @@ def test_loss_is_that_of_the_plain_twin(steps, start):
     assert found == expected
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.lists(
         st.tuples(
@@ -444,7 +444,6 @@ def test_expectations_are_bounded():
     assert only(table, 3)["codec"] == "OPUS"
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

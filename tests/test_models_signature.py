@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.bundle import CARD_FILE, SHIPPED
@@ -53,7 +53,7 @@ def test_a_card_that_was_changed_after_it_was_signed_is_refused(folder: Path) ->
     assert "one of them was changed" in refusal(folder)
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50)
 @given(data=st.data())
 def test_a_signature_with_any_byte_changed_is_refused(folder: Path, data: st.DataObject) -> None:
     whole = sign((folder / CARD_FILE).read_bytes(), KEY)

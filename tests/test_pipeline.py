@@ -10,7 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from appliance.call_reasons import CALL_REASONS_BYTES
 from appliance.config import Config, Limits
+from appliance.findings import FINDING_BYTES
 from appliance.pipeline import Pipeline
 from appliance.report import SummaryLine
 from kernels.calls import CALL_BYTES
@@ -22,7 +24,7 @@ from kernels.subscribers import SUBSCRIBER_BYTES
 from tests.tap import START_S, request, screen, udp_frame
 
 SAMPLE = Path(__file__).parent.parent / "simulator" / "samples" / "sample.pcap.gz"
-FLOOD_CALLS = 2_000_000
+FLOOD_CALLS = 1_000_000
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +78,8 @@ def test_the_documentation_says_how_large_the_tables_are():
     )
     assert documented["subscribers' statistics"] == f"{SUBSCRIBER_BYTES:,}"
     assert documented["routes: addresses called"] == str(GROUP_BYTES)
+    assert documented["findings about parties"] == f"{FINDING_BYTES}, with reasons and the last calls flagged"
+    assert documented["why calls are watched or flagged"] == str(CALL_REASONS_BYTES)
     assert documented["crowds: who shares a style, a Contact, a block, a user"] == str(CROWD_BYTES)
 
 
@@ -99,7 +103,7 @@ def peak_bytes(process):
     return 1024 * int(status.split("VmHWM:")[1].split()[0])
 
 
-def test_two_million_callers_stay_inside_the_configured_bound(tmp_path):
+def test_a_million_callers_stay_inside_the_configured_bound(tmp_path):
     fifo = tmp_path / "flood.pcap"
     os.mkfifo(fifo)
     writer = threading.Thread(target=flood, args=(fifo,), daemon=True)  # it waits for a reader, for ever if none comes

@@ -126,7 +126,7 @@ def call_lists(draw):
     return np.array(calls, CALL)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(call_lists())
 def test_call_rows_are_those_of_the_twin(calls):
     rows = replay_calls(Profiles(64, 8), calls)
@@ -159,7 +159,7 @@ def request_lists(draw):
     return np.array(requests, REQUEST)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(request_lists())
 def test_source_rows_are_those_of_the_twin(requests):
     rows, _ = replay_requests(Profiles(8, 8), requests)

@@ -110,7 +110,7 @@ def test_memory_that_is_no_number_of_blocks_is_refused(size, block_bytes):
         Ring(bytearray(size), block_bytes, ETHERNET)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_a_ring_that_lies_is_read_inside_its_bounds_and_ends(data):
     memory = bytearray(block(FRAMES, tag=(0x8100, 5)) * 2)

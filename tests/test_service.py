@@ -1,6 +1,7 @@
 """`sipwarden run` as a process: what it survives, and what it says."""
 
 import asyncio
+import contextlib
 import shutil
 import signal
 import struct
@@ -20,8 +21,10 @@ from appliance.live.tracker import Tracker
 from appliance.pipeline import Pipeline
 from capture.file import CaptureFile
 from models.bundle import SHIPPED
-from tests.feed import Feed, Lines, until
+from tests.disks import ROOT_ONLY, tmpfs
+from tests.feed import Feed, Lines
 from tests.running import Service, Systemd
+from tests.waiting import PATIENCE_S, until
 
 SAMPLE = Path(__file__).parent.parent / "simulator" / "samples" / "sample.pcap.gz"
 
@@ -56,6 +59,27 @@ def test_everything_that_screen_finds_in_a_capture_is_in_the_store_after_sigterm
     stored = service.findings()
     assert names(stored) == names(expected)
     assert all(report.decode(one.line).reasons for one in stored)
+
+
+@ROOT_ONLY
+def test_a_full_disk_is_said_in_status_and_log_and_so_is_that_there_is_room_again(tmp_path, screened):
+    with tmpfs(tmp_path / "state", "2m") as disk, contextlib.ExitStack() as stack:
+        service = Service(tmp_path)
+        stack.callback(service.kill)
+        service.start()
+        filler = disk / "filler"
+        with contextlib.suppress(OSError):  # as much as there is room for
+            filler.write_bytes(bytes(2 << 20))
+        service.give(SAMPLE)
+        until(lambda: service.errors.read_text().count("a disk is in trouble") == 2, PATIENCE_S)
+        filler.unlink()
+        for part in ("findings", "spool"):
+            assert f"a disk is in trouble keeps={part} state=full" in service.errors.read_text()
+            again = f"a disk is written to again keeps={part}"
+            until(lambda again=again: again in service.errors.read_text(), PATIENCE_S)
+        until(lambda: service.status()["problems"] == [], PATIENCE_S)
+        assert service.stop() == 0
+        assert names(service.findings()) == names(screened[1])
 
 
 # --- a campaign that a crash falls into
@@ -94,8 +118,7 @@ def test_kill_9_in_the_middle_of_a_campaign_loses_no_finding_and_the_campaign_is
     service.start().give(first)
     service.has_taken(summary["sip_messages"])
     until(service.findings)
-    taken = service.status()["snapshot"]["taken"]
-    until(lambda: service.status()["snapshot"]["taken"] != taken)
+    service.has_remembered()
     before = names(service.findings())
     service.kill()
     assert names(service.findings()) >= before
@@ -162,7 +185,7 @@ def refused(*arguments):
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     return done.returncode, done.stderr.splitlines()[-1]
 
@@ -225,10 +248,10 @@ def test_systemd_hears_of_the_start_the_reload_and_the_end_in_order(service, sys
     reloading = systemd.hears("READY=1")
     assert reloading.index("RELOADING=1") < len(reloading) - 1
     assert any(line.startswith("MONOTONIC_USEC=") for line in reloading)
-    assert "WATCHDOG=1" in systemd.heard(1.0)
+    systemd.hears("WATCHDOG=1")
     service.process.send_signal(signal.SIGINT)
     systemd.hears("STOPPING=1")
-    assert service.process.wait(60) == 0
+    assert service.process.wait(PATIENCE_S) == 0
 
 
 class Freezing(Feed):

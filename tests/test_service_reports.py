@@ -5,16 +5,16 @@ import sys
 from pathlib import Path
 
 import msgspec
-import pytest
 
 from appliance.live.status import Status
 from appliance.report import Health, Minute, decode_report
 from appliance.reporting.reporter import ReporterStatus
 from appliance.reporting.self_report import SelfReport
 from appliance.storage.spool import Spool
+from tests.admin_box import Box
 from tests.collectors import ROOT, CollectorProcess
-from tests.feed import until
 from tests.running import Service
+from tests.waiting import until
 
 SAMPLE = Path(__file__).parent.parent / "simulator" / "samples" / "sample.pcap.gz"
 
@@ -24,6 +24,7 @@ def test_what_an_enrolled_box_finds_is_at_the_collector_and_calls_that_are_over_
     service = Service(tmp_path, "[collector]\ncall_sample = 10")
     try:
         service.start()
+        store = collector.store()
         command = [
             sys.executable,
             "-m",
@@ -39,36 +40,26 @@ def test_what_an_enrolled_box_finds_is_at_the_collector_and_calls_that_are_over_
             [*command, "--config", service.config], cwd=ROOT, input=collector.token(), text=True, check=False
         )
         assert enrolled.returncode == 0
-        until(lambda: service.status()["reporting"]["state"] == "ready", 60)
+        until(lambda: service.status()["reporting"]["state"] == "ready")
         service.give(SAMPLE)
-        until(lambda: service.status()["spool"]["depth"] == 0 and collector.store().findings.count() > 20, 60)
+        until(lambda: service.status()["spool"]["depth"] == 0 and store.findings.count() > 20)
         assert service.stop() == 0
         service.start()  # what the end of the service found went into the spool
-        until(lambda: service.status()["spool"]["depth"] == 0, 60)
+        until(lambda: service.status()["spool"]["depth"] == 0)
         at_the_box = {(one.kind, one.call_id or one.source, one.verdict) for one in service.findings()}
         found, before = set(), None
         while True:
-            page = collector.store().findings.find(before=before, limit=1000)
+            page = store.findings.find(before=before, limit=1000)
             found |= {(one.kind, one.call_id or one.source, one.verdict) for one in page.items}
             before = page.next
             if before is None:
                 break
         assert found == at_the_box
-        over = collector.store().findings.calls(limit=1000).items
+        over = store.findings.calls(limit=1000).items
         assert {"pass", "flag"} <= {call.verdict for call in over}, "those of suspected callers, and a few others"
     finally:
         service.kill()
         collector.stop()
-
-
-@pytest.fixture
-def status(tmp_path: Path) -> Status:
-    """That of a service which has seen nothing."""
-    service = Service(tmp_path).start()
-    try:
-        return msgspec.convert(service.status(), Status)
-    finally:
-        service.kill()
 
 
 def counted(status: Status, packets: int, dropped: int, **counts: int) -> Status:
@@ -76,7 +67,8 @@ def counted(status: Status, packets: int, dropped: int, **counts: int) -> Status
     return msgspec.structs.replace(status, capture=capture, problems=["eth1: is down"], **counts)
 
 
-def test_a_minute_report_says_what_was_counted_since_the_one_before(status: Status, tmp_path: Path) -> None:
+def test_a_minute_report_says_what_was_counted_since_the_one_before(tmp_path: Path) -> None:
+    status = msgspec.structs.replace(Box(tmp_path).status(), calls=0, flagged=0, watched=0)
     spool = Spool(tmp_path / "spool", 1 << 24)
     now, frauds = counted(status, 90, 10, calls=10, flagged=2), {"irsf": 2, "tdos": 0}
     state = ReporterStatus("off")

@@ -8,7 +8,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.config import Config, Limits
@@ -121,8 +121,9 @@ def test_a_snapshot_can_be_made_of_a_restored_box(tmp_path):
     screening = Screening(**ROOMY).screen(SAMPLE)
     screening.pipeline.end_block(screening.outlet)
     screening.restart(tmp_path / "first")
-    screening.restart(tmp_path / "second")
-    contents = [(tmp_path / name).read_bytes() for name in ("first", "second")]
+    screening.restart(tmp_path / "second")  # in which findings lie in the order of their news
+    screening.restart(tmp_path / "third")
+    contents = [(tmp_path / name).read_bytes() for name in ("second", "third")]
     written = [content.index(b'"written_ns":') for content in contents]
     assert contents[0][written[0] + 40 : -32] == contents[1][written[1] + 40 : -32]
 
@@ -243,7 +244,7 @@ def test_a_box_without_a_snapshot_starts_empty(tmp_path):
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 def test_a_file_that_was_cut_or_changed_anywhere_is_refused_by_name(written, tmp_path, data):
     path = tmp_path / "snapshot"
     content = bytearray(written.read_bytes())
@@ -312,7 +313,7 @@ def chunks():
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_frames_that_no_step_made_are_refused_and_lead_nowhere(chunks, data):
     """Behind the checksum: what somebody who knows the secret could write."""
     *frames, totals = chunks()

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.storage.spool import LEAST_SEGMENTS, MAX_PAYLOAD_BYTES, Spool
@@ -201,7 +201,7 @@ def holds_whole_records(path: Path) -> bool:
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 def test_whatever_bytes_are_changed_or_cut_no_name_gets_another_payload(written, tmp_path, data):
     files, known = written
     folder = tmp_path / "spool"
@@ -326,6 +326,21 @@ def test_kill_9_loses_no_record_that_was_put(tmp_path):
     assert found == sorted(found), "one put twice after a kill is the last of its epoch"
 
 
+def test_what_was_counted_record_by_record_is_what_lies_in_the_files(tmp_path):
+    spool = Spool(tmp_path / "spool", MIB, {WATCH: MIB // 4})
+    for number in range(3000):
+        spool.put(FLAG if number % 3 else WATCH, bytes(number % 1500))
+        if number % 700 == 0:
+            spool.acknowledge(spool.epoch, spool.batch(MIB // 8, 50).records[-1][0])
+        health = spool.health()
+        assert health.bytes == sum(file.stat().st_size for file in (tmp_path / "spool").glob("*.spool"))
+        assert health.bytes <= MIB
+    assert health.dropped > 1000
+    assert health.depth == len(drain(spool, 1000))
+    assert (spool.health().depth, spool.health().oldest_ns) == (0, None)
+    spool.close()
+
+
 @ROOT_ONLY
 def test_a_full_disk_is_told_and_flags_take_the_place_of_what_is_worth_less(tmp_path):
     with tmpfs(tmp_path / "disk", "1m") as disk:
@@ -341,6 +356,8 @@ def test_a_full_disk_is_told_and_flags_take_the_place_of_what_is_worth_less(tmp_
         assert spool.health().dropped > 0
         assert payloads(drain(spool, 1000))[-1] == b"a flag"
         (disk / "filler").unlink()
+        spool.try_again()
+        assert (spool.health().state, spool.health().problem) == ("ok", None)
         spool.put(WATCH, b"later")
         assert (spool.health().state, spool.health().problem) == ("ok", None)
         assert payloads(drain(spool)) == [b"later"]
@@ -360,6 +377,7 @@ def test_a_disk_that_is_read_only_is_told_and_what_waits_can_still_be_sent(tmp_p
         batch = spool.batch(MIB, 10)
         assert [payload for _, payload in batch.records] == [b"1"]
         spool.acknowledge(batch.epoch, 1)
+        spool.try_again()
         assert spool.health().state == "read_only"
         subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
         spool.put(FLAG, b"3")

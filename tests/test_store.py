@@ -19,6 +19,7 @@ from appliance.storage.store import MAX_TRANSACTION, MAX_WAITING, Store
 from appliance.storage.store_labels import read_labels
 from appliance.storage.store_lists import ListEntry
 from tests.disks import ROOT_ONLY, tmpfs
+from tests.waiting import PATIENCE_S
 
 DAY_NS = 86400 * 10**9
 SECOND_NS = 10**9
@@ -194,7 +195,7 @@ def test_readers_do_not_wait_for_a_write(store):
         found = []
         reader = threading.Thread(target=lambda: found.extend(store.find()))
         reader.start()
-        reader.join(5)
+        reader.join(PATIENCE_S)
         assert ids(found) == [1]
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kernels.reference_subscriber import COLUMNS, DAY_S, statistics
@@ -77,7 +77,6 @@ def errors(replayed, name: str) -> np.ndarray:
     return (got - want) / np.where(want == 0, 1, want)
 
 
-@settings(deadline=None)
 @given(st.lists(CALL, max_size=60))
 def test_with_few_counterparts_all_but_the_median_duration_is_exact(calls):
     counterparts, outgoing, durations, times = (
@@ -88,7 +87,6 @@ def test_with_few_counterparts_all_but_the_median_duration_is_exact(calls):
     np.testing.assert_allclose(got[exact], want[exact], rtol=1e-5)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 3000), min_size=1, max_size=200))
 def test_the_median_duration_is_within_a_bin_of_the_calls_in_the_middle(durations):
     count = len(durations)

@@ -90,7 +90,6 @@ def test_a_stream_byte_by_byte_gives_the_same_messages(sender):
     assert sender.stream(data, [1] * len(data)) == THREE
 
 
-@settings(deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 1500), min_size=1, max_size=40),
     order=st.randoms(use_true_random=False),
@@ -341,7 +340,7 @@ def test_idle_directions_are_forgotten_by_packet_time(table):
 
 
 def test_random_segments_do_no_harm():
-    @settings(deadline=None, max_examples=200)
+    @settings(max_examples=200)
     @given(
         st.lists(
             st.tuples(

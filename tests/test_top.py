@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from msgspec import to_builtins
 
 from appliance.client.top_screen import View, screen, sorted_calls
 from tests.admin_box import Box, call_finding, command, open_calls, serving, source_finding
-from tests.feed import until
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = [(80, 24), (40, 12), (200, 60), (20, 5), (1, 1)]
@@ -128,9 +129,23 @@ class Terminal:
     def press(self, key: str) -> None:
         self.tmux("send-keys", key)
 
+    def ended(self) -> bool:
+        """Whether its status is written, whole."""
+        return self.status.exists() and self.status.read_text().endswith("\n")
+
     def see(self, text: str) -> str:
-        until(lambda: text in self.shown(), 15)
-        return self.shown()
+        return self.see_that(lambda shown: text in shown)
+
+    def see_that(self, is_so: Callable[[str], bool]) -> str:
+        """The screen on which it is: the next one may be drawn halfway."""
+        seen: list[str] = []
+
+        def looks() -> bool:
+            seen[:] = [self.shown()]
+            return is_so(seen[0])
+
+        until(looks, why=lambda: seen[0])
+        return seen[0]
 
 
 @pytest.fixture
@@ -160,11 +175,11 @@ def test_on_a_terminal_of_80_columns_keys_do_what_the_last_line_says(terminal, b
     top.press("p")
     top.see("PAUSED")
     top.press("f")
-    until(lambda: "CALLER" not in top.shown())
+    top.see_that(lambda shown: "CALLER" not in shown)
     top.press("?")
     top.see("pause, and go on")
     top.press("q")
-    until(top.status.exists, 15)
+    until(top.ended)
     assert top.status.read_text() == "status 0\n"
 
 
@@ -172,8 +187,7 @@ def test_a_terminal_that_changes_its_size_is_drawn_anew(terminal, box: Box) -> N
     top = terminal((120, 50), "-d", "0.2", "--socket", box.config.admin.socket)
     top.see("+4930******00")  # the oldest of thirty
     top.tmux("resize-window", "-x", "40", "-y", "10")
-    until(lambda: "+4930******00" not in top.shown(), 15)
-    shown = top.see("sipwarden 1.2.3")
+    shown = top.see_that(lambda shown: "sipwarden 1.2.3" in shown and "+4930******00" not in shown)
     assert max(map(len, shown.splitlines())) <= 40
 
 
@@ -186,7 +200,6 @@ def test_a_service_that_goes_is_said_and_one_that_comes_back_is_shown(terminal, 
     second = Box(tmp_path)
     second.version = "9.9.9"
     with serving(second):
-        top.see("sipwarden 9.9.9")
-        assert "trying again" not in top.see("sipwarden 9.9.9")
+        top.see_that(lambda shown: "sipwarden 9.9.9" in shown and "trying again" not in shown)
         top.press("q")
-        until(top.status.exists, 15)
+        until(top.ended)

@@ -146,7 +146,7 @@ def fragments(message: bytes, chance: random.Random, control: float = 0.4) -> by
     return data
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(0, 2**32), st.lists(st.integers(1, 1500), max_size=20))
 def test_fragments_in_any_segments_give_the_same_messages(seed, sizes):
     chance = random.Random(seed)

@@ -1,5 +1,6 @@
 """The commands about calls that are going on."""
 
+import ipaddress
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -45,15 +46,20 @@ async def follow(context: Context, arguments: CallsArguments) -> AsyncIterator[C
         yield row
 
 
-async def _rows(context: Context, arguments: CallsArguments, hide: Mask) -> list[CallRow]:
+def address(source: str | None) -> str | None:
+    """`--source` as reports have addresses. Raises AdminError when it is none."""
     try:
-        lines = await live_calls(
-            context.box.ask,
-            limit=arguments.limit,
-            state=arguments.state,
-            number=arguments.number,
-            source=arguments.source,
-        )
+        return None if source is None else str(ipaddress.ip_address(source))
     except ValueError as error:
         raise AdminError("arguments", f"--source: {error}", "give an IP address, without a port") from error
+
+
+async def _rows(context: Context, arguments: CallsArguments, hide: Mask) -> list[CallRow]:
+    lines = await live_calls(
+        context.box.ask,
+        limit=arguments.limit,
+        state=arguments.state,
+        number=arguments.number,
+        source=address(arguments.source),
+    )
     return [call_row(line, hide) for line in lines]

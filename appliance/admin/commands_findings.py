@@ -8,7 +8,7 @@ from typing import Any, Literal
 from msgspec import structs
 
 from appliance import log
-from appliance.admin.commands_calls import Limit
+from appliance.admin.commands_calls import Limit, address
 from appliance.admin.errors import AdminError
 from appliance.admin.following import following
 from appliance.admin.live_calls import live_calls
@@ -121,6 +121,7 @@ async def label(context: Context, arguments: LabelArguments) -> Labelled:
 def _rows(context: Context, arguments: FindingsArguments, hide: Mask) -> list[FindingRow]:
     wanted = structs.asdict(arguments)
     del wanted["unmasked"]
+    wanted["source"] = address(arguments.source)
     rows = [finding_row(finding, hide) for finding in each(context.box.store, **wanted)]
     labels = context.box.store.labels_of([row.id for row in rows])
     return [structs.replace(row, label=labels.get(row.id)) for row in rows]

@@ -179,7 +179,7 @@ def explain(
 
 def label(
     finding: Annotated[str, typer.Argument(metavar="ID", help="Of the finding, or its Call-ID.")],
-    judgement: Annotated[Judgement, typer.Argument(help="What it turned out to be.")],
+    judgement: Annotated[Judgement, typer.Argument(metavar="fraud|honest", help="What it turned out to be.")],
     output: As = Form.HUMAN,
     socket: Socket = None,
     config: Config = None,

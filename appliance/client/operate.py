@@ -38,8 +38,9 @@ class Service:
     config: Path | None = None
 
     def path(self) -> Path:
-        """Raises ConfigError."""
-        return self.socket or Path(configuration.load(self.config).admin.socket)
+        """Raises ConfigError when no configuration can be read. One with mistakes is no reason not to ask: the service
+        goes on with what it had before, and says what is wrong."""
+        return self.socket or configuration.admin_socket(self.config)
 
     def connect(self) -> Client:
         """Raises ConfigError, AdminError."""

@@ -72,7 +72,7 @@ def _store(store: Row) -> str:
 
 def _spool(spool: Row) -> str:
     problem = f": {spool['problem']}" if spool["problem"] else ""
-    gone = f"{spool['dropped']:,} made room for others"
+    gone = f"{spool['dropped']:,} made room for others, {spool['lost']:,} lost"
     return f"{spool['state']}{problem}; {spool['depth']:,} wait for the collector, {gone}"
 
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from appliance.config import Config
 from appliance.doctor.check import Check, fail, ok, warn
@@ -16,6 +17,8 @@ ENOUGH_CALLS = 20
 MUCH_LOSS = 0.001
 MUCH_ONE_WAY = 0.2
 MUCH_MALFORMED = 0.05
+MUCH_UNUSABLE = 0.5
+UNUSABLE_CURE = "its log says why: of HEP mostly another key than in [hep] key_file, none, or another version than 3"
 MOST_LATENCY_MS = 50.0
 MOST_SKEW_S = 5.0
 # Of a store or spool by the state that it is in.
@@ -32,7 +35,7 @@ def traffic_checks(config: Config, status: Status, calls: Sequence[CallLine]) ->
     """`calls`: some that are going on, or were over just now."""
     for problem in status.problems:
         yield fail("service", problem, "its log says more: journalctl -u sipwarden")
-    yield from _sources(status)
+    yield from _sources(config, status)
     yield _drops(config, status)
     yield _sip(config, status)
     yield _directions(calls)
@@ -48,7 +51,7 @@ def traffic_checks(config: Config, status: Status, calls: Sequence[CallLine]) ->
     yield _snapshot(status)
 
 
-def _sources(status: Status) -> Iterator[Check]:
+def _sources(config: Config, status: Status) -> Iterator[Check]:
     if not status.capture.sources:
         yield fail("sources", "there are none", "name one: [capture] interfaces, [capture] directory or [hep] listen")
     for source in status.capture.sources:
@@ -56,13 +59,17 @@ def _sources(status: Status) -> Iterator[Check]:
         if source.state == "down":
             yield fail(what, f"is down: {source.problem or 'no reason known'}", "it is tried again by itself")
         elif source.packets == 0:
-            yield warn(what, "is up, and has brought nothing yet", _nothing_comes(source.name))
+            yield warn(what, "is up, and has brought nothing yet", _nothing_comes(config, source.name))
+        elif source.errors > MUCH_UNUSABLE * source.packets:
+            yield warn(what, f"is up, and of {source.packets:,} packets {source.errors:,} are unusable", UNUSABLE_CURE)
         else:
             yield ok(what, f"is up: {source.packets:,} packets, {source.duplicates:,} duplicates left out")
 
 
-def _nothing_comes(name: str) -> str:
-    if "hep" in name.lower():
+def _nothing_comes(config: Config, name: str) -> str:
+    if config.capture.directory and name == str(Path(config.capture.directory)):
+        return "a file is read when its writer has closed it or moved it here: is one there, and not hidden or a .tmp?"
+    if name.startswith("hep"):
         return "does the agent send to this address and port, and through the firewall? Is its HEP key the same?"
     return "is it mirrored to this interface, and does the filter let it through: see [capture] filter"
 
@@ -84,7 +91,7 @@ def _sip(config: Config, status: Status) -> Check:
         share = traffic.sip_messages / max(packets, 1)
         return ok("SIP", f"{traffic.sip_messages:,} messages, {share:.1%} of the packets")
     if packets < ENOUGH_PACKETS:
-        return warn("SIP", f"none in {packets:,} packets yet", "wait, then ask again; else see `packets on` above")
+        return warn("SIP", f"none in {packets:,} packets yet", "wait, then ask again; else see the sources above")
     seen = f"none in {packets:,} packets" + (f", but {traffic.rtp_packets:,} of RTP" if traffic.rtp_packets else "")
     if config.capture.filter:
         cure = f"does the filter {config.capture.filter!r} keep it away? See `filter` above"

@@ -3,7 +3,9 @@
 ARCHITECTURE.md, "Bounds", lists the tables. The sum is an upper bound: memory is taken as slots are first used.
 """
 
+from appliance.call_reasons import CALL_REASONS_BYTES
 from appliance.config import Config
+from appliance.findings import FINDING_BYTES
 from appliance.live.recorder import QUEUE_BYTES
 from kernels.calls import CALL_BYTES
 from kernels.profiles import PROFILE_BYTES
@@ -13,10 +15,6 @@ from kernels.subscribers import SUBSCRIBER_BYTES
 MIB = 1 << 20
 # Python, NumPy, the TFLite runtime, feature rows, and the tables that no key sizes.
 PROGRAM_BYTES = 160 * MIB
-# What Python keeps of a finding about a party, with its reasons and the last calls of it that were flagged; and the
-# reasons of a call that is watched or flagged.
-FINDING_BYTES = 2300
-REASONS_BYTES = 768
 # Of an index: twice the entries, rounded up to a power of two, of 24 bytes at most.
 INDEX_BYTES = 4 * 24
 # A stream with what is expected of it, and one that is being proved; a direction of a TCP connection.
@@ -32,7 +30,7 @@ def bound_bytes(config: Config) -> int:
     """The most that the service takes with `config`."""
     limits, capture = config.limits, config.capture
     tables = (
-        (limits.calls, CALL_BYTES + REASONS_BYTES),
+        (limits.calls, CALL_BYTES + CALL_REASONS_BYTES),
         (limits.callers, PROFILE_BYTES["caller"]),
         (limits.callees, PROFILE_BYTES["callee"]),
         (limits.sources, PROFILE_BYTES["source"] + STYLE_BYTES),

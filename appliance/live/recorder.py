@@ -25,7 +25,7 @@ from appliance.storage.store import Store
 QUEUE_BYTES = 32 << 20
 # Seconds of counters that wait, at most.
 MAX_COUNTS = 3600
-# The store gets a turn so often even when nothing was found: it may have been waiting for its disk.
+# Store and spool get a turn so often even when nothing was found: they may have been waiting for their disk.
 IDLE_S = 2.0
 # In a string of JSON the quotation marks would be escaped.
 PASSED = b'"verdict":"pass"'
@@ -116,6 +116,7 @@ class Recorder(threading.Thread):
                 self._waiting_bytes = 0
                 last = self._stopping
             self._record(blocks)
+            self.spool.try_again()
             if last:
                 return
 

@@ -46,7 +46,7 @@ class Reload:
 
     @classmethod
     def prepare(cls, old: Config, new: Config, installed: InstalledBundles) -> "Reload":
-        """Reads what `new` names. Raises ModelError and SourceError."""
+        """Reads what `new` names. Raises ModelError and SettingError."""
         watched_anew = (old.capture, old.hep) != (new.capture, new.hep)
         return cls(new, scorers_of(new, installed), open_sources(new) if watched_anew else None)
 

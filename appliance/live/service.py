@@ -43,9 +43,9 @@ from appliance.reporting.self_report import SelfReport
 from appliance.sources import open_sources
 from appliance.storage.secret import load_secret
 from appliance.storage.snapshots import Snapshots
-from appliance.storage.spool import Spool
+from appliance.storage.spool import Spool, SpoolHealth
 from appliance.storage.state_dir import StateDir
-from appliance.storage.store import Store
+from appliance.storage.store import Store, StoreHealth
 from appliance.storage.store_labels import STORE_FILE
 from appliance.tally import Tally
 from capture.memory import keep_resident
@@ -73,6 +73,7 @@ class Service:
         self._observer = Observer()
         self._notification = Notification()
         self._problem: str | None = None  # of the latest reload
+        self._health: dict[str, str] = {}  # what is kept -> the state of its place when it was looked at last
         self._drift: dict[str, str] = {}  # kind of row -> its state when it was looked at last
         self._reloading = asyncio.Lock()
         with contextlib.ExitStack() as stack:
@@ -83,7 +84,8 @@ class Service:
         config = self.config
         state = stack.enter_context(StateDir(Path(config.service.state_dir)))
         self._installed = InstalledBundles(state.path)
-        sources = open_sources(config)
+        with configuration.blaming(self._path, self._flags):
+            sources = open_sources(config)
         capture = config.capture
         scorers = scorers_of(config, self._installed)
         secret, problem = load_secret(state.path)
@@ -195,6 +197,7 @@ class Service:
             self._recorder.count(time.time_ns(), self._observer.sample(totals, self.tally))
             self._notification.status(self._sentence())
             self._tell_drift(totals)
+            self._tell_health()
             if not self._tracker.is_alive():
                 self._ended.set()
 
@@ -206,6 +209,19 @@ class Service:
                 say = log.warning if one.state == "drifted" else log.info
                 say("rows have drifted" if one.state == "drifted" else "rows drift no longer",
                     rows=one.rows, bundle=one.bundle, ratio=shown_drift(one.ratio), feature=one.feature)  # fmt: skip
+
+    def _tell_health(self) -> None:
+        """A line when what keeps findings and reports is in trouble with its disk, or no longer is."""
+        for part, health in self._kept_in():
+            before, self._health[part] = self._health.get(part, "ok"), health.state
+            if health.state not in (before, "ok"):
+                log.error("a disk is in trouble", keeps=part, state=health.state, problem=health.problem or "")
+            elif health.state != before:
+                log.info("a disk is written to again", keeps=part, lost=health.lost)
+
+    def _kept_in(self) -> Iterator[tuple[str, StoreHealth | SpoolHealth]]:
+        yield "findings", self.store.health()
+        yield "spool", self._recorder.spool.health()
 
     async def _feed_the_watchdog(self) -> None:
         if self._watchdog.pause_s is None:
@@ -260,7 +276,8 @@ class Service:
     async def _reload(self) -> list[str]:
         old = self.config
         new = await asyncio.to_thread(configuration.load, self._path, self._flags)
-        ready = await asyncio.to_thread(Reload.prepare, old, new, self._installed)
+        with configuration.blaming(self._path, self._flags):
+            ready = await asyncio.to_thread(Reload.prepare, old, new, self._installed)
         said = changes(old, new)
         await self.ask(lambda pipeline: pipeline.use(ready.scorers))
         before, self._bundles = self._bundles, {kind: scorer.bundle.label for kind, scorer in ready.scorers.items()}
@@ -321,7 +338,7 @@ class Service:
                 yield f"{source.name}: {source.problem}"
         if self._problem is not None:
             yield self._problem
-        for part, health in (("findings", self.store.health()), ("spool", self._recorder.spool.health())):
+        for part, health in self._kept_in():
             if health.problem is not None:
                 yield f"{part}: {health.problem}"
         if self._snapshots.problem is not None:

@@ -7,8 +7,9 @@ somebody can look at what passes.
 """
 
 import time
-from collections import OrderedDict
+from array import array
 from collections.abc import Callable
+from math import inf
 
 import msgspec
 
@@ -19,7 +20,8 @@ from appliance.reporting.grades import CALL_SUMMARY
 from appliance.storage.spool import Spool
 
 SUSPECTED_S = 24 * 3600
-MAX_SUSPECTED = 65536  # callers; the one longest without news goes first
+# Callers are remembered by their hash, which Python keys anew in each process, in sets of so many.
+SETS, WAYS = 16384, 4
 
 
 class OverCall(msgspec.Struct, frozen=True):
@@ -37,6 +39,31 @@ class OverCall(msgspec.Struct, frozen=True):
     duration_s: float | None
     verdict: str
     score: float
+
+
+class Suspected:
+    """When there was news of which caller. At most 65,536 of them: of those of a set the one longest without news goes
+    first. What it takes is taken at the start."""
+
+    def __init__(self) -> None:
+        self._hashes = array("q", [0]) * (SETS * WAYS)
+        self._news_s = array("d", [-inf]) * (SETS * WAYS)
+
+    def note(self, caller: str, now_s: float) -> None:
+        hashed = hash(caller)
+        places = self._places(hashed)
+        place = next((at for at in places if self._hashes[at] == hashed), min(places, key=self._news_s.__getitem__))
+        self._hashes[place] = hashed
+        self._news_s[place] = now_s
+
+    def news_s(self, caller: str) -> float:
+        """When there was news of a caller; -inf: none that is remembered."""
+        hashed = hash(caller)
+        return max((self._news_s[at] for at in self._places(hashed) if self._hashes[at] == hashed), default=-inf)
+
+    def _places(self, hashed: int) -> range:
+        first = hashed % SETS * WAYS
+        return range(first, first + WAYS)
 
 
 _lines = msgspec.json.Decoder(OverCall)
@@ -58,16 +85,13 @@ class CallSummaries:
         self._spool = spool
         self._wanted = wanted
         self._monotonic = monotonic
-        self._suspected: OrderedDict[str, float] = OrderedDict()  # caller -> when there was news of him
+        self._suspected = Suspected()
         self._others = 0  # calls that nothing spoke for
 
     def suspect(self, finding: StoredFinding) -> None:
         """The other calls of this caller are of interest from now on."""
         if finding.caller and self._which == "suspected":
-            self._suspected[finding.caller] = self._monotonic()
-            self._suspected.move_to_end(finding.caller)
-            if len(self._suspected) > MAX_SUSPECTED:
-                self._suspected.popitem(last=False)
+            self._suspected.note(finding.caller, self._monotonic())
 
     def take(self, line: bytes, allowed: AllowList, time_ns: int) -> None:
         """The line of a call that is over. A call that is suspected and allowed is nobody's business but the box's."""
@@ -86,7 +110,7 @@ class CallSummaries:
         if self._which == "all":
             return True
         for number in (call.caller, call.caller_e164):
-            if number and self._monotonic() - self._suspected.get(number, float("-inf")) < SUSPECTED_S:
+            if number and self._monotonic() - self._suspected.news_s(number) < SUSPECTED_S:
                 return True
         self._others += 1
         return self._sample > 0 and self._others % self._sample == 0

@@ -151,7 +151,6 @@ class Reporter:
 
     async def _acknowledged(self, batch: Batch, answer: Acknowledgement) -> None:
         sequence = min(answer.sequence, batch.records[-1][0])
-        await asyncio.to_thread(self._spool.acknowledge, batch.epoch, sequence)
         self._failures = 0
         self._gave_up = False
         self._most = min(self._config.max_batch_reports, self._most * 2)
@@ -164,6 +163,8 @@ class Reporter:
             given_up=self.status.given_up + len(answer.rejected),
             last_ns=self._wall_ns(),
         )
+        # said first: who sees the spool empty sees in the status where everything went
+        await asyncio.to_thread(self._spool.acknowledge, batch.epoch, sequence)
         if len(batch.records) < self._config.max_batch_reports:
             await asyncio.sleep(self._config.interval_ms / 1000)
 
@@ -178,8 +179,8 @@ class Reporter:
                 await asyncio.sleep(REFUSED_S)
             self._gave_up = True
             log.error("report given up", problem=str(refused))
-            await asyncio.to_thread(self._spool.acknowledge, batch.epoch, batch.records[0][0])
             self._say("up", str(refused), given_up=self.status.given_up + 1)
+            await asyncio.to_thread(self._spool.acknowledge, batch.epoch, batch.records[0][0])
 
     def _pause_s(self, after_s: float | None) -> float:
         bound = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._failures)

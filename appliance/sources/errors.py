@@ -16,4 +16,4 @@ class InterfaceError(SourceError):
 
 
 class ListenError(SourceError):
-    """The address cannot be listened on, or the key or certificate not be used."""
+    """The address cannot be listened on: tried again later."""

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from appliance import log
 from appliance.config import Hep
+from appliance.errors import SettingError
 from appliance.sources.errors import ListenError
 from appliance.sources.hep_connection import Connection
 from appliance.sources.source import Source, SourceCounters
@@ -31,7 +32,7 @@ SO_RCVBUFFORCE = 33
 SO_MEMINFO = 55  # nine 32-bit counts, the last of them the packets that were dropped (linux/sock_diag.h)
 MEMINFO_COUNTS = 9
 # How often it is said that messages are not read.
-COMPLAINT_S = 60.0
+COMPLAINT_S, LOOK_S = 60.0, 1.0
 
 # Counters of the feed -> what is said of them.
 UNREAD = {
@@ -43,7 +44,7 @@ UNREAD = {
 
 
 class HepSource(Source):
-    """Listens at `settings.listen`. Raises ListenError when the key or the certificate cannot be used."""
+    """Listens at `settings.listen`. Raises SettingError when the key or the certificate cannot be used."""
 
     def __init__(self, settings: Hep) -> None:
         super().__init__("hep")
@@ -183,14 +184,15 @@ class HepSource(Source):
         return self._lost
 
     def _complain(self) -> None:
-        """Says once in a while how many messages were not read, and why."""
+        """Says how many messages were not read, and why: the first at once, then once in a while."""
         now_s = time.monotonic()
         if now_s < self._next_complaint_s:
             return
-        self._next_complaint_s = now_s + COMPLAINT_S
+        self._next_complaint_s = now_s + LOOK_S
         counts = self._feed.counts()
         for name, what in UNREAD.items():
             if counts[name] > self._complained[name]:
+                self._next_complaint_s = now_s + COMPLAINT_S
                 log.warning(f"HEP messages {what}", messages=counts[name] - self._complained[name])
                 self._complained[name] = counts[name]
 
@@ -241,9 +243,9 @@ def _key(path: str) -> bytes | None:
     try:
         key = Path(path).read_bytes().strip()
     except OSError as error:
-        raise ListenError(f"hep.key_file: {path} cannot be read: {error.strerror}") from error
+        raise SettingError("hep.key_file", f"{path} cannot be read: {error.strerror}") from error
     if not key:
-        raise ListenError(f"hep.key_file: {path} is empty")
+        raise SettingError("hep.key_file", f"{path} is empty")
     return key
 
 
@@ -255,5 +257,5 @@ def _tls(settings: Hep) -> ssl.SSLContext | None:
     try:
         context.load_cert_chain(settings.tls_certificate, settings.tls_key)
     except (OSError, ssl.SSLError) as error:
-        raise ListenError(f"hep.tls_certificate: {settings.tls_certificate} cannot be used: {error}") from error
+        raise SettingError("hep.tls_certificate", f"{settings.tls_certificate} cannot be used: {error}") from error
     return context

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from appliance import log
 from appliance.config import Config
+from appliance.errors import SettingError
 from appliance.sources import filter as packet_filter
 from appliance.sources.directory import DirectorySource
 from appliance.sources.errors import FilterError
@@ -16,15 +17,15 @@ from appliance.sources.source import Source
 def open_sources(config: Config) -> list[Source]:
     """All sources that are configured, each of which opens itself at its first `receive`.
 
-    Raises SourceError for what no later attempt would mend: a filter that is not one, a key that cannot be read.
+    Raises SettingError for what no later attempt would mend: a filter that is not one, a key that cannot be read.
     """
     capture = config.capture
     sources: list[Source] = []
+    try:
+        packet_filter.check(capture.filter)
+    except FilterError as error:
+        raise SettingError("capture.filter", f"{capture.filter!r}: {error}") from error
     if capture.interfaces:
-        try:
-            packet_filter.check(capture.filter)
-        except FilterError as error:
-            raise FilterError(f"capture.filter: {capture.filter!r}: {error}") from error
         if unseen := packet_filter.blind_spots(capture.filter):
             log.warning("the filter does not see SIP in some tunnels", tunnels=", ".join(unseen), filter=capture.filter)
         watch = SniffSource if capture.fallback else RingSource

@@ -23,29 +23,29 @@ from typing import BinaryIO, TypeVar
 
 import msgspec
 
+from appliance.call_reasons import CALL_REASONS_BYTES
 from appliance.errors import SnapshotError
-from appliance.findings import Finding
+from appliance.findings import FINDING_BYTES
 from appliance.pipeline import Pipeline
 from appliance.storage.secret import FILE_MODE, sync_folder
 from kernels.regions import layout
 from kernels.restore import EngineRestore
+from kernels.schema_subscriber import SUBSCRIBER_SCHEMA_HASH
 from kernels.snapshot import EngineSnapshot
 from models.newcomers import Watched
-from models.standing import Flagged
 
 SNAPSHOT_FILE = "state.snapshot"
 MAGIC = b"sipwarden snapshot 1\n"
 LENGTH = struct.Struct("<I")
 CHUNK = struct.Struct("<BI")
-END, ENGINE, FINDINGS, REASONS, PARTIES, STANDING, NEWCOMERS = range(7)
+END, ENGINE, FINDINGS, REASONS, PARTIES, NEWCOMERS = range(6)
 DIGEST_BYTES = 32
 STEP_BYTES = 1 << 20
-STEP_ENTRIES = 64  # findings or reasons that are written in one step: half a millisecond
+STEP_ENTRIES = 2048  # findings or reasons that are copied in one step: some 700 KiB
 MAX_HEAD_BYTES = 1 << 16
 MAX_CHUNK_BYTES = 16 << 20
-
-KNOWN = list[tuple[tuple[str | None, str | None], list[Flagged]]]  # callers at their addresses, as Standing keeps them
-WATCHED = list[tuple[str | None, dict[int, Watched]]]  # addresses, as Newcomers keeps them
+KEPT_ADDRESSES = 64  # addresses of newcomers that are written in one step: JSON, half a millisecond
+WATCHED = list[tuple[bytes, dict[int, Watched]]]  # as Newcomers keeps them
 
 T = TypeVar("T")
 Ask = Callable[[Callable[[Pipeline], T]], T]
@@ -111,7 +111,7 @@ def load(path: Path, pipeline: Pipeline, *, region: str | None, secret: int) -> 
     try:
         with path.open("rb") as file:
             head = _read_head(path, file)
-            _refuse_other(path, head, layout(pipeline.engine), region, secret)
+            _refuse_other(path, head, whole_layout(pipeline), region, secret)
             _check(path, file, secret)
             file.seek(0)
             _read_head(path, file)
@@ -126,30 +126,38 @@ def load(path: Path, pipeline: Pipeline, *, region: str | None, secret: int) -> 
 # -- writing ----------------------------------------------------------------------------------------------------
 
 
+def whole_layout(pipeline: Pipeline) -> dict[str, int | str]:
+    """Of the engine, and of what is kept beside it."""
+    return layout(pipeline.engine) | {
+        "findings": f"{FINDING_BYTES} bytes",
+        "reasons": f"{CALL_REASONS_BYTES} bytes",
+        "subscriber features": SUBSCRIBER_SCHEMA_HASH,
+    }
+
+
 class _Taking:
     """The steps of one snapshot; each is made on the pipeline's thread."""
 
     def __init__(self, pipeline: Pipeline) -> None:
-        self.layout = layout(pipeline.engine)
+        self.layout = whole_layout(pipeline)
         self._engine = EngineSnapshot(pipeline.engine)
-        self._findings = iter(pipeline.findings.kept())
-        self._standing = iter(pipeline.standing.kept())
+        self._findings, self._found = pipeline.findings, 0
+        self._reasons, self._explained = pipeline.reasons, 0
         self._newcomers = iter(pipeline.newcomers.kept())
-        self._reasons = iter(list(pipeline.reasons.items()))
         self._parties: Parties | None = Parties(
             pipeline.flagged_sources, pipeline.watched_sources, pipeline.findings.evicted
         )
 
     def step(self) -> tuple[int, bytes | bytearray]:
         """Kind and content of the next chunk."""
-        if some := list(islice(self._findings, STEP_ENTRIES)):
-            return FINDINGS, _encode(some)
-        if known := list(islice(self._standing, STEP_ENTRIES)):
-            return STANDING, _encode(known)
-        if watched := list(islice(self._newcomers, STEP_ENTRIES)):
+        if found := self._findings.copy(self._found, STEP_ENTRIES):
+            self._found += STEP_ENTRIES
+            return FINDINGS, found
+        if (reasons := self._reasons.copy(self._explained, STEP_ENTRIES)) is not None:
+            self._explained += STEP_ENTRIES
+            return REASONS, reasons
+        if watched := list(islice(self._newcomers, KEPT_ADDRESSES)):
             return NEWCOMERS, _encode(watched)
-        if written := list(islice(self._reasons, STEP_ENTRIES)):
-            return REASONS, _encode([(serial, msgspec.Raw(text)) for serial, text in written])
         if self._parties is not None:
             parties, self._parties = self._parties, None
             return PARTIES, _encode(parties)
@@ -242,18 +250,16 @@ def _chunks(path: Path, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 def _put_back(path: Path, file: BinaryIO, pipeline: Pipeline) -> None:
     try:
         engine = EngineRestore(pipeline.engine)
+        findings = bytearray()
         for kind, content in _chunks(path, file):
             if kind == ENGINE:
                 engine.feed(content)
             elif kind == FINDINGS:
-                pipeline.findings.restore(msgspec.json.decode(content, type=list[Finding]))
-            elif kind == STANDING:
-                pipeline.standing.restore(msgspec.json.decode(content, type=KNOWN))
+                findings += content
+            elif kind == REASONS:
+                pipeline.reasons.restore(content)
             elif kind == NEWCOMERS:
                 pipeline.newcomers.restore(msgspec.json.decode(content, type=WATCHED))
-            elif kind == REASONS:
-                reasons = msgspec.json.decode(content, type=list[tuple[int, msgspec.Raw]])
-                pipeline.reasons.update((serial, bytes(text)) for serial, text in reasons)
             elif kind == PARTIES:
                 parties = msgspec.json.decode(content, type=Parties)
                 pipeline.flagged_sources = parties.flagged_sources
@@ -262,6 +268,7 @@ def _put_back(path: Path, file: BinaryIO, pipeline: Pipeline) -> None:
             else:
                 raise ValueError(f"a chunk of kind {kind}")
         engine.finish()
+        pipeline.findings.restore(findings)
     except (ValueError, msgspec.MsgspecError) as error:
         raise SnapshotError(f"{path}: contradicts itself: {error}") from error
 

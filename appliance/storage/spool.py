@@ -15,12 +15,13 @@ Invariants
    a record of a lower grade than everything that is stored is refused itself. A grade may have a bound of its own.
 6. `put` returns after the record was handed to the kernel: `kill -9` loses none. The disk is made to keep it within
    SYNC_NS while records come, so a power cut loses the last second at most.
-7. Trouble with the disk is never raised: it is counted, `health` says it, and each `put` tries again.
+7. Trouble with the disk is never raised: it is counted, `health` says it, and each `put` and `try_again` tries again.
 
 Records of a grade are in segments of their own (appliance/storage/spool_segment.py), so that room is made by deleting
 files; a batch merges the grades by sequence.
 """
 
+import contextlib
 import heapq
 import os
 import secrets
@@ -47,6 +48,7 @@ LEAST_SEGMENTS = 16  # so that little goes at once when room is made
 EPOCH_BITS = 63  # fits a signed integer of a database
 SYNC_NS = 10**9
 ACKNOWLEDGED = "acknowledged"
+PROBE, PROBE_BYTES = "probe", 1 << 16  # on a disk with less room a segment would soon fill it again
 MARK = struct.Struct("<QQ8s")  # epoch, sequence, checksum
 
 
@@ -98,6 +100,8 @@ class Spool:
         self._handed_out: tuple[int, int] = (0, 0)  # epoch and sequence of the last record of a batch
         self._sequence = 0
         self._ordinal = 0
+        self._bytes = [0] * GRADES  # of the segments of each grade
+        self._miscounted = False  # since the last time that all was summed up, more happened than records were appended
         self._gone_damage = 0  # of segments that are no more
         self._synced_ns = 0
         self._loaded = False
@@ -117,8 +121,10 @@ class Spool:
                 self._say(lost=self._health.lost + 1)
             else:
                 self._ages.put(self._sequence, self._wall_ns())
-                self._say(state="ok", problem=None)
-            self._sum_up()
+                waits = self._health.oldest_ns or (self._ages.oldest_ns if self._health.depth else None)
+                self._say(state="ok", problem=None, oldest_ns=waits)
+            if self._miscounted:
+                self._sum_up()
 
     def batch(self, max_bytes: int, max_items: int) -> Batch:
         """The oldest records that wait: at most `max_items`, and at most `max_bytes` unless the first alone has more.
@@ -161,6 +167,13 @@ class Spool:
                 self._say(state="ok", problem=None)
             self._sum_up()
 
+    def try_again(self) -> None:
+        """Sees whether a disk that was in trouble can be written again: `put` does, but where nothing is found nothing
+        is put. Call it every few seconds."""
+        with self._lock:
+            if self._health.state != "ok" and self._guarded(self._probe):
+                self._say(state="ok", problem=None)
+
     def health(self) -> SpoolHealth:
         """How the spool is, without touching the disk or waiting for it."""
         return self._health
@@ -182,13 +195,28 @@ class Spool:
             self._say(dropped=self._health.dropped + 1)
             return
         try:
-            self._appender(grade, len(data)).append(self._sequence, data)
+            self._append(grade, data)
         except OSError as error:  # others may have filled the disk: what is worth less makes room
             if fault_of(error, self.path) != "full" or not self._drop_lowest(grade - 1):
                 raise
-            self._appender(grade, len(data)).append(self._sequence, data)
+            self._append(grade, data)
         if self._monotonic_ns() - self._synced_ns >= SYNC_NS:
             self._sync()
+
+    def _append(self, grade: int, data: bytes) -> None:
+        """Appends a packed record, and counts it: there may be hundreds of segments to sum up."""
+        self._appender(grade, len(data)).append(self._sequence, data)
+        self._bytes[grade] += len(data)
+        self._say(bytes=self._health.bytes + len(data), depth=self._health.depth + 1)
+
+    def _probe(self) -> None:
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = self.path / PROBE
+        try:
+            probe.write_bytes(bytes(PROBE_BYTES))
+        finally:
+            with contextlib.suppress(OSError):
+                probe.unlink(missing_ok=True)
 
     def _load(self) -> None:
         """Once: finds what an earlier run left."""
@@ -236,10 +264,12 @@ class Spool:
 
     def _make_room(self, grade: int, size: int) -> bool:
         """Deletes segments of this grade or lower ones until there is room. False when there is none to be made."""
-        own = [segment for segment in self._segments if segment.grade == grade]
-        while own and sum(segment.size for segment in own) + size > self._max_of_grade.get(grade, self.max_bytes):
-            self._drop(own.pop(0))
-        while sum(segment.size for segment in self._segments) + size > self.max_bytes:
+        bound = self._max_of_grade.get(grade, self.max_bytes)
+        if self._bytes[grade] + size > bound:
+            own = [segment for segment in self._segments if segment.grade == grade]
+            while own and self._bytes[grade] + size > bound:
+                self._drop(own.pop(0))
+        while sum(self._bytes) + size > self.max_bytes:
             if not self._drop_lowest(grade):
                 return False
         return True
@@ -259,6 +289,8 @@ class Spool:
     def _delete(self, segment: Segment) -> None:
         segment.path.unlink(missing_ok=True)
         self._segments.remove(segment)
+        self._bytes[segment.grade] -= segment.size
+        self._miscounted = True
         self._gone_damage += len(segment.damage)
         appender = self._appenders.get(segment.grade)
         if appender is not None and appender.segment is segment:
@@ -333,11 +365,14 @@ class Spool:
         return True
 
     def _trouble(self, error: OSError) -> None:
+        self._miscounted = True
         self._say(state=fault_of(error, self.path), problem=f"{error.filename or self.path}: {error.strerror or error}")
 
     def _sum_up(self) -> None:
+        self._miscounted = False
+        self._bytes = [sum(segment.size for segment in segments) for segments in self._grades()]
         self._say(
-            bytes=sum(segment.size for segment in self._segments),
+            bytes=sum(self._bytes),
             depth=sum(segment.pending for segment in self._segments),
             damaged=self._gone_damage + sum(len(segment.damage) for segment in self._segments),
             oldest_ns=self._oldest_ns(),

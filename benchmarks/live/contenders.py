@@ -21,7 +21,7 @@ from benchmarks.live.traffic import ENVIRONMENT, sip_packets
 RING_MIB = 64  # for all: sipwarden's default
 # What is left in the rings is read in this time after the last packet: libpcap lets a block wait for a second.
 DRAIN_S = 1.5
-STARTED_S = 20.0
+STARTED_S = 60.0
 SAMPLE_S = 0.25  # between two looks at the memory of the service
 
 
@@ -72,7 +72,23 @@ class Contender(ABC):
 
     def ready(self) -> None:
         """Waits until it watches."""
-        time.sleep(1.0)
+        deadline_s = time.monotonic() + STARTED_S
+        while not self.is_watching():
+            if self.process.poll() is not None or time.monotonic() > deadline_s:
+                raise RuntimeError(f"{self.name} did not start: {self._said_so_far()}")
+            time.sleep(0.1)
+        time.sleep(0.5)  # its own start is over
+
+    def is_watching(self) -> bool:
+        """Whether it has bound a packet socket (packet(7))."""
+        process = Path(f"/proc/{self.process.pid}")
+        try:
+            own = {str(path.readlink()) for path in (process / "fd").iterdir()}
+            _, *sockets = (process / "net" / "packet").read_text().splitlines()
+        except OSError:  # it has ended, or opens and closes files
+            return False
+        # sk, references, type, protocol, interface, running, memory, user, inode
+        return any(row[4] != "0" and f"socket:[{row[8]}]" in own for row in map(str.split, sockets))
 
     def __enter__(self) -> "Contender":
         self.errors_file = tempfile.TemporaryFile("w+")
@@ -122,12 +138,7 @@ class Sipwarden(Contender):
         return [sys.executable, "-m", "appliance", "run", "--config", str(config)]
 
     def ready(self) -> None:
-        deadline_s = time.monotonic() + STARTED_S
-        while not self._is_up():
-            if self.process.poll() is not None or time.monotonic() > deadline_s:
-                raise RuntimeError(f"sipwarden did not start: {self._said_so_far()}")
-            time.sleep(0.1)
-        time.sleep(0.5)  # its own start is over
+        super().ready()
         self.started_s = self._processor_s()
         self.sampler = threading.Thread(target=self._sample)
         self.sampler.start()
@@ -154,7 +165,7 @@ class Sipwarden(Contender):
         captured = status["capture"]
         return Watched(captured["packets"], captured["dropped"], self.used_s, service=figures)
 
-    def _is_up(self) -> bool:
+    def is_watching(self) -> bool:
         try:
             with Client(self.socket) as client:
                 return client.ask("status")["capture"]["sources"][0]["state"] == "up"

@@ -1,11 +1,21 @@
 """The store as the rest of the collector sees it: one object, one part for each kind of row."""
 
+import os
+
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from collector.errors import StoreError
 from collector.store.accounts import Accounts
-from collector.store.database import first_line, make_partitions, migrate, newest_revision, open_engine, revision_of
+from collector.store.database import (
+    first_line,
+    is_sqlite,
+    make_partitions,
+    migrate,
+    newest_revision,
+    open_engine,
+    revision_of,
+)
 from collector.store.findings import Findings
 from collector.store.fleet import Fleet
 from collector.store.journal import Journal
@@ -31,6 +41,12 @@ class Store:
     def open(cls, url: str, create: bool = False) -> "Store":
         """Opens a store of this version's schema; with `create`, makes or updates it. Raises StoreError."""
         store = cls(url)
+        file = store.engine.url.database
+        if not create and is_sqlite(store.engine) and file and not os.access(file, os.R_OK):
+            raise StoreError(
+                f"{file} is not there, or not for this user to read: the first start of the collector makes it, "
+                "or `sipwarden-collector migrate`"
+            )
         try:
             if create:
                 migrate(store.engine)

@@ -4,9 +4,9 @@ import numpy as np
 
 from models.fraud_types import BIT_OF
 from models.measures import auc, expected_calibration_error
-from models.newcomers import EVIDENCE, NEWCOMER_CALLS, Newcomers
+from models.newcomers import NEWCOMER_CALLS, Newcomers, of_newcomers
 from models.scorer import Scorer, Scores
-from models.standing import Standing
+from models.standing import flag_known
 from models.training.rows import Rows, case_maxima
 from models.training.timing import by_case_number, campaigns, timing
 from models.verdict import FLAG, WATCH
@@ -98,14 +98,12 @@ def stand(scorer: Scorer, rows: Rows, scores: Scores) -> None:
     """Flags the watched calls of callers that were flagged, and of newcomers that are a campaign's, as the box does."""
     if scorer.bundle.card.rows != "call":
         return
-    standing, newcomers = Standing(len(rows)), Newcomers(len(rows))
-    for i in np.flatnonzero(scores.verdict).tolist():
+    flag_known(rows.party, rows.case, rows.time_ns, scores.verdict, scores.types)
+    newcomers = Newcomers(len(rows))
+    for i in of_newcomers(rows.features, scores.verdict):
         call = (int(rows.case[i]), int(rows.time_ns[i]), int(scores.verdict[i]), int(scores.types[i]))
-        evidence, calls = float(rows.features[i, EVIDENCE]), float(rows.features[i, NEWCOMER_CALLS])
-        scores.verdict[i] = max(
-            standing.verdict(int(rows.party[i]), *call),
-            newcomers.verdict(int(rows.address[i]), *call, evidence, calls),
-        )
+        calls = float(rows.features[i, NEWCOMER_CALLS])
+        scores.verdict[i] = newcomers.verdict(int(rows.address[i]), *call, calls)
 
 
 def precision(prevalence: float, recall: float, false_positives: float) -> float:

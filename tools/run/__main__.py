@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tools.run.box import NAME, Box
 from tools.run.collector import ACCOUNT, Collector
@@ -110,10 +110,10 @@ def run(screen: Screen, interface: str, duration_s: float) -> None:
         screen.count("stopping ...")
         if traffic is not None:
             traffic.stop()
-        bring_home(box)
+        status, stored = bring_home(box, collector)
         for row in box.news():
             screen.finding(row)
-        screen.facts("what it came to", summary(box.status(), box.parties(), collector.reports_of(NAME)))
+        screen.facts("what it came to", summary(status, box.parties(), stored))
 
 
 def introduce(screen: Screen, box: Box, collector: Collector, duration_s: float) -> None:
@@ -154,10 +154,15 @@ def show(screen: Screen, box: Box, collector: Collector, traffic: Traffic | None
         time.sleep(LOOK_S)
 
 
-def bring_home(box: Box) -> None:
-    """Waits until what the box found is at the collector, for some seconds."""
+def bring_home(box: Box, collector: Collector) -> tuple[dict[str, Any], int]:
+    """Waits until what the box found is at the collector, for some seconds. The status of the box then, and how many
+    reports the collector has."""
     end_s = time.monotonic() + REPORTED_S
-    while box.status()["spool"]["depth"] and time.monotonic() < end_s:
+    while True:
+        status, stored = box.status(), collector.reports_of(NAME)
+        is_home = not status["spool"]["depth"] and status["reporting"]["acknowledged"] == stored
+        if is_home or time.monotonic() > end_s:
+            return status, stored
         time.sleep(LOOK_S)
 
 
