@@ -288,9 +288,7 @@ def training_card(kind: str, rows: dict[str, Rows]) -> TrainingCard:
         data="simulated only",
         command="make model",
         seed=SEED,
-        scenarios=[
-            f"{regime.name}: {regime.scenarios} drawn from seed {regime.seed}" for regime in (*teaching, *tuning)
-        ],
-        held_out=[f"{one.name}: {one.scenarios} drawn from seed {one.seed}" for one in judging],
+        scenarios=[f"{regime.name}: {regime.towns} drawn from seed {regime.seed}" for regime in (*teaching, *tuning)],
+        held_out=[f"{one.name}: {one.towns} drawn from seed {one.seed}" for one in judging],
         rows={name: len(part) for name, part in rows.items()},
     )

@@ -69,6 +69,11 @@ class Regime:
     scripted: tuple[float, ...] = (0,)  # devices whose style is no product's, in a long town
     frauds: tuple[str, ...] = ()  # kinds of fraud that there are, each variant once or more; empty: all, now and then
 
+    @property
+    def towns(self) -> int:
+        """How many scenarios it has, of all lengths."""
+        return self.scenarios + self.short + self.edges
+
     def draw(self) -> list[Scenario]:
         """The scenarios, the same for the same seed."""
         rng = Random(self.seed)
