@@ -41,6 +41,7 @@ class Finding:
     score: float = 0.0
     types: int = 0
     reasons: list[Reason] = field(default_factory=list)
+    break_in: Reason | None = None  # the latest account that the address broke into, told before all reasons
     has_news: bool = False  # since its line was last asked for
 
     @property
@@ -71,7 +72,7 @@ class Finding:
             verdict=self.verdict_name,
             score=round(self.score, 6),
             fraud_types=names_of(self.types),
-            reasons=self.reasons,
+            reasons=self.reasons if self.break_in is None else [self.break_in, *self.reasons],
         )
 
 
@@ -116,6 +117,10 @@ class Findings:
     def kept(self) -> list[Finding]:
         """All of them, those longest without news first."""
         return list(self._by_party.values())
+
+    def known(self, source: str | None, caller: str | None) -> Finding | None:
+        """The finding about a party, when there is one."""
+        return self._by_party.get((source, caller))
 
     def of(self, source: str | None, caller: str | None, *, first_ns: int, time_ns: int) -> Finding:
         """The finding about a party, to which a row is added now; a new one when there is none."""

@@ -11,9 +11,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from appliance.break_in import GUESSING, Guess, is_break_in, reason_of
 from appliance.call_line import CallLines
 from appliance.config import Config
-from appliance.findings import Finding, Findings
+from appliance.findings import Finding, Findings, address_text
 from appliance.outlet import Outlet, Write
 from appliance.report import encode
 from appliance.suspects import suspects
@@ -29,7 +30,7 @@ from models.errors import BundleError
 from models.reasons import explain
 from models.scorer import Scorer, Scores
 from models.standing import Standing
-from models.verdict import FLAG, WATCH
+from models.verdict import FLAG, PASS, WATCH
 
 # Keys the hashes of a replay. It is known, so that sketches estimate the same on every run; where entries lie in
 # a table is salted apart from it (capture/index.pxd).
@@ -235,15 +236,39 @@ class Pipeline:
 
     def _judge_sources(self, rows: np.ndarray, scores: Scores, alert: Write | None) -> None:
         self._observe("source", rows, scores)
-        found = suspects(self.engine, scores.verdict, scores.score, scores.types, of_sources=True)
-        added = [(i, *self._add(source, caller, *row)) for i, _, source, caller, *row in found]
-        risen = {i: finding for i, finding, has_risen in added if has_risen}
-        if not risen:
-            return
-        for finding, reasons in zip(risen.values(), explain(self.sources, rows[list(risen)]), strict=True):
-            finding.reasons = reasons
-            if alert is not None:
+        guesses: dict[int, Guess] = {row: tuple(guess) for row, *guess in self.engine.break_ins.told()}
+        found = {
+            i: (source, *row)
+            for i, _, source, _, *row in suspects(
+                self.engine, scores.verdict, scores.score, scores.types, of_sources=True
+            )
+        }
+        told: dict[int, Finding] = {}
+        explained = []
+        for i in sorted(found.keys() | guesses.keys()):
+            source, time_ns, first_ns, requests, verdict, score, types = found.get(i) or self._passed_source(i)
+            broken_into = i in guesses and is_break_in(self.findings.known(source, None), types)
+            if broken_into:
+                verdict, types = FLAG, types | GUESSING
+            elif i not in found:
+                continue
+            finding, risen = self._add(source, None, time_ns, first_ns, requests, verdict, score, types)
+            if broken_into:
+                finding.break_in = reason_of(guesses[i])
+            if risen or broken_into:
+                told[i] = finding
+            if risen and i in found:  # else the row says nothing against the address
+                explained.append(i)
+        for i, reasons in zip(explained, explain(self.sources, rows[explained]), strict=True):
+            told[i].reasons = reasons
+        if alert is not None:
+            for finding in told.values():
                 alert(encode(finding.line()))
+
+    def _passed_source(self, i: int) -> tuple[str, int, int, int, int, float, int]:
+        """What is known of a row that the model passes, as `suspects` has it of others."""
+        address, time_ns, first_ns, requests, _ = self.engine.note_of_row(i, True)
+        return address_text(address), time_ns, first_ns, requests, PASS, 0.0, 0
 
     def _judge_subscribers(self, found: Subscribers, alert: Write | None) -> None:
         """Of a subscriber only the number is known, wherever it calls from: the finding has no address."""

@@ -1,6 +1,6 @@
 """What each shipped bundle is to know, what a mistake costs, and which evidence a flag needs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from models.bundle import Evidence
@@ -22,9 +22,15 @@ class Blueprint:
     commonest_share: float  # of a feature's knots that its commonest value may take
     counts_by_magnitude: bool  # the knots of counts are even in their logarithm, and not quantiles
     teachers: int  # networks from different seeds, whose mean a smaller one learns
+    # Rows of which all is forgotten, in teaching, that the caller, the callee, the address or the route would tell, or,
+    # of an address, what is known of the users that it tries. In the towns that teach, each of them gives many a fraud
+    # away; the next town's may not, or a box may have been started just now.
+    forgotten_ratio: float
     evidence: dict[str, Evidence]  # fraud type -> what a flag needs
     lower: dict[str, tuple[tuple[Evidence, ...], ...]]  # fraud type -> what, all of it together, lets a lower bar do
     alike: tuple[tuple[str, ...], ...] = ()  # types of which a case is no example of not being the other
+    # fraud type -> what, all of it together, nobody honest has: who is watched with it is flagged
+    conclusive: dict[str, tuple[tuple[Evidence, ...], ...]] = field(default_factory=dict)
 
 
 # What lets a lower bar do, where the honest who set the bar are not: beginners, whom a few calls make look like a
@@ -53,6 +59,7 @@ BLUEPRINTS = {
         commonest_share=1.0,
         counts_by_magnitude=False,
         teachers=3,
+        forgotten_ratio=0.25,
         evidence={
             "robocall": Evidence("source_seen", 8),
             "wangiri": Evidence("source_seen", 8),
@@ -103,7 +110,7 @@ BLUEPRINTS = {
         alike=(("irsf", "toll_fraud", "call_pumping"), ("robocall", "vishing")),
     ),
     # Whoever sends requests from outside to an open SIP port is often a scanner, and no subscriber is blocked with it.
-    # A telephone with a wrong password tries for ever, too, but not fifty times within a minute or two. An
+    # A telephone with a wrong password tries for ever, too, and sets the bar: fewer than thirty say nothing. An
     # exchange whose telephones begin at once has sent its first requests before the first is let in. A trunk asks its
     # one server for one user or two whether it lives, at whatever beat: a scan asks for many.
     "source": Blueprint(
@@ -115,17 +122,28 @@ BLUEPRINTS = {
         town_rows=1000,
         population_power=0.5,
         hidden=(48, 32),
-        epochs=60,
+        epochs=80,
         # Most addresses have not one wrong password, and probe nobody: of those that do, it matters how many.
         commonest_share=0.25,
         counts_by_magnitude=True,
         teachers=3,
+        forgotten_ratio=0.5,
         evidence={
-            "registration_scan": Evidence("source_evidence", 32),
-            "password_guessing": Evidence("source_user_failures_minute", 50),
+            "registration_scan": Evidence("source_evidence", 12),
+            "password_guessing": Evidence("source_wrong_passwords_day", 30),
             "options_scan": Evidence("source_probes_day", 8),
             "goip_gateway": Evidence("source_evidence", 8),
         },
-        lower={},
+        # Where replies to it are seen: in a mirror of one direction an exchange that asks its telephones, or a monitor,
+        # looks like a search among addresses that are nobody's.
+        lower={"options_scan": ((Evidence("source_probes_day", 8), Evidence("source_replied_ratio", 0.02)),)},
+        # A telephone with an old password that tries every two seconds, the most that teaches, comes to 43 within a
+        # minute or two; to 87 when it brings credentials at once and once more when it is asked, in its one dialog.
+        conclusive={
+            "password_guessing": (
+                (Evidence("source_user_failures_minute", 50), Evidence("source_call_ids_day", 20)),
+                (Evidence("source_user_failures_minute", 90),),
+            ),
+        },
     ),
 }

@@ -42,6 +42,10 @@ UNREAD = (
     "source_interval_cv",
 )
 
+# What is known of the users whose passwords are tried, where their registrations, or tries of others, were seen. In the
+# towns that teach most were; a box may have been started just now.
+OF_OTHERS = ("source_failed_bound_day", "source_failed_shared_day", "source_failed_own_day")
+
 # Knots of the input encoding: enough to follow a distribution, few enough to count without branches.
 KNOTS = 16
 
@@ -76,6 +80,7 @@ def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Bundle:
         targets,
         weights(taught, blueprint.population_power),
         groups,
+        blueprint.forgotten_ratio,
         encoding.missing,
         blueprint.epochs,
         blueprint.hidden,
@@ -112,9 +117,12 @@ def evenly_thinned(rows: Rows, blueprint: Blueprint) -> Rows:
 
 
 def forgotten_together(rows: str) -> np.ndarray:
-    """int [features]: whose each feature is, for calls; sources are what their rows are about."""
-    parties = ("caller", "callee", "source", "route") if rows == "call" else ()
+    """int [features]: of calls by whose each feature is; of sources, which are what their rows are about, what rests on
+    registrations and tries of before."""
     features, _ = SCHEMAS[rows]
+    if rows == "source":
+        return np.array([0 if one.name in OF_OTHERS else -1 for one in features])
+    parties = ("caller", "callee", "source", "route") if rows == "call" else ()
     return np.array([parties.index(one.source) if one.source in parties else -1 for one in features])
 
 
@@ -236,6 +244,8 @@ def calibrated(blueprint: Blueprint, model: bytes, encoded: np.ndarray, rows: Ro
             for one, flag in zip(asked[1:], flags[1:], strict=True)
             if flag < flags[0] and len(np.unique(rows.actor[honest & enough(rows, names, one)])) >= LEAST_ACTORS
         ]
+        conclusive = map(list, blueprint.conclusive.get(name, ()))
+        lower += [LowerBar(one, watch) for one in conclusive if not enough(rows[honest], names, one).any()]
         classes.append(FraudClass(name, slope, intercept, watch, flags[0], evidence, lower))
     return classes
 
