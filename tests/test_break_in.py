@@ -13,7 +13,7 @@ from capture.file import CaptureFile
 from collector.console.reasons import in_chinese
 from models.fraud_types import BIT_OF
 from models.verdict import FLAG, WATCH
-from tests.scans import HONEST, SCANNER, SCANS, guessed, users
+from tests.scans import HONEST, SCANNER, SCANS, guessed, tried, users
 
 
 @pytest.fixture
@@ -48,19 +48,22 @@ def test_an_account_that_was_guessed_is_told_though_its_address_was_flagged_befo
     assert not any(one["text"].startswith("let in") for line in lines[:-1] for one in line["reasons"])
 
 
-@BLOCKS
-def test_an_address_that_is_only_watched_is_flagged_when_it_gets_in(told, block_packets):
-    slow = guessed(["100"], 400, 10.0, found=True)
-    lines = told(slow(), block_packets=block_packets)
+def test_an_address_that_is_only_watched_is_flagged_when_it_gets_in(told):
+    watched = guessed(["100"], 120, 0.5, method="INVITE", found=True)
+    lines = told(watched(), block_packets=1)
     assert [line["verdict"] for line in lines] == ["watch", "flag"]
-    assert lines[-1]["reasons"][0]["text"] == "let in as 1** after 394 wrong passwords"
+    assert lines[-1]["reasons"][0]["text"] == "let in as 1** after 119 wrong passwords"
 
 
 @BLOCKS
 def test_one_password_of_many_for_many_users_that_is_right_is_told_as_that(told, block_packets):
-    lines = told(guessed(users(60), 180, 0.5, found=True)(), block_packets=block_packets)
+    script = tried("REGISTER", users(60), (404,), 0.5)()  # it is flagged for its search, and goes on
+    for k in range(180):
+        script.ask(60 + 2.0 * k, "REGISTER", users(60)[k % 60], 401, 401 if k < 179 else 200)
+    lines = told(script, block_packets=block_packets)
     assert lines[-1]["reasons"][0]["text"].startswith("let in as 1** after 17")
     assert lines[-1]["reasons"][0]["text"].endswith(" users")
+    assert lines[-1]["fraud_types"] == ["registration_scan", "password_guessing"]
 
 
 @pytest.mark.parametrize("name", ["an old password, put right", "a password mistyped five times"])

@@ -116,18 +116,15 @@ def test_where_requests_only_are_seen_nobody_is_called_unanswered(last_row):
     assert np.isnan(last_row(HONEST["a monitor of 20 servers, requests only"]())["source_replied_ratio"])
 
 
-# A few wrong passwords for each of many users, at a telephone's pace: an office whose passwords were changed does so.
-UNNOTICED = {"three passwords for each of 60 users"}
-
-
-# Too few requests for a flag, or no faster than a telephone.
-WATCHED = {
-    "users, six a second, 404",
-    "users, six a second, 401 to all",
-    "users, one a minute, 404",
-    "users, one a minute, 401 to all",
+# As telephones do it: a few wrong passwords for each of many, when a provider has changed them all; one each few seconds;
+# and many in one dialog, from a telephone that keeps its nonce and is asked once more each time.
+UNNOTICED = {
+    "three passwords for each of 60 users",
+    "the same, and one is right",
     "a password every ten seconds",
+    "120 passwords in a minute, one dialog",
 }
+WATCHED = {"120 passwords in a minute, by INVITE"}
 
 
 @pytest.mark.parametrize("name", sorted(SCANS.keys() - UNNOTICED))
@@ -137,6 +134,11 @@ def test_a_plain_scan_is_noticed_under_its_name(name):
     assert [fraud_type in one["fraud_types"] for one in found] == [True]
     assert found[0]["reasons"]
     assert found[0]["verdict"] == ("watch" if name in WATCHED else "flag")
+
+
+@pytest.mark.parametrize("name", sorted(UNNOTICED))
+def test_what_is_not_noticed_is_said_to_be_so(name):
+    assert screened(SCANS[name][0]) == []
 
 
 @pytest.mark.parametrize("name", sorted(HONEST))

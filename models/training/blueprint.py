@@ -22,14 +22,10 @@ class Blueprint:
     commonest_share: float  # of a feature's knots that its commonest value may take
     counts_by_magnitude: bool  # the knots of counts are even in their logarithm, and not quantiles
     teachers: int  # networks from different seeds, whose mean a smaller one learns
-    # Rows of which all is forgotten, in teaching, that the caller, the callee, the address or the route would tell, or,
-    # of an address, what is known of the users that it tries. In the towns that teach, each of them gives many a fraud
-    # away; the next town's may not, or a box may have been started just now.
-    forgotten_ratio: float
     evidence: dict[str, Evidence]  # fraud type -> what a flag needs
     lower: dict[str, tuple[tuple[Evidence, ...], ...]]  # fraud type -> what, all of it together, lets a lower bar do
     alike: tuple[tuple[str, ...], ...] = ()  # types of which a case is no example of not being the other
-    # fraud type -> what, all of it together, nobody honest has: who is watched with it is flagged
+    # fraud type -> what, all of it together, nobody honest has: who has it is flagged when that is the likelier
     conclusive: dict[str, tuple[tuple[Evidence, ...], ...]] = field(default_factory=dict)
 
 
@@ -59,7 +55,6 @@ BLUEPRINTS = {
         commonest_share=1.0,
         counts_by_magnitude=False,
         teachers=3,
-        forgotten_ratio=0.25,
         evidence={
             "robocall": Evidence("source_seen", 8),
             "wangiri": Evidence("source_seen", 8),
@@ -122,12 +117,11 @@ BLUEPRINTS = {
         town_rows=1000,
         population_power=0.5,
         hidden=(48, 32),
-        epochs=80,
+        epochs=60,
         # Most addresses have not one wrong password, and probe nobody: of those that do, it matters how many.
         commonest_share=0.25,
         counts_by_magnitude=True,
         teachers=3,
-        forgotten_ratio=0.5,
         evidence={
             "registration_scan": Evidence("source_evidence", 12),
             "password_guessing": Evidence("source_wrong_passwords_day", 30),

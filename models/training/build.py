@@ -13,7 +13,7 @@ from models.interpreter import Interpreter
 from models.scorer import Scorer, encoder
 from models.training import network
 from models.training.blueprint import Blueprint
-from models.training.calibration import Honest, flag_bar, tail_platt, watch_bar
+from models.training.calibration import FALSE_WATCH_COST, Honest, cost_bar, flag_bar, tail_platt, watch_bar
 from models.training.card import known, short, write_bundle
 from models.training.evaluation import evaluate
 from models.training.regimes import CALIBRATION, HELD_OUT, REGIMES, TRAINING
@@ -80,7 +80,6 @@ def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Bundle:
         targets,
         weights(taught, blueprint.population_power),
         groups,
-        blueprint.forgotten_ratio,
         encoding.missing,
         blueprint.epochs,
         blueprint.hidden,
@@ -245,7 +244,8 @@ def calibrated(blueprint: Blueprint, model: bytes, encoded: np.ndarray, rows: Ro
             if flag < flags[0] and len(np.unique(rows.actor[honest & enough(rows, names, one)])) >= LEAST_ACTORS
         ]
         conclusive = map(list, blueprint.conclusive.get(name, ()))
-        lower += [LowerBar(one, watch) for one in conclusive if not enough(rows[honest], names, one).any()]
+        likelier = cost_bar(FALSE_WATCH_COST)
+        lower += [LowerBar(one, likelier) for one in conclusive if not enough(rows[honest], names, one).any()]
         classes.append(FraudClass(name, slope, intercept, watch, flags[0], evidence, lower))
     return classes
 
