@@ -50,7 +50,7 @@ class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LowerBar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A row that has all of this evidence is flagged from a lower probability on, be it one that is not watched else."""
+    """A row that has all of this evidence is flagged from a lower probability on, even one that is not watched else."""
 
     evidence: list[Evidence]
     flag: Probability

@@ -24,11 +24,11 @@ cdef class Judge:
     """Judge(log_odds, watched, bits, first_bar, reached, first_evidence, evidence, minimum): what outputs mean.
 
     log_odds: float64 [classes, 256] of each fraud, by output + 128. watched: uint8 [classes, 256], whether that is
-    noticed without any evidence. bits: uint32 [classes]. Over which bars a flag may come: those of class c are first_bar[c] up to
-    first_bar[c + 1], int32 [classes + 1]. reached: uint8 [bars, 256], whether an output does. The evidence that bar b
-    asks for is first_evidence[b] up to first_evidence[b + 1], int32 [bars + 1]: of each the column of the rows, int32,
-    and the minimum, float64, without which, or when it is not known, the bar does not count. Raises ValueError on other
-    shapes.
+    noticed without any evidence. bits: uint32 [classes]. Over which bars a flag may come: those of class c are
+    first_bar[c] up to first_bar[c + 1], int32 [classes + 1], whether it is watched or not. reached: uint8 [bars, 256],
+    whether an output does. The evidence that bar b asks for is first_evidence[b] up to first_evidence[b + 1], int32
+    [bars + 1]: of each the column of the rows, int32, and the minimum, float64, without which, or when it is not known,
+    the bar does not count. Raises ValueError on other shapes.
     """
     cdef int classes
     cdef const float[:, ::1] innocence      # [classes, 256]: 1 - P(class), by output + 128

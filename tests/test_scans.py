@@ -116,8 +116,8 @@ def test_where_requests_only_are_seen_nobody_is_called_unanswered(last_row):
     assert np.isnan(last_row(HONEST["a monitor of 20 servers, requests only"]())["source_replied_ratio"])
 
 
-# As telephones do it: a few wrong passwords for each of many, when a provider has changed them all; one each few seconds;
-# and many in one dialog, from a telephone that keeps its nonce and is asked once more each time.
+# As telephones do it: a few wrong passwords for each of many, when a provider has changed them all; one each few
+# seconds; and many in one dialog, from a telephone that keeps its nonce and is asked once more each time.
 UNNOTICED = {
     "three passwords for each of 60 users",
     "the same, and one is right",
