@@ -35,7 +35,7 @@ cdef void password_wrong(SourceProfile* profile, uint64_t user_key, int64_t now_
 cdef int password_right(SourceProfile* profile, uint64_t user_key, int64_t now_ns, Guess* guess) noexcept nogil
 # A user was let in who had not been before, after few wrong passwords: the same, by those for others.
 cdef int password_sprayed(const SourceProfile* profile, int64_t now_ns, Guess* guess) noexcept nogil
-# The response to an INVITE, of which `password_brought` was told: a Try.
+# A response above 100 to an INVITE, of which `password_brought` was told: a Try.
 cdef int invite_answered(SourceProfile* profile, uint64_t user_key, uint64_t transaction_key, uint16_t status_code,
                          bint stale, int64_t now_ns, Guess* guess) noexcept nogil
 # Its part of a source row, float32; the profile is read as of `now_ns` and not changed.

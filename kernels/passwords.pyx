@@ -68,7 +68,7 @@ cdef int password_sprayed(const SourceProfile* profile, int64_t now_ns, Guess* g
 
 cdef int invite_answered(SourceProfile* profile, uint64_t user_key, uint64_t transaction_key, uint16_t status_code,
                          bint stale, int64_t now_ns, Guess* guess) noexcept nogil:
-    if status_code <= 100 or not password_awaited(profile, transaction_key):
+    if not password_awaited(profile, transaction_key):
         return TRY_NOTHING
     if status_code < 300:
         return password_right(profile, user_key, now_ns, guess)

@@ -409,7 +409,7 @@ cdef class Profiles:
         cdef int found
         cdef SourceProfile* profile
         self.guess.tries = 0
-        if slot == NO_SLOT:
+        if slot == NO_SLOT or status_code <= 100:
             return NO_SLOT
         profile = &self.source_profiles[slot]
         note_source(profile, now_ns)
