@@ -11,6 +11,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from capture.index cimport Index
 from capture.packet cimport Address
+from kernels.break_ins cimport BreakIn
 from kernels.calls cimport Call, USER_BYTES
 from kernels.engine cimport RowNote
 from models.newcomers cimport Newcomers
@@ -50,6 +51,7 @@ cdef struct Finding:
     Standing standing       # of a caller
     Strangers strangers     # of an address
     Newcomers newcomers     # of an address
+    BreakIn break_in        # by an address, the latest; no tries: none
     Reasons reasons
 
 cdef struct Suspect:        # a row that was watched or flagged; times are since the epoch

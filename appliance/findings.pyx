@@ -13,15 +13,18 @@ from capture.hashing cimport hash_bytes, hash_mix
 from capture.index cimport NO_SLOT, index_find, index_free, index_init, index_insert, index_key, index_remove
 from capture.memory cimport table_calloc, table_free
 from kernels.calls cimport Call
+from kernels.calls cimport STAGE_END, STAGE_SETUP
+from kernels.break_ins cimport BreakIn, BreakIns
 from kernels.engine cimport Engine, RowNote
 from kernels.features cimport CALLER_EVIDENCE, NEWCOMER_CALLS_HOUR, SOURCE_CALLS_HOUR
-from models.newcomers cimport newcomers_count, newcomers_verdict
+from models.newcomers cimport AT_END, AT_SETUP, NOT_COUNTED, newcomers_count, newcomers_verdict
 from models.reasons cimport Reasons, are_reasons
 from models.reasons import REASONS_BYTES, told
 from models.standing cimport standing_counts, standing_verdict, STANDING_CALLS
 
 from appliance.strangers cimport strangers_are, strangers_note
 
+from appliance.break_in import GUESSING, is_break_in, reason_of
 from appliance.report import SourceLine, encode
 from models.fraud_types import names_of
 from models.verdict import FLAG, VERDICTS, WATCH
@@ -44,6 +47,7 @@ def moment(int64_t time_ns) -> str:
 
 
 cdef uint8_t FLAGGED = FLAG
+cdef uint32_t GUESSING_BIT = GUESSING
 cdef uint8_t WATCHED = WATCH
 
 
@@ -54,6 +58,10 @@ cdef Rows rows_of(Engine engine, bint of_sources, Py_ssize_t count):
     if of_sources:
         return Rows(engine.source_notes, NULL, engine.offset_ns)
     return Rows(engine.call_notes, engine.calls.calls, engine.offset_ns)
+
+
+cdef int where_of(uint8_t stage) noexcept nogil:
+    return AT_SETUP if stage == STAGE_SETUP else AT_END if stage == STAGE_END else NOT_COUNTED
 
 
 cdef Suspect suspect_of(const Rows* rows, const RowNote* note, uint8_t verdict, float score,
@@ -102,8 +110,8 @@ cdef class Findings:
     # -- judging ------------------------------------------------------------------------------------------------
 
     def stand(self, Engine engine, uint8_t[::1] verdicts, const uint32_t[::1] types):
-        """Flags the watched call rows of a block, in place, whose caller is known (models/standing.pxd), or that are of a
-        campaign's newcomers at their address (models/newcomers.pxd)."""
+        """Flags the watched call rows of a block, in place, whose caller is known (models/standing.pxd), or that are of
+        a campaign's newcomers at their address (models/newcomers.pxd)."""
         cdef Rows rows = rows_of(engine, False, verdicts.shape[0])
         cdef const float[:, :] features = engine.call_features
         cdef Party party
@@ -136,10 +144,9 @@ cdef class Findings:
                 found.append(i)
         return np.array(found, np.int32)
 
-    def add(self, Engine engine, scores, const int32_t[::1] explained, const uint8_t[:, ::1] reasons,
-            bint of_sources=False):
-        """Adds the suspect rows of a block to the findings about their parties; `scores` as of models.scorer.Scores.
-        Row explained[k] has reasons[k] (models.reasons.explain), in ascending order.
+    def add_calls(self, Engine engine, scores, const int32_t[::1] explained, const uint8_t[:, ::1] reasons):
+        """Adds the suspect call rows of a block to the findings about their callers, and addresses; `scores` as of
+        models.scorer.Scores. Row explained[k] has reasons[k] (models.reasons.explain), in ascending order.
 
         Goes through the rows that were explained or raised the verdict on a party: yields (row, is_explained, slot of
         the finding, what its verdict was before), before the rows behind it are added.
@@ -148,7 +155,7 @@ cdef class Findings:
         cdef const float[::1] score = scores.score
         cdef const uint32_t[::1] types = scores.types
         cdef const float[:, :] features = engine.call_features
-        cdef Rows rows = rows_of(engine, of_sources, verdicts.shape[0])
+        cdef Rows rows = rows_of(engine, False, verdicts.shape[0])
         cdef Suspect suspect
         cdef Party party
         cdef Py_ssize_t i, at = 0
@@ -166,8 +173,7 @@ cdef class Findings:
             party_of(&party, &rows, &rows.notes[i])
             slot = self._of(&party)
             before, judged = self._told(slot), self.findings[slot].verdict
-            if party.has_caller:
-                self._note_call(slot, rows.calls[rows.notes[i].call_slot].serial)
+            self._note_call(slot, rows.calls[rows.notes[i].call_slot].serial)
             self._add(slot, &suspect)
             if is_explained or self._told(slot) != before:
                 yield i, is_explained, slot, before
@@ -178,6 +184,43 @@ cdef class Findings:
                 self._add_stranger(slot, &suspect, judged, features[i, SOURCE_CALLS_HOUR])
                 if self.findings[slot].verdict != before:
                     yield i, False, slot, before
+
+    def add_sources(self, Engine engine, scores, const int32_t[::1] explained, const uint8_t[:, ::1] reasons):
+        """The same of source rows, and of the accounts that were broken into meanwhile, of which a row may say nothing:
+        yields (slot of the finding, what its verdict was before, whether its address broke into an account)."""
+        cdef const uint8_t[::1] verdicts = scores.verdict
+        cdef const float[::1] score = scores.score
+        cdef const uint32_t[::1] types = scores.types
+        cdef Rows rows = rows_of(engine, True, verdicts.shape[0])
+        cdef BreakIns broken = engine.break_ins
+        cdef Suspect suspect
+        cdef Party party
+        cdef Py_ssize_t i, at = 0
+        cdef uint64_t key
+        cdef uint32_t k = 0
+        cdef int32_t slot
+        cdef uint8_t before
+        cdef bint is_broken
+        for i in range(verdicts.shape[0]):
+            is_broken = k < broken.count and broken.found[k].row == <uint32_t>i
+            k += is_broken
+            party_of(&party, &rows, &rows.notes[i])
+            if verdicts[i] == 0 and (not is_broken or self._find(&party, &key) == NO_SLOT):
+                continue
+            suspect = suspect_of(&rows, &rows.notes[i], verdicts[i], score[i], types[i])
+            if at < explained.shape[0] and explained[at] == i:
+                suspect.reasons = <const Reasons*>&reasons[at, 0]
+                at += 1
+            slot = self._of(&party)
+            before = self.findings[slot].verdict
+            self._add(slot, &suspect)
+            is_broken = is_broken and is_break_in(self.findings[slot].verdict, self.findings[slot].types)
+            if is_broken:
+                suspect.verdict, suspect.types, suspect.reasons = FLAGGED, GUESSING_BIT, NULL
+                self.findings[slot].break_in = broken.found[k - 1]
+                self._add(slot, &suspect)
+            if is_broken or self.findings[slot].verdict != before:
+                yield slot, before, is_broken
 
     def add_number(self, str number, int64_t first_ns, int64_t time_ns, uint32_t requests, uint8_t verdict,
                    float score, uint32_t types):
@@ -271,6 +314,7 @@ cdef class Findings:
             finding.standing = found.standing
             finding.strangers = found.strangers
             finding.newcomers = found.newcomers
+            finding.break_in = found.break_in
             suspect = Suspect(found.first_ns, found.flagged_ns, found.requests, found.verdict, found.score, found.types,
                               &found.reasons)
             self._add(slot, &suspect)
@@ -361,7 +405,7 @@ cdef class Findings:
         if not newcomers_count(verdict, types, evidence):
             return verdict
         slot = self._of(address)
-        return newcomers_verdict(&self.findings[slot].newcomers, rows.calls[rows.notes[i].call_slot].serial,
+        return newcomers_verdict(&self.findings[slot].newcomers, where_of(rows.notes[i].stage),
                                  rows.notes[i].time_ns + rows.offset_ns, verdict, types, evidence, calls_hour)
 
     cdef uint8_t _told(self, int32_t slot) noexcept nogil:
@@ -427,12 +471,20 @@ cdef class Findings:
             verdict=VERDICTS[finding.verdict],
             score=round(<double>finding.score, 6),
             fraud_types=names_of(finding.types),
-            reasons=told(<uint8_t[:REASONS_BYTES]><uint8_t*>&finding.reasons),
+            reasons=[*break_in_of(finding), *told(<uint8_t[:REASONS_BYTES]><uint8_t*>&finding.reasons)],
         ))
+
+
+cdef list break_in_of(const Finding* finding):
+    """The account that the address broke into last, as a reason."""
+    cdef const BreakIn* one = &finding.break_in
+    if one.guess.tries == 0:
+        return []
+    return [reason_of(one.user[:one.user_length], one.guess.tries, one.guess.users)]
 
 
 cdef bint is_finding(const Finding* finding) noexcept:
     return (finding.verdict < len(VERDICTS) and (finding.party.has_source or finding.party.has_caller)
-            and finding.party.caller_length <= USER_BYTES
+            and finding.party.caller_length <= USER_BYTES and finding.break_in.user_length <= USER_BYTES
             and finding.party.has_source <= 1 and finding.party.has_caller <= 1
             and finding.standing.count <= STANDING_CALLS and are_reasons(&finding.reasons))

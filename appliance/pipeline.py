@@ -204,7 +204,7 @@ class Pipeline:
         raised = self.engine.judge_calls(scores.score, scores.verdict, scores.types)
         reasons = explain(self.calls, rows[raised])
         self.reasons.note(self.engine, raised, reasons)
-        for i, is_raised, slot, before in self.findings.add(self.engine, scores, raised, reasons):
+        for i, is_raised, slot, before in self.findings.add_calls(self.engine, scores, raised, reasons):
             if is_raised:
                 self.tally.rose("call", int(scores.verdict[i]), int(scores.types[i]))
                 if alert is not None:
@@ -215,8 +215,8 @@ class Pipeline:
         self._observe("source", rows, scores)
         rising = self.findings.rising(self.engine, scores.verdict)
         reasons = explain(self.sources, rows[rising])
-        for _, _, slot, before in self.findings.add(self.engine, scores, rising, reasons, of_sources=True):
-            self._rose(slot, before, alert)
+        for slot, before, broke_in in self.findings.add_sources(self.engine, scores, rising, reasons):
+            self._rose(slot, before, alert, is_news=broke_in)
 
     def _judge_subscribers(self, found: Subscribers, alert: Write | None) -> None:
         """Of a subscriber only the number is known, wherever it calls from: the finding has no address."""
@@ -242,14 +242,13 @@ class Pipeline:
                 self.findings.explain(slot, explain(self.subscribers, rows[i : i + 1])[0])
             self._rose(slot, before, alert)
 
-    def _rose(self, slot: int, before: int, alert: Write | None) -> None:
-        """Counts and reports a finding whose verdict is above what it was before."""
+    def _rose(self, slot: int, before: int, alert: Write | None, is_news: bool = False) -> None:
+        """Counts and reports a finding whose verdict is above what it was before; other news are reported, too."""
         verdict, types, is_of_source = self.findings.state_of(slot)
-        if verdict == before:
-            return
-        self.tally.rose("party", verdict, types)
-        if is_of_source:
-            self.watched_sources += (verdict == WATCH) - (before == WATCH)
-            self.flagged_sources += verdict == FLAG
-        if alert is not None:
+        if verdict != before:
+            self.tally.rose("party", verdict, types)
+            if is_of_source:
+                self.watched_sources += (verdict == WATCH) - (before == WATCH)
+                self.flagged_sources += verdict == FLAG
+        if alert is not None and (verdict != before or is_news):
             alert(self.findings.line(slot))

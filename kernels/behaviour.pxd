@@ -63,17 +63,17 @@ cdef enum:                      # counters of a source
     SOURCE_SUM_ANSWERED = 11
     SOURCE_SUM_HIGH_COST = 12
     SOURCE_SUM_CREDENTIALS = 13     # REGISTER requests that brought a password's digest
-    SOURCE_SUM_GUESSED = 14         # registrations that succeeded after GUESSES wrong passwords
+    SOURCE_SUM_GUESSED = 14         # users who were let in after GUESSES wrong passwords
     SOURCE_SUM_FAILED_BOUND = 15    # wrong passwords for users who are registered from another address
     SOURCE_SUM_FAILED_SHARED = 16   # wrong passwords for users for whom other addresses fail, too
     SOURCE_SUM_REPLIES = 17         # final responses to requests outside calls
-    SOURCE_SUM_WRONG_PASSWORDS = 18     # registrations with credentials that were refused
-    SOURCE_SUM_GUESSED_TRIES = 19   # wrong passwords of a user before a registration of SOURCE_SUM_GUESSED
+    SOURCE_SUM_FAILED_OWN = 18      # wrong passwords for users who are registered from the address itself
+    SOURCE_SUM_GUESSED_TRIES = 19   # wrong passwords of these users before
     SOURCE_SUM_GRANTED = 20         # registrations of others that the address granted
     SOURCE_COUNTERS = 21
 
 cdef enum:
-    PENDING_REGISTRATIONS = 16      # with credentials, whose answer is awaited
+    PENDING_TRIES = 16              # requests with credentials, whose answer is awaited
     UINT32_MAX = 0xffffffff
 
 cdef struct CallerProfile:      # 512 bytes
@@ -110,7 +110,7 @@ cdef struct SourceProfile:      # 1544 bytes
     uint32_t signs              # of a GSM gateway, likewise
     uint32_t row_evidence       # of both at the latest row
     uint32_t open_calls
-    uint32_t pending[PENDING_REGISTRATIONS]     # a ring of low halves of transaction keys, 0 for none
+    uint32_t pending[PENDING_TRIES]     # a ring of low halves of transaction keys, 0 for none
     uint32_t pending_next
     Cadence cadence             # between requests
     float counts[HALF_LIVES][SOURCE_COUNTERS]

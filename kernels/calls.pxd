@@ -51,6 +51,8 @@ cdef enum CallSeen:
     TOLD_SETUP = 256
     TOLD_ANSWER = 512
     TOLD_END = 1024
+    SEEN_CHALLENGE = 2048   # 401 or 407: who calls is asked for credentials
+    SEEN_CREDENTIALS = 4096     # an INVITE that answered a challenge with some
 
 cdef enum CallTransport:
     TRANSPORT_UDP = 0

@@ -312,6 +312,8 @@ cdef class CallTable:
                 self._dialog(call, <uint32_t>span_hash(message, message.to_tag, self.secret), True)
             return
         call.transaction_status[i] = status
+        if status == 401 or status == 407:
+            call.seen |= SEEN_CHALLENGE
         if status < 300:
             call.seen |= SEEN_2XX
             i = self._dialog(call, <uint32_t>span_hash(message, message.to_tag, self.secret), True)

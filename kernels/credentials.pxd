@@ -1,7 +1,8 @@
 # cython: language_level=3
-"""What a message says of credentials (RFC 3261 22), as far as a mirror can tell."""
-from libc.stdint cimport uint8_t, uint32_t
+"""What a message says of credentials (RFC 3261 22), as far as a mirror can tell, and of what transaction it is."""
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
+from capture.hashing cimport hash_bytes, hash_mix
 from capture.sip cimport (
     HEADER_AUTHORIZATION, HEADER_PROXY_AUTHENTICATE, HEADER_PROXY_AUTHORIZATION, HEADER_WWW_AUTHENTICATE, HeaderField,
     SipMessage,
@@ -12,6 +13,13 @@ from capture.sip_text cimport CLASS, WHITE, same_name
 cdef inline bint brings_credentials(const SipMessage* message) noexcept nogil:
     """RFC 3261 22: to the user agent server, a registrar too, or to a proxy."""
     return message.first[<int>HEADER_AUTHORIZATION] >= 0 or message.first[<int>HEADER_PROXY_AUTHORIZATION] >= 0
+
+
+cdef inline uint64_t transaction_key(const SipMessage* message, uint64_t secret) noexcept nogil:
+    """Clients of RFC 2543 have no branch, but a Call-ID and a CSeq number for each request (RFC 3261 17.2.3)."""
+    cdef uint64_t call_id = hash_bytes(message.data + message.call_id.start, message.call_id.length, secret)
+    return hash_mix(
+        call_id + message.cseq, hash_bytes(message.data + message.branch.start, message.branch.length, secret))
 
 
 cdef inline bint says_stale(const SipMessage* message) noexcept nogil:

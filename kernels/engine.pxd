@@ -7,9 +7,10 @@ from capture.decode cimport Decoder
 from capture.duplicates cimport Duplicates
 from capture.packet cimport Address, Packet
 from capture.sdp cimport SdpMemory, SdpSession
-from capture.sip cimport Lookup, SipMessage
+from capture.sip cimport Lookup, SipMessage, Span
 from capture.source cimport Record, RecordSource
 from capture.tcp cimport StreamTable
+from kernels.break_ins cimport BreakIns
 from kernels.calls cimport CallTable
 from kernels.media cimport MediaTable
 from kernels.numbers cimport Plan
@@ -66,6 +67,7 @@ cdef class Engine:
     cdef float[:, ::1] source_rows
     cdef RowNote* call_notes
     cdef RowNote* source_notes
+    cdef readonly BreakIns break_ins     # of the block
 
     cdef readonly uint64_t packets
     cdef uint64_t bytes
@@ -90,6 +92,8 @@ cdef class Engine:
     cdef void _flush(self, int64_t now_ns) noexcept nogil
     cdef void _message(self, int status, uint8_t transport) noexcept nogil
     cdef void _outside_calls(self) noexcept nogil
+    cdef void _try(self, int32_t slot) noexcept nogil
+    cdef void _let_in(self, int32_t slot, Span user) noexcept nogil
     cdef bint _read_offer(self, int32_t slot, SdpSession* session) noexcept nogil
     cdef void _expect(self, int32_t slot, const SdpSession* session) noexcept nogil
     cdef bint _is_of_caller(self, int32_t slot) noexcept nogil

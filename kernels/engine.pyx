@@ -16,9 +16,11 @@ from libc.stdlib cimport calloc, free
 from capture.decode cimport DECODED, Decoder
 from capture.duplicates cimport Duplicates
 from capture.goip cimport GOIP_KEEPALIVE, GOIP_NONE, goip_read
-from capture.hashing cimport hash_bytes, hash_mix
+from capture.hashing cimport hash_bytes
 from capture.index cimport NO_SLOT
-from capture.packet cimport PACKET_MESSAGE, PACKET_TRUNCATED, PROTOCOL_UDP, address_hash, endpoint_hash
+from capture.packet cimport (
+    PACKET_MESSAGE, PACKET_TRUNCATED, PROTOCOL_UDP, address_equal, address_hash, endpoint_hash,
+)
 from capture.sdp cimport SdpSession, sdp_read
 from capture.sip cimport (
     METHOD_ACK, METHOD_BYE, METHOD_CANCEL, METHOD_INVITE, SIP_MESSAGE, SIP_NEED_MORE, SIP_OTHER, SIP_REQUEST,
@@ -27,11 +29,13 @@ from capture.sip cimport (
 from capture.sip_text cimport same_name
 from capture.source cimport RECORD_FOUND, RECORD_NEED_MORE, Record, RecordSource
 from capture.tcp cimport StreamTable
+from kernels.break_ins cimport BreakIns
 from kernels.calls cimport (
-    CALL_ANSWERED, EVENT_ANSWER, EVENT_END, EVENT_REPLY, EVENT_SETUP, PHASE_TALK, SEEN_INVITE, SEEN_REPLY, STAGE_ANSWER,
-    STAGE_END, STAGE_SETUP, TOLD_END, TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORT_WS, Call, CallTable,
+    CALL_ANSWERED, EVENT_ANSWER, EVENT_END, EVENT_REPLY, EVENT_SETUP, PHASE_TALK, SEEN_CHALLENGE, SEEN_CREDENTIALS,
+    SEEN_INVITE, SEEN_REPLY, STAGE_ANSWER, STAGE_END, STAGE_SETUP, TOLD_END, TRANSPORT_TCP, TRANSPORT_UDP,
+    TRANSPORT_WS, Call, CallTable,
 )
-from kernels.credentials cimport brings_credentials, says_stale
+from kernels.credentials cimport brings_credentials, says_stale, transaction_key
 from kernels.media cimport MediaTable
 from kernels.numbers cimport Plan
 from kernels.profiles cimport CallerProfile, Profiles, SourceProfile
@@ -114,6 +118,7 @@ cdef class Engine:
         self.source_rows = self.source_features
         self.call_notes = <RowNote*>calloc(BLOCK_ROWS, sizeof(RowNote))
         self.source_notes = <RowNote*>calloc(BLOCK_ROWS, sizeof(RowNote))
+        self.break_ins = BreakIns(BLOCK_ROWS)
         if self.call_notes == NULL or self.source_notes == NULL:
             raise MemoryError("no memory for the rows of a block")
 
@@ -263,6 +268,8 @@ cdef class Engine:
         offered = self.message.body.length > 0 and self._read_offer(slot, &session)
         if self.calls.events:
             self._tell(slot, self.calls.events, self.packet.time_ns)
+        if self.message.method == METHOD_INVITE and self.calls.calls[slot].seen & SEEN_CHALLENGE:
+            self._try(slot)
         if offered:
             self._expect(slot, &session)
         if self.calls.live > self.calls.capacity:
@@ -278,9 +285,7 @@ cdef class Engine:
         user = hash_bytes(
             self.message.data + self.message.to_uri.user.start, self.message.to_uri.user.length, self.secret)
         call_id = hash_bytes(self.message.data + self.message.call_id.start, self.message.call_id.length, self.secret)
-        # clients of RFC 2543 have no branch, but a Call-ID and a CSeq number for each request (RFC 3261 17.2.3)
-        transaction = hash_mix(call_id + self.message.cseq, hash_bytes(
-            self.message.data + self.message.branch.start, self.message.branch.length, self.secret))
+        transaction = transaction_key(&self.message, self.secret)
         if self.message.kind == SIP_REQUEST:
             slot = self.profiles.on_request(
                 &self.packet.source.address, endpoint_hash(&self.packet.destination, self.secret), self.message.method,
@@ -293,7 +298,36 @@ cdef class Engine:
                 self.message.method, user, transaction, self.message.status_code, says_stale(&self.message),
                 self.packet.time_ns)
             if slot != NO_SLOT:
-                self._source_row(slot, self.packet.time_ns)
+                self._let_in(slot, self.message.to_uri.user)
+
+    cdef void _try(self, int32_t slot) noexcept nogil:
+        """An INVITE of a call that was challenged, or a response to one, where the call comes from."""
+        cdef Call* call = &self.calls.calls[slot]
+        cdef Span user = self.message.from_uri.user
+        cdef uint64_t transaction = transaction_key(&self.message, self.secret)
+        cdef int32_t source
+        if self.message.kind == SIP_REQUEST:
+            if (self.message.to_tag.length == 0 and brings_credentials(&self.message)
+                    and address_equal(&self.packet.source.address, &call.source.address)):
+                call.seen |= SEEN_CREDENTIALS
+                self.profiles.on_try(&call.source.address, transaction)
+            return
+        if not call.seen & SEEN_CREDENTIALS:
+            return
+        source = self.profiles.on_try_answered(
+            &call.source.address, address_hash(&call.destination.address, self.secret),
+            endpoint_hash(&call.destination, self.secret),
+            hash_bytes(self.message.data + user.start, user.length, self.secret), transaction,
+            self.message.status_code, says_stale(&self.message), self.packet.time_ns)
+        if source != NO_SLOT and self.profiles.guess.tries > 0:
+            self._let_in(source, user)
+        elif source != NO_SLOT and self.profiles.source_is_due(source):
+            self._source_row(source, self.packet.time_ns)
+
+    cdef void _let_in(self, int32_t slot, Span user) noexcept nogil:
+        """A user has been let in at a source after wrong passwords: it is looked at at once."""
+        self.break_ins.note(&self.profiles.guess, self.source_rows_count, self.message.data + user.start, user.length)
+        self._source_row(slot, self.packet.time_ns)
 
     cdef bint _read_offer(self, int32_t slot, SdpSession* session) noexcept nogil:
         """The session description of the message, if it has one: where media is going to be."""
@@ -473,6 +507,7 @@ cdef class Engine:
             self.subscribers.next_block()
         self.call_rows_count = 0
         self.source_rows_count = 0
+        self.break_ins.count = 0
         self.block_end = self.packets + self.block_packets
 
     @property

@@ -8,6 +8,7 @@ from kernels.behaviour cimport CalleeProfile, CallerProfile, SourceProfile
 from kernels.calls cimport Call
 from kernels.heavy cimport Heavy
 from kernels.pairs cimport PairTable
+from kernels.passwords cimport Guess
 from kernels.relations cimport Relations
 from kernels.signalling cimport Style
 from kernels.slots cimport SlotTable
@@ -38,6 +39,7 @@ cdef class Profiles:
     cdef SourceProfile no_source
     cdef PairTable pairs                # who called whom
     cdef Heavy* ranges                  # called ranges, half-life 1 hour: each is in one of RANGE_TABLES tables
+    cdef Guess guess                    # what the latest response says of an account; no `tries`: nothing
     cdef Relations relations            # what calls have in common beyond their numbers
     cdef uint64_t secret
 
@@ -58,11 +60,18 @@ cdef class Profiles:
                             int64_t now_ns) noexcept nogil
     # The response to it; `source` is who had asked, `registrar` a hash of who answers; `stale`: it is a challenge to
     # credentials that were right, for a nonce of before (RFC 2617 3.2.1). Responses to INVITE are left to on_end. The
-    # slot of the source's profile when it is to be looked at at once, since an account may have been broken into; else
-    # NO_SLOT.
+    # slot of the source's profile when it is to be looked at at once, since an account may have been broken into
+    # (`guess`); else NO_SLOT.
     cdef int32_t on_response(self, const Address* source, uint64_t registrar, uint8_t method, uint64_t user_key,
                              uint64_t transaction_key, uint16_t status_code, bint stale,
                              int64_t now_ns) noexcept nogil
+    # A later INVITE of a call brought credentials, and a response above 100 to such a one; the call's source is
+    # `source`, `target_key` a hash of the address and port that it goes to. The slot of the source's profile when the
+    # password was wrong, which is a request of its own, or when the account may have been broken into; else NO_SLOT.
+    cdef void on_try(self, const Address* source, uint64_t transaction_key) noexcept nogil
+    cdef int32_t on_try_answered(self, const Address* source, uint64_t registrar, uint64_t target_key,
+                                 uint64_t user_key, uint64_t transaction_key, uint16_t status_code, bint stale,
+                                 int64_t now_ns) noexcept nogil
     # An address has shown a GatewaySign of kernels/signalling.pxd: the slot of its profile.
     cdef int32_t on_gateway_sign(self, const Address* source, uint8_t sign, int64_t now_ns) noexcept nogil
     # Rows are read after the event that they are about. They change nothing that a later row says.
@@ -75,6 +84,7 @@ cdef class Profiles:
     cdef CalleeProfile* callee_of(self, const Call* call) noexcept nogil
     cdef SourceProfile* source_of(self, const Call* call) noexcept nogil
 
+    cdef void _failed(self, SourceProfile* profile, uint64_t user, uint64_t address, int64_t now_ns) noexcept nogil
     cdef void _reciprocity(self, Call* call, CallerProfile* caller, int64_t now_ns) noexcept nogil
     cdef void _prefetch_source(self, int32_t slot) noexcept nogil
     cdef void _style_row(self, const Call* call, int64_t now_ns, float* row) noexcept nogil

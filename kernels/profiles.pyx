@@ -34,11 +34,11 @@ from kernels.parties cimport (
     ABROAD_NO, ABROAD_NOT_KNOWN, ABROAD_YES, dialled_number, differing_digits, is_anonymous, is_successor,
     is_unanswered, range_of,
 )
-from kernels.registrations cimport (
-    REGISTRATION_GUESSED, REGISTRATION_MADE, REGISTRATION_WRONG_PASSWORD, registration_answered, registration_asked,
-    registration_features,
+from kernels.passwords cimport (
+    TRY_GUESSED, TRY_LET_IN, TRY_WRONG, invite_answered, password_brought, password_features, password_sprayed,
 )
-from kernels.relations cimport FAILURE_BOUND, FAILURE_SHARED, Relations
+from kernels.registrations cimport registration_answered, registration_asked, registration_features
+from kernels.relations cimport FAILURE_BOUND, FAILURE_OWN, FAILURE_SHARED, Relations
 from kernels.rows cimport (
     MOST_EVENTS, MOST_SECONDS, call_features, call_source_features, caller_features, clipped, seconds_between,
     source_features,
@@ -50,6 +50,7 @@ from kernels.slots cimport (
     prefetch as prefetch_line, prefetch_all, slots_earn, slots_find, slots_free, slots_fresh, slots_holds, slots_init,
     slots_prefetch, slots_take,
 )
+from kernels.source cimport source_attempt, source_request, source_response
 
 cdef extern from *:
     """
@@ -155,43 +156,6 @@ cdef void caller_end(CallerProfile* profile, const Call* call, int64_t now_ns) n
         count_caller(profile, CALLER_SUM_BUSY, 1.0)
     elif is_not_found(call.status_code):
         count_caller(profile, CALLER_SUM_NOT_FOUND, 1.0)
-
-
-cdef void source_request(SourceProfile* profile, uint64_t target_key, int64_t now_ns) noexcept nogil:
-    note_source(profile, now_ns)
-    if profile.requests and now_ns >= profile.last_ns:
-        cadence_add(&profile.cadence, seconds_between(profile.last_ns, now_ns))
-    profile.first_ns = min(profile.first_ns, now_ns)
-    profile.last_ns = max(profile.last_ns, now_ns)
-    profile.requests = one_more(profile.requests)
-    count_source(profile, SOURCE_SUM_REQUESTS)
-    distinct_advance(&profile.targets_day, now_ns, WINDOW_DAY_NS)
-    distinct_add(&profile.targets_day, target_key)
-
-
-cdef void source_attempt(SourceProfile* profile, const Call* call, uint64_t target_key,
-                         int64_t now_ns) noexcept nogil:
-    source_request(profile, target_key, now_ns)
-    profile.open_calls = one_more(profile.open_calls)
-    count_source(profile, SOURCE_SUM_INVITES)
-    if call.range_hash:
-        heavy_add(&profile.ranges, heavy_key(call.range_hash), now_ns, HALF_LIFE_HOUR_S)
-    distinct_advance(&profile.callers_day, now_ns, WINDOW_DAY_NS)
-    distinct_add(&profile.callers_day, call.caller_key)
-    distinct_advance(&profile.callees_day, now_ns, WINDOW_DAY_NS)
-    distinct_add(&profile.callees_day, call.callee_key)
-    if call.price != PRICE_ORDINARY:
-        count_source(profile, SOURCE_SUM_HIGH_COST)
-
-
-cdef void source_response(SourceProfile* profile, uint16_t status_code) noexcept nogil:
-    count_source(profile, SOURCE_SUM_RESPONSES)
-    if status_code == 401 or status_code == 407:
-        count_source(profile, SOURCE_SUM_CHALLENGED)
-    elif status_code == 403:
-        count_source(profile, SOURCE_SUM_FORBIDDEN)
-    elif is_not_found(status_code):
-        count_source(profile, SOURCE_SUM_NOT_FOUND)
 
 
 cdef object address_text(const Address* address):
@@ -408,8 +372,9 @@ cdef class Profiles:
         cdef uint64_t user = hash_mix(user_key, registrar)      # a name is only a name at its registrar
         cdef int32_t slot = slots_find(&self.sources, address)
         cdef int32_t server
-        cdef int found, failure
+        cdef int found
         cdef SourceProfile* profile
+        self.guess.tries = 0
         if slot == NO_SLOT or status_code < 200 or method == METHOD_INVITE:
             return NO_SLOT
         self.reply_ns = max(self.reply_ns, now_ns)
@@ -419,20 +384,51 @@ cdef class Profiles:
         count_source(profile, SOURCE_SUM_REPLIES)
         if method != METHOD_REGISTER:
             return NO_SLOT
-        found = registration_answered(profile, user_key, transaction_key, status_code, stale, now_ns)
-        if found == REGISTRATION_MADE or found == REGISTRATION_GUESSED:
-            self.relations.registered(user, address, now_ns)
+        found = registration_answered(profile, user_key, transaction_key, status_code, stale, now_ns, &self.guess)
+        if found == TRY_WRONG:
+            self._failed(profile, user, address, now_ns)
+        elif found == TRY_LET_IN or found == TRY_GUESSED:
             server = slots_find(&self.sources, registrar)
             if server != NO_SLOT:
                 note_source(&self.source_profiles[server], now_ns)
                 count_source(&self.source_profiles[server], SOURCE_SUM_GRANTED)
-        elif found == REGISTRATION_WRONG_PASSWORD:
-            failure = self.relations.failed(user, address, now_ns)
-            if failure & FAILURE_BOUND:
-                count_source(profile, SOURCE_SUM_FAILED_BOUND)
-            if failure & FAILURE_SHARED:
-                count_source(profile, SOURCE_SUM_FAILED_SHARED)
-        return slot if found == REGISTRATION_GUESSED else NO_SLOT
+            if self.relations.registered(user, address, now_ns) and found == TRY_LET_IN:
+                found = password_sprayed(profile, now_ns, &self.guess)
+        return slot if found == TRY_GUESSED else NO_SLOT
+
+    cdef void on_try(self, const Address* source, uint64_t transaction_key) noexcept nogil:
+        cdef int32_t slot = slots_find(&self.sources, address_hash(source, self.secret))
+        if slot != NO_SLOT:
+            password_brought(&self.source_profiles[slot], transaction_key)
+
+    cdef int32_t on_try_answered(self, const Address* source, uint64_t registrar, uint64_t target_key,
+                                 uint64_t user_key, uint64_t transaction_key, uint16_t status_code, bint stale,
+                                 int64_t now_ns) noexcept nogil:
+        cdef uint64_t address = address_hash(source, self.secret)
+        cdef int32_t slot = slots_find(&self.sources, address)
+        cdef int found
+        cdef SourceProfile* profile
+        self.guess.tries = 0
+        if slot == NO_SLOT or status_code <= 100:
+            return NO_SLOT
+        profile = &self.source_profiles[slot]
+        note_source(profile, now_ns)
+        found = invite_answered(profile, user_key, transaction_key, status_code, stale, now_ns, &self.guess)
+        if found == TRY_WRONG:
+            source_request(profile, target_key, now_ns)
+            count_source(profile, SOURCE_SUM_INVITES)
+            self._failed(profile, hash_mix(user_key, registrar), address, now_ns)
+        return slot if found == TRY_WRONG or found == TRY_GUESSED else NO_SLOT
+
+    cdef void _failed(self, SourceProfile* profile, uint64_t user, uint64_t address, int64_t now_ns) noexcept nogil:
+        """Counts a wrong password by what is known of its user, the hash of the name at its registrar."""
+        cdef int failure = self.relations.failed(user, address, now_ns)
+        if failure & FAILURE_BOUND:
+            count_source(profile, SOURCE_SUM_FAILED_BOUND)
+        if failure & FAILURE_OWN:
+            count_source(profile, SOURCE_SUM_FAILED_OWN)
+        if failure & FAILURE_SHARED:
+            count_source(profile, SOURCE_SUM_FAILED_SHARED)
 
     cdef int32_t on_gateway_sign(self, const Address* source, uint8_t sign, int64_t now_ns) noexcept nogil:
         cdef int32_t slot
@@ -476,6 +472,7 @@ cdef class Profiles:
         cdef SourceProfile* profile = &self.source_profiles[slot]
         source_features(profile, now_ns, row)
         registration_features(profile, now_ns, row)
+        password_features(profile, now_ns, row)
         if self.reply_ns == 0 or seconds_between(self.reply_ns, now_ns) > REPLIES_SHOWN_S:
             row[SOURCE_REPLIED_RATIO] = NAN
         style_source_features(&self.styles[slot], now_ns, row)

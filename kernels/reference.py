@@ -369,6 +369,26 @@ def source_row(history, now):
     }
 
 
+def note_failure(source, failing, bindings, account, address, now):
+    """A wrong password of an account, by whom else it is known. `failing`: [(address, time), ...] of each account."""
+    failing.setdefault(account, []).append((address, now))
+    addresses = recent_keys(*zip(*failing[account], strict=True), HALF_DAY_NS, now)
+    bound = bindings.find(account, address, now)
+    source.note(now, failed_bound=bound == "elsewhere", failed_own=bound == "here")
+    source.note(now, failed_shared=len(set(addresses)) >= 2)
+
+
+def answer_invite(source, asked, failing, bindings, request):
+    """What the response to an INVITE says of the password that it brought, if it is said."""
+    now, user, target = int(request["response_ns"]), int(request["user_key"]), int(request["target_key"])
+    transaction, status = int(request["transaction_key"]), int(request["status_code"])
+    if asked.answer_invite(source, user, transaction, status, request["stale"], now):
+        source.times.append(now)
+        source.keys.append((now, "targets", target))
+        source.note(now, requests=1, invites=1)
+        note_failure(source, failing, bindings, (user, target), request["source"].tobytes(), now)
+
+
 def source_rows(requests):
     """Rows [n, features] of requests outside calls; see replay_requests in kernels/replay.pyx."""
     sources, passwords, bindings, failing, replied = {}, {}, reference_groups.Bindings(), {}, None
@@ -389,6 +409,8 @@ def source_rows(requests):
                 source.keys.append((now, "call_ids", int(request["call_id_key"])))
                 source.note(now, credentials=request["credentials"])
                 asked.ask(int(request["transaction_key"]), request["credentials"])
+            elif method == INVITE:
+                asked.ask(int(request["transaction_key"]), request["credentials"])
             elif method == OPTIONS:
                 source.keys.append((now, "probes", hash_mix(user, int(request["target_key"]))))
                 source.keys.append((now, "probed_users", user))
@@ -404,10 +426,9 @@ def source_rows(requests):
                 if status < 300:
                     bindings.note(account, address, now)
                 elif wrong:
-                    failing.setdefault(account, []).append((address, now))
-                    addresses = recent_keys(*zip(*failing[account], strict=True), HALF_DAY_NS, now)
-                    elsewhere = bindings.find(account, address, now) == "elsewhere"
-                    source.note(now, failed_bound=elsewhere, failed_shared=len(set(addresses)) >= 2)
+                    note_failure(source, failing, bindings, account, address, now)
+        elif method == INVITE:
+            answer_invite(source, asked, failing, bindings, request)
         if event % 2 == 1 or status == 0:
             row = source_row(source, now) | asked.row(source, now)
             if replied is None or now - replied > 3600 * 10**9:

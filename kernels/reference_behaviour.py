@@ -188,7 +188,7 @@ def amount(times, now, half_life_s):
 
 
 class Passwords:
-    """The registrations of one source: which passwords were wrong. Never more than eight users fail at a time."""
+    """The passwords that one source tried: which were wrong. Never more than eight users fail at a time."""
 
     def __init__(self):
         self.asked, self.waiting, self.failures, self.recent = 0, {}, {}, {}
@@ -200,23 +200,46 @@ class Passwords:
 
     def answer(self, history, user, transaction, status, stale, now):
         """Whether a password was wrong."""
-        waited = self.waiting.pop(transaction, None)
+        waited = self.awaited(transaction)
         if status < 300:
-            tries = amount(self.failures.get(user, []), now, DAY_S)
-            history.note(now, guessed=tries >= 2.5, guessed_tries=tries * (tries >= 2.5))
-            self.failures.pop(user, None)
-        elif status in (401, 403, 407) and not stale and waited is not None and waited + PENDING >= self.asked:
-            self.failures.setdefault(user, []).append(now)
-            self.recent.setdefault(user, []).append(now)
-            history.keys.append((now, "failing_users", user))
-            history.note(now, wrong_passwords=1)
+            self.right(history, user, now)
+        elif status in (401, 403, 407) and not stale and waited:
+            self.wrong(history, user, now)
             return True
         return False
+
+    def answer_invite(self, history, user, transaction, status, stale, now):
+        """The same of an INVITE, which other refusals say nothing of."""
+        if status <= 100 or not self.awaited(transaction):
+            return False
+        if status < 300:
+            self.right(history, user, now)
+        elif status in (401, 407) and not stale:
+            self.wrong(history, user, now)
+            return True
+        return False
+
+    def awaited(self, transaction):
+        waited = self.waiting.pop(transaction, None)
+        return waited is not None and waited + PENDING >= self.asked
+
+    def right(self, history, user, now):
+        tries = amount(self.failures.pop(user, []), now, DAY_S)
+        history.note(now, guessed=tries >= 2.5, guessed_tries=tries * (tries >= 2.5))
+        if tries < 2.5:
+            self.recent.pop(user, None)
+
+    def wrong(self, history, user, now):
+        self.failures.setdefault(user, []).append(now)
+        self.recent.setdefault(user, []).append(now)
+        history.keys.append((now, "failing_users", user))
 
     def row(self, history, now):
         """The part of a source row that is about registrations, by feature name."""
         amounts = [amount(times, now, DAY_S) for times in self.failures.values()]
+        recent = [amount(times, now, MINUTE_S) for times in self.recent.values()]
         refused = history.sum("forbidden", now, DAY_S) + history.sum("not_found", now, DAY_S)
+        outside = history.sum("requests", now, HOUR_S) - history.sum("invites", now, HOUR_S)
         return {
             "source_registered_ratio_day": history.share("registered", "register_responses", now, DAY_S, 0.5),
             "source_refused_ratio_day": (refused + 2 * 0.02) / (history.sum("responses", now, DAY_S) + 2),
@@ -225,20 +248,19 @@ class Passwords:
             "source_user_failures_day": max(amounts, default=0.0),
             "source_guessed_day": history.sum("guessed", now, DAY_S),
             "source_guessed_tries_day": history.sum("guessed_tries", now, DAY_S),
-            "source_wrong_passwords_minute": history.sum("wrong_passwords", now, MINUTE_S),
-            "source_user_failures_minute": max(
-                (amount(times, now, MINUTE_S) for times in self.recent.values()), default=0.0
-            ),
+            "source_wrong_passwords_minute": sum(recent),
+            "source_user_failures_minute": max(recent, default=0.0),
             "source_failing_users_day": history.distinct("failing_users", 12 * HOUR_NS, now),
             "source_granted_day": 0.0,
             "source_targets_day": history.distinct("targets", 12 * HOUR_NS, now),
             "source_open_calls": 0.0,
             "source_failed_bound_day": history.sum("failed_bound", now, DAY_S),
+            "source_failed_own_day": history.sum("failed_own", now, DAY_S),
             "source_failed_shared_day": history.sum("failed_shared", now, DAY_S),
             "source_call_ids_day": history.distinct("call_ids", 12 * HOUR_NS, now),
             "source_call_id_ratio": history.distinct_ratio("call_ids", now),
             "source_probes_day": history.distinct("probes", 12 * HOUR_NS, now),
             "source_probed_users_day": history.distinct("probed_users", 12 * HOUR_NS, now),
             "source_probe_ratio": history.distinct_ratio("probes", now),
-            "source_replied_ratio": min(1.0, history.share("replies", "requests", now, HOUR_S, 0.9)),
+            "source_replied_ratio": min(1.0, (history.sum("replies", now, HOUR_S) + 2 * 0.9) / (outside + 2)),
         }

@@ -1,44 +1,30 @@
 # cython: language_level=3
 """What registrations do to the profile of their source, and the features of them."""
-from libc.stdint cimport uint32_t
-
 from kernels.behaviour cimport *
-from kernels.decay cimport DAY, HALF_LIFE_DAY_S, HALF_LIFE_MINUTE_S, HALF_LIVES, HOUR, MINUTE, decay_factors
+from kernels.decay cimport DAY, HALF_LIVES, HOUR, decay_factors
 from kernels.distinct cimport distinct_add, distinct_advance, distinct_count, distinct_seen
 from kernels.features cimport *
-from kernels.heavy cimport heavy_add, heavy_count, heavy_forget, heavy_key, heavy_left, heavy_most
+from kernels.passwords cimport (
+    TRY_NOTHING, TRY_WRONG, password_awaited, password_brought, password_right, password_wrong,
+)
 from kernels.rows cimport MOST_EVENTS, clipped, distinct_ratio, share, shrunk
 
 cdef extern from *:
     """
-    /* Wrong passwords before a success that make it a guess: three, less what they fade in some hours. */
-    #define SW_GUESSES 2.5f
     /* Priors: shares of events. */
     #define SW_DAY_REGISTERED_RATIO 0.5f
     #define SW_DAY_REFUSED_RATIO 0.02f
     #define SW_DAY_CREDENTIALS_RATIO 0.5f
     #define SW_REPLIED_RATIO 0.9f
     """
-    const float GUESSES "SW_GUESSES"
     const float REGISTERED_RATIO "SW_DAY_REGISTERED_RATIO"
     const float REFUSED_RATIO "SW_DAY_REFUSED_RATIO"
     const float CREDENTIALS_RATIO "SW_DAY_CREDENTIALS_RATIO"
     const float REPLIED_RATIO "SW_REPLIED_RATIO"
 
 
-cdef bint take_pending(SourceProfile* profile, uint32_t transaction) noexcept nogil:
-    """Whether an answer to credentials was awaited in the transaction; it no longer is."""
-    cdef int i
-    for i in range(PENDING_REGISTRATIONS):
-        if profile.pending[i] == transaction:
-            profile.pending[i] = 0
-            return True
-    return False
-
-
 cdef void registration_asked(SourceProfile* profile, uint64_t user_key, uint64_t call_id_key, bint credentials,
                              uint64_t transaction_key, int64_t now_ns) noexcept nogil:
-    cdef uint32_t transaction = heavy_key(transaction_key)
     count_source(profile, SOURCE_SUM_REGISTERS)
     distinct_advance(&profile.users_hour, now_ns, WINDOW_HOUR_NS)
     distinct_add(&profile.users_hour, user_key)
@@ -48,33 +34,20 @@ cdef void registration_asked(SourceProfile* profile, uint64_t user_key, uint64_t
     distinct_add(&profile.call_ids_day, call_id_key)
     if credentials:
         count_source(profile, SOURCE_SUM_CREDENTIALS)
-        take_pending(profile, transaction)      # it may be a retransmission
-        profile.pending[profile.pending_next] = transaction
-        profile.pending_next = (profile.pending_next + 1) % PENDING_REGISTRATIONS
+        password_brought(profile, transaction_key)
 
 
 cdef int registration_answered(SourceProfile* profile, uint64_t user_key, uint64_t transaction_key,
-                               uint16_t status_code, bint stale, int64_t now_ns) noexcept nogil:
-    cdef uint32_t user = heavy_key(user_key)
-    cdef float failures
-    cdef bint credentials = take_pending(profile, heavy_key(transaction_key))
+                               uint16_t status_code, bint stale, int64_t now_ns, Guess* guess) noexcept nogil:
+    cdef bint credentials = password_awaited(profile, transaction_key)
     count_source(profile, SOURCE_SUM_REGISTER_RESPONSES)
     if status_code < 300:
         count_source(profile, SOURCE_SUM_REGISTERED)
-        failures = heavy_count(&profile.failures, user, now_ns, HALF_LIFE_DAY_S)
-        if failures >= GUESSES:
-            count_source(profile, SOURCE_SUM_GUESSED)
-            count_source(profile, SOURCE_SUM_GUESSED_TRIES, failures)
-        heavy_forget(&profile.failures, user, now_ns, HALF_LIFE_DAY_S)
-        return REGISTRATION_GUESSED if failures >= GUESSES else REGISTRATION_MADE
+        return password_right(profile, user_key, now_ns, guess)
     if credentials and not stale and (status_code == 401 or status_code == 403 or status_code == 407):
-        count_source(profile, SOURCE_SUM_WRONG_PASSWORDS)
-        heavy_add(&profile.failures, user, now_ns, HALF_LIFE_DAY_S)
-        heavy_add(&profile.recent_failures, user, now_ns, HALF_LIFE_MINUTE_S)
-        distinct_advance(&profile.failing_users_day, now_ns, WINDOW_DAY_NS)
-        distinct_add(&profile.failing_users_day, user_key)
-        return REGISTRATION_WRONG_PASSWORD
-    return REGISTRATION_NONE
+        password_wrong(profile, user_key, now_ns)
+        return TRY_WRONG
+    return TRY_NOTHING
 
 
 cdef void registration_features(const SourceProfile* profile, int64_t now_ns, float* row) noexcept nogil:
@@ -93,21 +66,7 @@ cdef void registration_features(const SourceProfile* profile, int64_t now_ns, fl
         REFUSED_RATIO)
     row[SOURCE_CREDENTIALS_RATIO_DAY] = share(
         days, SOURCE_SUM_CREDENTIALS, SOURCE_SUM_REGISTERS, day, CREDENTIALS_RATIO)
-    row[SOURCE_WRONG_PASSWORDS_DAY] = clipped(
-        profile.failures.total * heavy_left(&profile.failures, now_ns, HALF_LIFE_DAY_S)
-        + days[SOURCE_SUM_GUESSED_TRIES] * day, MOST_EVENTS)
-    row[SOURCE_USER_FAILURES_DAY] = clipped(heavy_most(&profile.failures, now_ns, HALF_LIFE_DAY_S), MOST_EVENTS)
-    row[SOURCE_GUESSED_DAY] = clipped(days[SOURCE_SUM_GUESSED] * day, MOST_EVENTS)
-    row[SOURCE_GUESSED_TRIES_DAY] = clipped(days[SOURCE_SUM_GUESSED_TRIES] * day, MOST_EVENTS)
-    row[SOURCE_WRONG_PASSWORDS_MINUTE] = clipped(
-        profile.counts[MINUTE][SOURCE_SUM_WRONG_PASSWORDS] * left[MINUTE], MOST_EVENTS)
-    row[SOURCE_USER_FAILURES_MINUTE] = clipped(
-        heavy_most(&profile.recent_failures, now_ns, HALF_LIFE_MINUTE_S), MOST_EVENTS)
-    row[SOURCE_FAILING_USERS_DAY] = clipped(
-        distinct_count(&profile.failing_users_day, now_ns, WINDOW_DAY_NS), MOST_EVENTS)
     row[SOURCE_GRANTED_DAY] = clipped(days[SOURCE_SUM_GRANTED] * day, MOST_EVENTS)
-    row[SOURCE_FAILED_BOUND_DAY] = clipped(days[SOURCE_SUM_FAILED_BOUND] * day, MOST_EVENTS)
-    row[SOURCE_FAILED_SHARED_DAY] = clipped(days[SOURCE_SUM_FAILED_SHARED] * day, MOST_EVENTS)
     row[SOURCE_TARGETS_DAY] = clipped(distinct_count(&profile.targets_day, now_ns, WINDOW_DAY_NS), MOST_EVENTS)
     row[SOURCE_OPEN_CALLS] = clipped(profile.open_calls, MOST_EVENTS)
     row[SOURCE_CALL_IDS_DAY] = clipped(distinct_count(&profile.call_ids_day, now_ns, WINDOW_DAY_NS), MOST_EVENTS)

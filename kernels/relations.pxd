@@ -11,6 +11,7 @@ from kernels.slots cimport SlotTable
 cdef enum Failure:              # bits: what a wrong password says beside itself
     FAILURE_BOUND = 1           # its user is registered from another address
     FAILURE_SHARED = 2          # other addresses fail for its user, too
+    FAILURE_OWN = 4             # its user is registered from the address itself
 
 cdef class Relations:
     cdef Group* groups                  # of sources, by their slots: all calls, then those of newcomers, two for each
@@ -36,9 +37,9 @@ cdef class Relations:
     cdef void on_end(self, const Call* call, bint known, int64_t now_ns) noexcept nogil
     # Its part of a call row.
     cdef void row(self, const Call* call, bint known, int64_t now_ns, float* row) noexcept nogil
-    # A user, the hash of its name at its registrar, was registered from an address, or had a wrong password there: the
-    # Failure bits.
-    cdef void registered(self, uint64_t user, uint64_t address, int64_t now_ns) noexcept nogil
+    # A user, the hash of its name at its registrar, was registered from an address: whether it was not known to be; or
+    # had a wrong password there: the Failure bits.
+    cdef bint registered(self, uint64_t user, uint64_t address, int64_t now_ns) noexcept nogil
     cdef int failed(self, uint64_t user, uint64_t address, int64_t now_ns) noexcept nogil
 
     cdef void _crowds(self, Call* call, uint64_t source_key, int64_t now_ns) noexcept nogil

@@ -8,7 +8,7 @@ from capture.hashing cimport hash_bytes, hash_mix
 from capture.index cimport NO_SLOT
 from capture.memory cimport table_calloc, table_free
 from kernels.bindings cimport (
-    BOUND_ELSEWHERE, binding_note, binding_of, binding_prefetch, bindings_free, bindings_init,
+    BOUND_ELSEWHERE, BOUND_HERE, binding_note, binding_of, binding_prefetch, bindings_free, bindings_init,
 )
 from kernels.calls cimport Call
 from kernels.crowds cimport (
@@ -149,13 +149,18 @@ cdef class Relations:
             source_group_features(&self.no_group, &self.no_group, now_ns, row)
         route_features(route if route != NULL else &self.no_group, now_ns, row)
 
-    cdef void registered(self, uint64_t user, uint64_t address, int64_t now_ns) noexcept nogil:
+    cdef bint registered(self, uint64_t user, uint64_t address, int64_t now_ns) noexcept nogil:
+        cdef bint news = binding_of(&self.bindings, user, address, now_ns) != BOUND_HERE
         binding_note(&self.bindings, user, address, now_ns)
+        return news
 
     cdef int failed(self, uint64_t user, uint64_t address, int64_t now_ns) noexcept nogil:
         cdef int found = 0
-        if binding_of(&self.bindings, user, address, now_ns) == BOUND_ELSEWHERE:
+        cdef int bound = binding_of(&self.bindings, user, address, now_ns)
+        if bound == BOUND_ELSEWHERE:
             found |= FAILURE_BOUND
+        elif bound == BOUND_HERE:
+            found |= FAILURE_OWN
         if crowd_note(&self.crowds, CROWD_USER, user, address, now_ns) >= SHARED_FAILURES:
             found |= FAILURE_SHARED
         return found

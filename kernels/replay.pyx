@@ -11,6 +11,7 @@ from libc.string cimport memcpy, memset
 import numpy as np
 
 from capture.packet cimport Address
+from capture.sip cimport METHOD_INVITE
 from kernels.calls cimport STAGE_ANSWER, STAGE_END, STAGE_SETUP, Call
 from kernels.features cimport CALL_FEATURE_COUNT, SOURCE_FEATURE_COUNT
 from kernels.profiles cimport Profiles
@@ -28,7 +29,8 @@ CALL = np.dtype([
     ("caller_e164", "S15"), ("callee_e164", "S15"), ("caller", "S32"), ("callee", "S32"),
 ])
 
-# A request outside calls and its final response (status_code 0: none was seen). `method` is a SipMethod, `target_key` a
+# A request outside calls, or an INVITE that answers a challenge when it has `credentials`, and its final response
+# (status_code 0: none was seen). `method` is a SipMethod, `target_key` a
 # hash of where it went, `call_id_key` of its Call-ID, `transaction_key` of its branch, `credentials` 1 when it brought
 # some, `stale` 1 when the response says that their nonce was of before.
 REQUEST = np.dtype([
@@ -232,9 +234,15 @@ cdef void play_requests(Profiles profiles, const uint8_t[:, ::1] records, const 
             slots[i] = profiles.on_request(
                 &source, record.target_key, record.method, record.user_key, record.call_id_key, record.transaction_key,
                 record.credentials != 0, record.time_ns)
+            if record.method == METHOD_INVITE and record.credentials:
+                profiles.on_try(&source, record.transaction_key)
             if profiles.source_is_due(slots[i]) if only_due else record.status_code == 0:
                 profiles.source_row(slots[i], record.time_ns, &rows[i, 0])
         else:
+            if record.method == METHOD_INVITE:
+                profiles.on_try_answered(
+                    &source, record.target_key, record.target_key, record.user_key, record.transaction_key,
+                    record.status_code, record.stale != 0, record.response_ns)
             profiles.on_response(
                 &source, record.target_key, record.method, record.user_key, record.transaction_key, record.status_code,
                 record.stale != 0, record.response_ns)

@@ -294,11 +294,12 @@ SOURCE_FEATURES = (
     feature(
         "source_requests_minute",
         "requests",
-        "Requests from the address: INVITEs that began a call, and all outside calls (REGISTER, OPTIONS, ...), decayed "
-        "with a half-life of 1 minute.",
+        "Requests from the address: INVITEs that began a call, or whose password was wrong, and all outside calls "
+        "(REGISTER, OPTIONS, ...), decayed with a half-life of 1 minute.",
         "sent about {value} requests within a minute or two; typical is {typical}",
         source="source",
         group="source",
+        revision=2,
     ),
     feature(
         "source_requests_hour",
@@ -307,6 +308,7 @@ SOURCE_FEATURES = (
         "sent about {value} requests within an hour or two; typical is {typical}",
         source="source",
         group="source",
+        revision=2,
     ),
     feature(
         "source_requests_day",
@@ -315,6 +317,7 @@ SOURCE_FEATURES = (
         "sent about {value} requests within a day or two; typical is {typical}",
         source="source",
         group="source",
+        revision=2,
     ),
     feature(
         "source_evidence",

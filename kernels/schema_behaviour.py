@@ -236,12 +236,13 @@ BEHAVIOUR_SOURCE_FEATURES = (
     feature(
         "source_wrong_passwords_day",
         "requests",
-        "Registrations with credentials that were answered 401, 403 or 407, half-life 1 day; not those whose challenge "
-        "says `stale=true` (RFC 2617 3.2.1). A success takes those of its user away, when they are one or two.",
+        "Registrations with credentials that were answered 401, 403 or 407, and INVITEs that answered a challenge of "
+        "their call with some and were challenged again, half-life 1 day; not where the challenge says `stale=true` "
+        "(RFC 2617 3.2.1). A success takes those of its user away, when they are one or two.",
         "about {value} of its passwords were wrong within a day or two; typical is {typical}",
         source="source",
         group="source",
-        revision=2,
+        revision=3,
     ),
     feature(
         "source_user_failures_day",
@@ -251,14 +252,16 @@ BEHAVIOUR_SOURCE_FEATURES = (
         "about {value} wrong passwords for one user within a day or two; typical is {typical}",
         source="source",
         group="source",
+        revision=2,
     ),
     feature(
         "source_guessed_day",
         "users",
-        "Registrations that succeeded after three or more wrong passwords, half-life 1 day.",
-        "about {value} users were registered after wrong passwords; typical is {typical}",
+        "Users who were let in after three or more wrong passwords, half-life 1 day.",
+        "about {value} users were let in after wrong passwords; typical is {typical}",
         source="source",
         group="source",
+        revision=2,
     ),
     # a scanner asks every address of a network, a telephone its own registrar
     feature(

@@ -362,6 +362,7 @@ GROUP_SOURCE_FEATURES = (
         "about {value} wrong passwords for users who are registered from another address; typical is {typical}",
         source="source",
         group="source",
+        revision=2,
     ),
     feature(
         "source_failed_shared_day",
@@ -370,6 +371,7 @@ GROUP_SOURCE_FEATURES = (
         "about {value} wrong passwords for users whom other addresses try as well; typical is {typical}",
         source="source",
         group="source",
+        revision=2,
     ),
     # a telephone keeps the Call-ID of its registration (RFC 3261 10.2.4); who tries passwords or users takes a new one
     feature(
@@ -424,10 +426,11 @@ GROUP_SOURCE_FEATURES = (
     feature(
         "source_wrong_passwords_minute",
         "requests",
-        "The same as `source_wrong_passwords_day` with a half-life of 1 minute, of which a success takes none away.",
+        "The same as `source_wrong_passwords_day` with a half-life of 1 minute.",
         "about {value} wrong passwords within a minute or two; typical is {typical}",
         source="source",
         group="source",
+        revision=2,
     ),
     feature(
         "source_user_failures_minute",
@@ -436,6 +439,7 @@ GROUP_SOURCE_FEATURES = (
         "about {value} wrong passwords for one user within a minute or two; typical is {typical}",
         source="source",
         group="source",
+        revision=2,
     ),
     # a few passwords for each of many users
     feature(
@@ -445,15 +449,17 @@ GROUP_SOURCE_FEATURES = (
         "brought wrong passwords for {value} different users within the day; typical is {typical}",
         source="source",
         group="source",
+        revision=2,
     ),
     # an account that was broken into; who mistyped needs a handful of tries
     feature(
         "source_guessed_tries_day",
         "requests",
-        "Wrong passwords before the registrations of `source_guessed_day`, half-life 1 day.",
-        "registered after about {value} wrong passwords for that user; typical is {typical}",
+        "Wrong passwords of the users of `source_guessed_day` before they were let in, half-life 1 day.",
+        "was let in after about {value} wrong passwords for that user; typical is {typical}",
         source="source",
         group="source",
+        revision=2,
     ),
     # a monitor asks many servers for one user, an exchange its telephones again and again
     feature(
@@ -470,6 +476,16 @@ GROUP_SOURCE_FEATURES = (
         "requests",
         "Registrations of others that the address granted, since its first own request, half-life 1 day.",
         "about {value} registrations of others were granted by the address; typical is {typical}",
+        source="source",
+        group="source",
+    ),
+    # telephones whose passwords were changed, or whose server is out of order, had been let in before
+    feature(
+        "source_failed_own_day",
+        "requests",
+        "Wrong passwords for users who were last registered, with the same server, from the address itself within two "
+        "hours; half-life 1 day.",
+        "about {value} wrong passwords for users who had been registered from the address; typical is {typical}",
         source="source",
         group="source",
     ),

@@ -49,7 +49,7 @@ class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LowerBar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A row that has all of this evidence is flagged from a lower probability on."""
+    """A row that has all of this evidence is flagged from a lower probability on, even one that is not watched else."""
 
     evidence: list[Evidence]
     flag: Probability
@@ -163,7 +163,7 @@ def check_class(path: Path, card: Card, one: FraudClass) -> None:
         raise BundleError(f"{path}: classes: {one.fraud_type!r} is not a fraud type")
     if not (math.isfinite(one.slope) and math.isfinite(one.intercept)):
         raise BundleError(f"{path}: classes: {one.fraud_type}: the calibration is not finite")
-    if not all(one.watch <= flag for flag in (one.flag, *(lower.flag for lower in one.lower))):
+    if one.watch > one.flag:
         raise BundleError(f"{path}: classes: {one.fraud_type}: `watch` lies above `flag`")
     for _, evidence in one.bars():
         for asked in evidence:

@@ -24,11 +24,11 @@ cdef class Judge:
     """Judge(log_odds, watched, bits, first_bar, reached, first_evidence, evidence, minimum): what outputs mean.
 
     log_odds: float64 [classes, 256] of each fraud, by output + 128. watched: uint8 [classes, 256], whether that is
-    noticed at all. bits: uint32 [classes]. Over which bars a flag may come: those of class c are first_bar[c] up to
-    first_bar[c + 1], int32 [classes + 1]. reached: uint8 [bars, 256], whether an output does. The evidence that bar b
-    asks for is first_evidence[b] up to first_evidence[b + 1], int32 [bars + 1]: of each the column of the rows, int32,
-    and the minimum, float64, without which, or when it is not known, the bar does not count. Raises ValueError on other
-    shapes.
+    noticed without any evidence. bits: uint32 [classes]. Over which bars a flag may come: those of class c are
+    first_bar[c] up to first_bar[c + 1], int32 [classes + 1], whether it is watched or not. reached: uint8 [bars, 256],
+    whether an output does. The evidence that bar b asks for is first_evidence[b] up to first_evidence[b + 1], int32
+    [bars + 1]: of each the column of the rows, int32, and the minimum, float64, without which, or when it is not known,
+    the bar does not count. Raises ValueError on other shapes.
     """
     cdef int classes
     cdef const float[:, ::1] innocence      # [classes, 256]: 1 - P(class), by output + 128
@@ -85,14 +85,13 @@ cdef class Judge:
         for one in range(self.classes):
             at = <uint8_t>outputs[one] ^ 128
             innocence *= self.innocence[one, at]
-            if not self.watched[one, at]:
-                continue
-            level = WATCHED
+            level = WATCHED if self.watched[one, at] else PASSED
             for bar in range(self.first_bar[one], self.first_bar[one + 1]):
                 if self.reached[bar, at] and self._is_evident(bar, row):
                     level = FLAGGED
-            types[0] |= self.bits[one]
-            verdict[0] = max(verdict[0], level)
+            if level != PASSED:
+                types[0] |= self.bits[one]
+                verdict[0] = max(verdict[0], level)
         score[0] = 1 - innocence
 
     cdef bint _is_evident(self, int bar, const float* row) noexcept nogil:

@@ -1,6 +1,7 @@
 # cython: language_level=3
 """See newcomers.pxd. The box keeps `Newcomers` in its findings about addresses; a bundle is judged by the same."""
 from libc.math cimport exp2
+from libc.stdint cimport int32_t
 
 from kernels.decay cimport HALF_LIFE_HOUR_S
 
@@ -27,7 +28,7 @@ cdef uint32_t[ROTATING] FRAUDS = [
 cdef uint32_t ANY_FRAUD = FRAUDS[0] | FRAUDS[1] | FRAUDS[2] | FRAUDS[3] | FRAUDS[4]
 
 
-cdef uint8_t newcomers_verdict(Newcomers* newcomers, uint64_t call, int64_t time_ns, uint8_t verdict, uint32_t types,
+cdef uint8_t newcomers_verdict(Newcomers* newcomers, int where, int64_t time_ns, uint8_t verdict, uint32_t types,
                                float evidence, float calls_hour) noexcept nogil:
     cdef bint is_campaign = False
     cdef float campaign = max(LEAST_CALLS, LEAST_SHARE * calls_hour)
@@ -35,7 +36,7 @@ cdef uint8_t newcomers_verdict(Newcomers* newcomers, uint64_t call, int64_t time
     if not newcomers_count(verdict, types, evidence):
         return verdict
     for i in range(ROTATING):
-        if types & FRAUDS[i] and watched(&newcomers.frauds[i], call, time_ns) >= campaign:
+        if types & FRAUDS[i] and watched(&newcomers.frauds[i], where, time_ns) >= campaign:
             is_campaign = True
     return FLAGGED if is_campaign and verdict == WATCHED else verdict
 
@@ -44,32 +45,44 @@ cdef bint newcomers_count(uint8_t verdict, uint32_t types, float evidence) noexc
     return verdict != 0 and types & ANY_FRAUD != 0 and evidence <= MOST_EVIDENCE
 
 
-cdef float watched(WatchedCalls* fraud, uint64_t call, int64_t time_ns) noexcept nogil:
-    """Counts the call, once; returns the count. One that is watched later than a call after it is not counted."""
+cdef float watched(WatchedCalls* fraud, int where, int64_t time_ns) noexcept nogil:
+    """Counts the call; returns how many are watched, at their setup or at their end."""
+    cdef float fading
     if time_ns > fraud.time_ns:
-        fraud.calls *= <float>exp2((fraud.time_ns - time_ns) * 1e-9 / HALF_LIFE_HOUR_S)
+        fading = <float>exp2((fraud.time_ns - time_ns) * 1e-9 / HALF_LIFE_HOUR_S)
+        fraud.calls[AT_SETUP] *= fading
+        fraud.calls[AT_END] *= fading
         fraud.time_ns = time_ns
-    if call >= fraud.next_call:
-        fraud.calls += 1
-        fraud.next_call = call + 1
-    return fraud.calls
+    if where != NOT_COUNTED:
+        fraud.calls[where] += 1
+    return max(fraud.calls[AT_SETUP], fraud.calls[AT_END])
 
 
-def flag_campaigns(address, const int64_t[:] call, const int64_t[:] time_ns, uint8_t[::1] verdict,
+def where_counted(case, const float[:] cancelled):
+    """int32 [n] for flag_campaigns: of rows in order of time, their calls (whatever compares) and `cancelled` features,
+    float32, which are known at the end of a call."""
+    _, firsts = np.unique(case, return_index=True)
+    where = np.full(len(case), NOT_COUNTED, np.int32)
+    where[firsts] = AT_SETUP
+    where[~np.isnan(cancelled)] = AT_END
+    return where
+
+
+def flag_campaigns(address, const int32_t[:] where, const int64_t[:] time_ns, uint8_t[::1] verdict,
                    const uint32_t[::1] types, const float[:] evidence, const float[:] calls_hour):
     """Flags the watched rows of newcomers who are a campaign's, in place, as the box does.
 
-    Of rows in order of time, [n] each: address (whatever compares), call and time_ns int64, verdict uint8 and types
-    uint32 as models.scorer.Scores has them, evidence and calls_hour float32: the rows' `caller_evidence` and
-    `newcomer_calls_hour`. Raises ValueError when they differ in length.
+    Of rows in order of time, [n] each: address (whatever compares), where as of `where_counted`, time_ns int64,
+    verdict uint8 and types uint32 as models.scorer.Scores has them, evidence and calls_hour float32: the rows'
+    `caller_evidence` and `newcomer_calls_hour`. Raises ValueError when they differ in length.
     """
     addresses, which = np.unique(address, return_inverse=True)
     cdef const int64_t[::1] index = which.astype(np.int64)
     cdef uint8_t[:, ::1] memory = np.zeros((len(addresses), sizeof(Newcomers)), np.uint8)
     cdef Py_ssize_t i
-    if not (index.shape[0] == call.shape[0] == time_ns.shape[0] == verdict.shape[0] == types.shape[0]
+    if not (index.shape[0] == where.shape[0] == time_ns.shape[0] == verdict.shape[0] == types.shape[0]
             == evidence.shape[0] == calls_hour.shape[0]):
-        raise ValueError("addresses, calls, times, verdicts, types, evidence and calls an hour differ in length")
+        raise ValueError("addresses, places, times, verdicts, types, evidence and calls an hour differ in length")
     for i in range(index.shape[0]):
-        verdict[i] = newcomers_verdict(<Newcomers*>&memory[index[i], 0], call[i], time_ns[i], verdict[i], types[i],
+        verdict[i] = newcomers_verdict(<Newcomers*>&memory[index[i], 0], where[i], time_ns[i], verdict[i], types[i],
                                        evidence[i], calls_hour[i])

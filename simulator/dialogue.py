@@ -152,17 +152,20 @@ class _CallWalk:
     def _reach(self, at_ns: int) -> int:
         """INVITE, and once more with credentials when challenged (RFC 3261 22.3); returns when it is accepted."""
         leg, transport = self._leg, self._transport
-        at_ns = transport.to_server(at_ns, self._invite(at_ns))
-        if not self._call.line.challenged:
+        line = self._call.line
+        at_ns = transport.to_server(at_ns, self._invite(at_ns, credentials=line.cached_nonce))
+        if not line.challenged:
             return at_ns
-        challenge = {"Proxy-Authenticate": leg.challenge()}
-        at_ns = transport.to_line(
-            transport.work(at_ns), leg.server_response(407, self._invite_cseq, "INVITE", more=challenge)
-        )
+        at_ns = transport.to_line(transport.work(at_ns), self._final(407))
         at_ns = transport.round_trip(at_ns)
         transport.once(at_ns, leg.request("ACK", self._invite_cseq, at_ns, in_dialog=True), inbound=True)
         at_ns = transport.work(at_ns)
         return transport.to_server(at_ns, self._invite(at_ns, credentials=True))
+
+    def _final(self, code: int) -> bytes:
+        """A final response that is no 2xx, with what belongs to it."""
+        asked = {"Proxy-Authenticate": self._leg.challenge()} if code == 407 else None
+        return self._leg.server_response(code, self._invite_cseq, "INVITE", more=asked)
 
     def _ring(self, at_ns: int) -> int:
         """180, or 183 with early media; reliably when both can (RFC 3262 3). Returns when the exchange is over."""
@@ -247,9 +250,10 @@ class _CallWalk:
         self._refuse(transport.work(at_ns), 487)
 
     def _refuse(self, at_ns: int, code: int) -> None:
-        """A final response that is no 2xx, and the ACK of the same transaction (RFC 3261 17.1.1.3)."""
+        """A final response that is no 2xx, and the ACK of the same transaction (RFC 3261 17.1.1.3). A challenge to
+        credentials says that the password was wrong."""
         leg, transport = self._leg, self._transport
-        at_ns = transport.to_line(at_ns, leg.server_response(code, self._invite_cseq, "INVITE"))
+        at_ns = transport.to_line(at_ns, self._final(code))
         at_ns = transport.round_trip(at_ns)
         transport.once(at_ns, leg.request("ACK", self._invite_cseq, at_ns, in_dialog=True), inbound=True)
 

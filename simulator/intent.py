@@ -41,6 +41,7 @@ class Line:
     agent: str  # User-Agent, empty: none is sent
     domain: str  # host part of its own URIs
     challenged: bool = False  # its INVITEs are asked for credentials (407)
+    cached_nonce: bool = False  # they bring some at once, for a challenge of before, and are asked all the same
     identity: IdentityPolicy = STYLE_ONLY  # what its network says of it
     asserted: str = ""  # E.164 digits the network asserts; empty: its own number
 

@@ -41,7 +41,7 @@ class Script:
         challenge: str = "",
     ) -> None:
         """A request and, when there are `codes`, what is said of it: after 401 it comes again with credentials, as long
-        as there are any. `authorized`: the first brings some, too; `challenge`: what is then asked of it."""
+        as there are any. `authorized`: the first brings some, too; `challenge`: what the first that does is asked."""
         self._count += 1
         known = {"call_id": call_id or f"{self._count:06d}@script", "caller": user, "from_tag": f"f{self._count}"}
         for number, code in enumerate(codes or (0,)):
@@ -50,7 +50,7 @@ class Script:
             fields = {"branch": branch, "cseq": 1 + number, "callee": user, **known}
             self._send(at_s, request(method, extra=extra, **fields), source, target)
             if code and not self.requests_only:
-                asked = challenge if challenge and number == 0 else CHALLENGE.format(branch)
+                asked = challenge if challenge and number == (not authorized) else CHALLENGE.format(branch)
                 extra = (f"WWW-Authenticate: {asked}",) if code == 401 else ()
                 said = response(code, method=method, extra=extra, **fields, to_tag=f"t{self._count}")
                 self._send(at_s + 0.01, said, target, source)
@@ -102,7 +102,13 @@ def swept(method: str, asked: list[str], places: list[str], code: int, every_s: 
 
 
 def guessed(
-    names: list[str], tries: int, every_s: float, *, one_dialog: bool = False, found: bool = False
+    names: list[str],
+    tries: int,
+    every_s: float,
+    *,
+    method: str = "REGISTER",
+    one_dialog: bool = False,
+    found: bool = False,
 ) -> Callable[[], Script]:
     """One password after another for these users, in turn. In one dialog each challenge is answered by the next one."""
 
@@ -112,7 +118,7 @@ def guessed(
             end = 200 if found and k == tries - 1 else 401
             codes, call_id = ((end,), "always") if one_dialog else ((401, end), "")
             user = names[k % len(names)]
-            script.ask(k * every_s, "REGISTER", user, *codes, call_id=call_id, authorized=one_dialog and k > 0)
+            script.ask(k * every_s, method, user, *codes, call_id=call_id, authorized=one_dialog and k > 0)
         return script
 
     return play
@@ -139,6 +145,12 @@ SCANS: dict[str, tuple[Callable[[], Script], str]] = {
     "600 passwords, found": (guessed(["100"], 600, 0.1, found=True), "password_guessing"),
     "a password every ten seconds": (guessed(["100"], 300, 10.0), "password_guessing"),
     "three passwords for each of 60 users": (guessed(users(60), 180, 2.0), "password_guessing"),
+    "the same, and one is right": (guessed(users(60), 180, 2.0, found=True), "password_guessing"),
+    "120 passwords in a minute, by INVITE": (guessed(["100"], 120, 0.5, method="INVITE"), "password_guessing"),
+    "300 passwords by INVITE, found": (
+        guessed(["100"], 300, 0.2, method="INVITE", found=True),
+        "password_guessing",
+    ),
 }
 
 
@@ -155,6 +167,22 @@ def old_password(every_s: float, tries: int, *, fixed: bool = False) -> Callable
     return play
 
 
+def calls_in_vain() -> Script:
+    """A telephone with an old password calls, and dials again."""
+    script = Script()
+    for k in range(60):
+        script.ask(10.0 * k, "INVITE", "201", 401, 401)
+    return script
+
+
+def calls_asked_anew() -> Script:
+    """An exchange's calls, with credentials for the challenge of the one before, which its proxy no longer knows."""
+    script, rng = Script(), Random(35)
+    for _ in range(300):
+        script.ask(rng.uniform(0, 120), "INVITE", "trunk", 401, 200, authorized=True)
+    return script
+
+
 STALE = 'Digest realm="example.net", nonce="next", stale=true'
 
 
@@ -168,6 +196,21 @@ def telephones(*codes: int, authorized: bool = False, challenge: str = "") -> Ca
             more = {"call_id": f"of {k}", "authorized": authorized, "challenge": challenge}
             for turn in range(10):
                 script.ask(begins_s + 60.0 * turn, "REGISTER", str(300 + k), *codes, **more)
+        return script
+
+    return play
+
+
+def in_vain(before: int, turns: int, *codes: int) -> Callable[[], Script]:
+    """60 telephones behind one address, which are let in so many times, and then refused at each of their turns."""
+
+    def play() -> Script:
+        script, rng = Script(), Random(36)
+        for k in range(60):
+            begins_s = rng.uniform(0, 60)
+            for turn in range(before + turns):
+                said = (401, 200) if turn < before else codes
+                script.ask(begins_s + 60.0 * turn, "REGISTER", str(300 + k), *said, call_id=f"of {k}")
         return script
 
     return play
@@ -230,6 +273,10 @@ HONEST: dict[str, Callable[[], Script]] = {
     "the same, credentials at once": telephones(200, authorized=True),
     "the same, each nonce unknown": telephones(401, 200, authorized=True),
     "the same, each nonce too old": telephones(401, 200, authorized=True, challenge=STALE),
+    "an old password that calls, every ten seconds": calls_in_vain,
+    "300 calls of an exchange, each nonce unknown": calls_asked_anew,
+    "60 telephones, all passwords changed": in_vain(0, 20, 401, 403),
+    "60 telephones, 401 to all for ten minutes": in_vain(2, 10, 401, 401),
     "a monitor of 20 servers": monitor(False, 20, 20),
     "a monitor of 20 servers, requests only": monitor(True, 20, 20),
     "an exchange restarts, 200 in 5 s": restarted(200, 5.0),

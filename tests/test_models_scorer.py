@@ -112,6 +112,17 @@ def test_with_more_evidence_a_lower_probability_is_flagged(scorer):
     assert np.array_equal(lower == FLAG, (plain == FLAG) & much)
 
 
+def test_with_evidence_that_nobody_honest_has_what_is_not_even_watched_is_flagged(scorer):
+    rows = any_rows(scorer, 2000)
+    much = rows[:, NAMES.index("caller_evidence")] >= 20
+    bar = LowerBar([Evidence("caller_evidence", 20.0)], 0.5)
+    one = with_classes(scorer.bundle, watch=1.0, flag=1.0, lower=[bar]).score(rows)
+    likelier = with_classes(scorer.bundle, watch=0.5, flag=1.0, lower=[]).score(rows).verdict >= WATCH
+    assert (likelier & much).any() and (likelier & ~much).any()
+    assert np.array_equal(one.verdict == FLAG, likelier & much)
+    assert ((one.types > 0) == (one.verdict > PASS)).all()
+
+
 def test_evidence_that_is_not_known_is_too_little(scorer):
     rows = any_rows(scorer, 2000)
     for one in scorer.bundle.card.classes:

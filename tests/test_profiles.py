@@ -146,7 +146,7 @@ def request_lists(draw):
             request(
                 at_s,
                 draw(st.sampled_from("abcdefgh")),
-                draw(st.sampled_from([REGISTER, REGISTER, OPTIONS, 12])),
+                draw(st.sampled_from([REGISTER, REGISTER, OPTIONS, INVITE, 12])),
                 draw(st.sampled_from([0, 100, 200, 401, 403, 404, 407, 500])),
                 draw(st.integers(1, 2)),
                 draw(st.booleans()),

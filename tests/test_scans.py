@@ -8,7 +8,7 @@ from capture.file import CaptureFile
 from kernels.engine import BLOCK, Engine
 from kernels.schema import SOURCE_FEATURES
 from models.training.collect import LIMITS, SECRET, packed
-from tests.scans import HONEST, SCANNER, SCANS, SERVER, Script, screened
+from tests.scans import HONEST, SCANNER, SCANS, SERVER, STALE, Script, screened
 
 COLUMN = {feature.name: i for i, feature in enumerate(SOURCE_FEATURES)}
 
@@ -67,22 +67,64 @@ def test_an_account_that_was_guessed_is_looked_at_at_once(last_row):
     assert last_row(SCANS["600 passwords, found"][0]())["source_guessed_tries_day"] == pytest.approx(599, rel=0.01)
 
 
+def invites(*codes, count=20, **more):
+    script = Script()
+    for k in range(count):
+        script.ask(k, "INVITE", "100", *codes, **more)
+    return script
+
+
+def test_a_password_that_an_invite_tries_counts_as_one_of_a_registration_does(last_row):
+    tried = [last_row(SCANS[f"120 passwords in a minute{how}"][0]()) for how in ("", ", by INVITE")]
+    for name in ("source_wrong_passwords_minute", "source_user_failures_minute", "source_wrong_passwords_day"):
+        assert tried[1][name] == pytest.approx(tried[0][name], rel=0.1)
+        assert tried[1][name] > 70
+
+
+def test_a_call_with_many_wrong_passwords_is_many_tries(last_row):
+    assert last_row(invites(401, 401, call_id="of all"))["source_wrong_passwords_day"] > 15
+
+
+@pytest.mark.parametrize(
+    ("codes", "more"),
+    [
+        ((401, 200), {}),
+        ((401, 200), {"authorized": True}),
+        ((401,), {"authorized": True}),
+        ((401, 403), {}),
+        ((401, 486), {}),
+        ((401, 401), {"challenge": STALE}),
+    ],
+    ids=["challenged", "challenged anew", "asked again only", "forbidden", "busy", "nonce too old"],
+)
+def test_what_honest_callers_hear_of_their_credentials_is_no_wrong_password(last_row, codes, more):
+    row = last_row(invites(*codes, **more))
+    assert row["source_wrong_passwords_day"] == row["source_guessed_day"] == 0
+
+
+def test_who_is_let_in_by_an_invite_after_wrong_passwords_has_guessed(last_row):
+    assert last_row(SCANS["300 passwords by INVITE, found"][0]())["source_guessed_tries_day"] > 250
+
+
+def test_passwords_of_users_who_were_let_in_here_before_are_told_apart(last_row):
+    row = last_row(HONEST["60 telephones, 401 to all for ten minutes"]())
+    assert row["source_failed_own_day"] == pytest.approx(600, rel=0.1)
+    assert last_row(HONEST["60 telephones, all passwords changed"]())["source_failed_own_day"] == 0
+
+
 def test_where_requests_only_are_seen_nobody_is_called_unanswered(last_row):
     assert np.isnan(last_row(HONEST["a monitor of 20 servers, requests only"]())["source_replied_ratio"])
 
 
-# A few wrong passwords for each of many users, at a telephone's pace: an office whose passwords were changed does so.
-UNNOTICED = {"three passwords for each of 60 users"}
-
-
-# Too few requests for a flag, or no faster than a telephone.
-WATCHED = {
-    "users, six a second, 404",
-    "users, six a second, 401 to all",
-    "users, one a minute, 404",
-    "users, one a minute, 401 to all",
+# As telephones do it: a few wrong passwords for each of many, when a provider has changed them all; one each few
+# seconds; and many in one dialog, from a telephone that keeps its nonce and is asked once more each time.
+UNNOTICED = {
+    "three passwords for each of 60 users",
+    "the same, and one is right",
     "a password every ten seconds",
+    "120 passwords in a minute, one dialog",
 }
+WATCHED = {"120 passwords in a minute, by INVITE"}
 
 
 @pytest.mark.parametrize("name", sorted(SCANS.keys() - UNNOTICED))
@@ -92,6 +134,11 @@ def test_a_plain_scan_is_noticed_under_its_name(name):
     assert [fraud_type in one["fraud_types"] for one in found] == [True]
     assert found[0]["reasons"]
     assert found[0]["verdict"] == ("watch" if name in WATCHED else "flag")
+
+
+@pytest.mark.parametrize("name", sorted(UNNOTICED))
+def test_what_is_not_noticed_is_said_to_be_so(name):
+    assert screened(SCANS[name][0]) == []
 
 
 @pytest.mark.parametrize("name", sorted(HONEST))

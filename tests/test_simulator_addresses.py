@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
 
 import simulator
@@ -59,3 +60,47 @@ def test_an_exchange_that_is_too_busy_is_asked_again(tmp_path: Path, tshark_fiel
     let_in = {user for (user,) in tshark_fields(capture, "sip.Status-Code == 200", "sip.to.user")}
     assert 10 < sum(count > 2 for count in asked.values()) < 50
     assert len(let_in) > 50
+
+
+def test_passwords_are_tried_by_invite_until_one_is_right(tmp_path: Path, tshark_fields: Callable):
+    guess = '[[population]]\nkind = "password_guessing"\nname = "guess"\nmethod = "INVITE"\nusers = 1\n'
+    capture = capture_of(tmp_path, f"{HEAD}{guess}found_after = 30\n")
+    tried = tshark_fields(capture, 'sip.Method == "INVITE" && sip.Proxy-Authorization', "sip.Call-ID", "sip.from.user")
+    assert len({call_id for call_id, _ in tried}) == 30
+    assert len({user for _, user in tried}) == 1
+    answers = Counter(code for (code,) in tshark_fields(capture, "sip.Status-Code >= 400", "sip.Status-Code"))
+    assert answers == {"407": 30 + 29, "487": 1}
+
+
+def test_a_user_may_have_several_passwords_before_the_next_ones_turn(tmp_path: Path, tshark_fields: Callable):
+    spray = '[[population]]\nkind = "password_guessing"\nname = "spray"\nusers = 40\nin_a_row = 3\nfor_s = 30\n'
+    capture = capture_of(tmp_path, HEAD + '[[population]]\nkind = "households"\nname = "homes"\n' + spray)
+    tried = [user for (user,) in tshark_fields(capture, "sip.Authorization", "sip.to.user")]
+    runs = [len(list(run)) for _, run in groupby(tried)]
+    assert set(runs[1:-1]) == {3}
+
+
+def test_telephones_that_were_let_in_are_refused_when_their_passwords_have_changed(
+    tmp_path: Path, tshark_fields: Callable
+):
+    office = '[[population]]\nkind = "password_change"\nname = "office"\nphones = 20\none_address = true\n'
+    capture = capture_of(tmp_path, HEAD + office + "registered_ratio = 1\ncall_ratio = 0.5\nfixed_after_s = 9000\n")
+    let_in = tshark_fields(capture, "sip.Status-Code == 200", "frame.time_relative")
+    refused = tshark_fields(capture, "sip.Status-Code == 403", "frame.time_relative")
+    assert len(let_in) == 20
+    assert max(float(at) for (at,) in let_in) < min(float(at) for (at,) in refused)
+    called = tshark_fields(capture, 'sip.Method == "INVITE" && sip.Proxy-Authorization', "sip.Call-ID")
+    challenged = tshark_fields(capture, "sip.Status-Code == 407", "sip.Call-ID")
+    assert len(challenged) == 2 * len(called) > 100
+
+
+def test_a_server_out_of_order_may_refuse_the_right_passwords(tmp_path: Path, tshark_fields: Callable):
+    homes = '[[population]]\nkind = "households"\nname = "homes"\nlines = 20\ncached_nonce_ratio = 1\n'
+    phones = '[[population]]\nkind = "registrations"\nname = "phones"\nevery_s = 120\nwrong_password_ratio = 0\n'
+    outage = "outage_after_s = 300\noutage_s = 240\noutage_code = 403\n"
+    capture = capture_of(tmp_path, HEAD + homes + phones + outage)
+    refused = [float(at) for (at,) in tshark_fields(capture, "sip.Status-Code == 403", "frame.time_relative")]
+    assert len(refused) > 40
+    assert max(refused) - min(refused) < 245
+    first = 'sip.Method == "INVITE" && !sip.to.tag'
+    assert tshark_fields(capture, f"{first} && sip.Proxy-Authorization", "sip.Call-ID")

@@ -396,10 +396,12 @@ def test_a_folder_that_is_gone_is_told_by_name(tmp_path):
 LEFT_OUT = {
     "Engine": """decoder descriptions lookup duplicates streams calls media profiles plan secret now_ns nothing
         next_flush_ns packet message stream_slot block_packets block_end rows_capacity call_rows_count
-        source_rows_count call_features source_features call_rows source_rows call_notes source_notes""",
+        source_rows_count call_features source_features call_rows source_rows call_notes source_notes
+        break_ins""",
     "CallTable": """calls index secret plan capacity live free_slots free_count head tail released released_count
         released_capacity events""",
-    "Profiles": """caller_profiles callee_profiles source_profiles no_style no_caller no_callee no_source secret""",
+    "Profiles": """caller_profiles callee_profiles source_profiles no_style no_caller no_callee no_source secret
+        guess""",
     "Relations": "no_group secret",
 }
 

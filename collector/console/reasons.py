@@ -2,6 +2,7 @@
 """Reasons in Chinese. Boxes write them in English, with their values as numbers beside the sentence: here the same
 sentence is made again from these. A feature of a newer box that is not here is shown as it came."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,8 +57,8 @@ SENTENCES: dict[str, str] = {
     "source_user_failures_day": "一两天内同一用户约有 {} 次密码错误",
     "source_user_failures_minute": "一两分钟内同一用户约有 {} 次密码错误",
     "source_failing_users_day": "一天内为 {} 个不同用户提供了错误密码",
-    "source_guessed_day": "约有 {} 个用户在密码错误后注册成功",
-    "source_guessed_tries_day": "该用户约 {} 次密码错误之后注册成功",
+    "source_guessed_day": "约有 {} 个用户在密码错误后获准登录",
+    "source_guessed_tries_day": "该用户约 {} 次密码错误之后获准登录",
     "source_targets_day": "一天内访问了 {} 台不同的服务器",
     "source_open_calls": "同时有 {} 个呼叫",
     "caller_calls_minute": "主叫一两分钟内约呼叫 {} 次",
@@ -152,6 +153,7 @@ SENTENCES: dict[str, str] = {
     "one_sided": "对端无人说话：{}",
     "callee_voice_delay_s": "应答后 {} 才听到声音",
     "source_failed_bound_day": "约有 {} 次密码错误针对在其他地址注册的用户",
+    "source_failed_own_day": "约有 {} 次密码错误针对曾从该地址注册的用户",
     "source_failed_shared_day": "约有 {} 次密码错误针对其他地址也在尝试的用户",
     "fingerprints_day": "一天内以 {} 种信令特征呼叫",
     "agent_change_ratio": "其呼叫中 {} 只更改了终端名称",
@@ -193,9 +195,16 @@ SENTENCES: dict[str, str] = {
 }
 
 
+# What a box says of an account that was broken into (appliance/break_in.py): the user, the wrong passwords, the users.
+BREAK_IN = re.compile(r"let in as (.+) after (\d+) wrong passwords(?: for (\d+) users)?")
+
+
 def in_chinese(reason: Mapping[str, Any]) -> str | None:
     """The sentence of a reason, None when its feature is not known here."""
     name = reason.get("feature", "")
+    if broken_into := BREAK_IN.fullmatch(reason.get("text", "")):
+        user, tries, users = broken_into.groups()
+        return f"{f'为 {users} 个用户' if users else ''}尝试错误密码 {tries} 次后，以用户 {user} 的身份获准登录"
     sentence = SENTENCES.get(name)
     if sentence is None:
         return None

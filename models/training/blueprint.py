@@ -25,6 +25,8 @@ class Blueprint:
     evidence: dict[str, Evidence]  # fraud type -> what a flag needs
     lower: dict[str, tuple[tuple[Evidence, ...], ...]]  # fraud type -> what, all of it together, lets a lower bar do
     may_be: dict[str, tuple[str, ...]] = field(default_factory=dict)  # type -> others of which it is no example
+    # fraud type -> what, all of it together, nobody honest has: who has it is flagged when that is the likelier
+    conclusive: dict[str, tuple[tuple[Evidence, ...], ...]] = field(default_factory=dict)
 
 
 # What lets a lower bar do, where the honest who set the bar are not: beginners, whom a few calls make look like a
@@ -43,7 +45,7 @@ BLUEPRINTS = {
         rows="call",
         prevalence=0.01,
         false_flag_cost=30,
-        margin=7.4,
+        margin=2.7,
         population_rows=10_000,
         town_rows=1000,
         # The honest who look like frauds are few: load tests, warnings, people with relatives far away.
@@ -105,13 +107,13 @@ BLUEPRINTS = {
             "irsf": ("toll_fraud", "call_pumping"),
             "toll_fraud": ("irsf", "call_pumping"),
             "call_pumping": ("irsf", "toll_fraud"),
-            "robocall": ("vishing",),
-            "vishing": ("robocall",),
+            "robocall": ("vishing", "caller_spoofing"),
+            "vishing": ("robocall", "caller_spoofing"),
             "caller_spoofing": ("robocall", "vishing"),
         },
     ),
     # Whoever sends requests from outside to an open SIP port is often a scanner, and no subscriber is blocked with it.
-    # A telephone with a wrong password tries for ever, too, but not fifty times within a minute or two. An
+    # A telephone with a wrong password tries for ever, too, and sets the bar: fewer than thirty say nothing. An
     # exchange whose telephones begin at once has sent its first requests before the first is let in. A trunk asks its
     # one server for one user or two whether it lives, at whatever beat: a scan asks for many.
     "source": Blueprint(
@@ -129,11 +131,21 @@ BLUEPRINTS = {
         counts_by_magnitude=True,
         teachers=3,
         evidence={
-            "registration_scan": Evidence("source_evidence", 32),
-            "password_guessing": Evidence("source_user_failures_minute", 50),
+            "registration_scan": Evidence("source_evidence", 12),
+            "password_guessing": Evidence("source_wrong_passwords_day", 30),
             "options_scan": Evidence("source_probes_day", 8),
             "goip_gateway": Evidence("source_evidence", 8),
         },
-        lower={},
+        # Where replies to it are seen: in a mirror of one direction an exchange that asks its telephones, or a monitor,
+        # looks like a search among addresses that are nobody's.
+        lower={"options_scan": ((Evidence("source_probes_day", 8), Evidence("source_replied_ratio", 0.02)),)},
+        # A telephone with an old password that tries every two seconds, the most that teaches, comes to 43 within a
+        # minute or two; to 87 when it brings credentials at once and once more when it is asked, in its one dialog.
+        conclusive={
+            "password_guessing": (
+                (Evidence("source_user_failures_minute", 50), Evidence("source_call_ids_day", 20)),
+                (Evidence("source_user_failures_minute", 90),),
+            ),
+        },
     ),
 }

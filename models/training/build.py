@@ -13,7 +13,7 @@ from models.interpreter import Interpreter
 from models.scorer import Scorer, encoder
 from models.training import network
 from models.training.blueprint import Blueprint
-from models.training.calibration import Honest, flag_bar, tail_platt, watch_bar
+from models.training.calibration import FALSE_WATCH_COST, Honest, cost_bar, flag_bar, tail_platt, watch_bar
 from models.training.card import known, short, write_bundle
 from models.training.evaluation import evaluate
 from models.training.regimes import CALIBRATION, HELD_OUT, REGIMES, TRAINING
@@ -51,6 +51,10 @@ UNREAD = (
     "source_interval_mean_s",
     "source_interval_cv",
 )
+
+# What is known of the users whose passwords are tried, where their registrations, or tries of others, were seen. In the
+# towns that teach most were; a box may have been started just now.
+OF_OTHERS = ("source_failed_bound_day", "source_failed_shared_day", "source_failed_own_day")
 
 # Knots of the input encoding: enough to follow a distribution, few enough to count without branches.
 KNOTS = 16
@@ -122,10 +126,11 @@ def evenly_thinned(rows: Rows, blueprint: Blueprint) -> Rows:
 
 
 def forgotten_together(rows: str) -> np.ndarray:
-    """int [features]: whose each feature is, for calls; sources are what their rows are about."""
-    if rows != "call":
-        return np.full(len(SCHEMAS[rows][0]), -1)
+    """int [features]: of calls by whose each feature is; of sources, which are what their rows are about, what rests on
+    registrations and tries of before."""
     features, _ = SCHEMAS[rows]
+    if rows == "source":
+        return np.array([0 if one.name in OF_OTHERS else -1 for one in features])
     whose = ["source" if one.name in OF_THE_ADDRESS else one.source for one in features]
     return np.array([PARTIES.index(one) if one in PARTIES else -1 for one in whose])
 
@@ -273,6 +278,9 @@ def calibrated(blueprint: Blueprint, model: bytes, encoded: np.ndarray, rows: Ro
             for one, flag in zip(asked[1:], flags[1:], strict=True)
             if flag < flags[0] and len(np.unique(rows.actor[honest & enough(rows, names, one)])) >= LEAST_ACTORS
         ]
+        conclusive = map(list, blueprint.conclusive.get(name, ()))
+        likelier = cost_bar(FALSE_WATCH_COST)
+        lower += [LowerBar(one, likelier) for one in conclusive if not enough(rows[honest], names, one).any()]
         classes.append(FraudClass(name, slope, intercept, watch, flags[0], evidence, lower))
     return classes
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from models.fraud_types import BIT_OF
 from models.measures import auc, expected_calibration_error
-from models.newcomers import flag_campaigns
+from models.newcomers import flag_campaigns, where_counted
 from models.scorer import Scorer, Scores
 from models.standing import flag_known
 from models.training.rows import Rows, case_maxima
@@ -100,10 +100,11 @@ def stand(scorer: Scorer, rows: Rows, scores: Scores) -> None:
     if scorer.bundle.card.rows != "call":
         return
     of_campaigns = scores.verdict.copy()
-    evidence, calls_hour = (
-        rows.features[:, features.index(name)] for name in ("caller_evidence", "newcomer_calls_hour")
+    cancelled, evidence, calls_hour = (
+        rows.features[:, features.index(name)] for name in ("cancelled", "caller_evidence", "newcomer_calls_hour")
     )
-    flag_campaigns(rows.address, rows.case, rows.time_ns, of_campaigns, scores.types, evidence, calls_hour)
+    where = where_counted(rows.case, cancelled)
+    flag_campaigns(rows.address, where, rows.time_ns, of_campaigns, scores.types, evidence, calls_hour)
     flag_known(rows.party, rows.case, rows.time_ns, scores.verdict, scores.types)
     np.maximum(scores.verdict, of_campaigns, out=scores.verdict)
 

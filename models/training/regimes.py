@@ -238,10 +238,10 @@ ADDRESSES_TRAINING = Regime(
 )
 ADDRESSES_CALIBRATION = Regime("calibration", "train", 12, 14, (0.3, 2), "training", frauds=OF_ADDRESSES)
 SHORT_TRAINING = Regime(
-    "training", "train", 14, 40, (0.15, 0.6), "addresses", BAD_CAPTURES, MIRRORS, frauds=OF_ADDRESSES
+    "training", "train", 14, 60, (0.15, 0.6), "addresses", BAD_CAPTURES, MIRRORS, frauds=OF_ADDRESSES
 )
 SHORT_CALIBRATION = Regime(
-    "calibration", "train", 15, 30, (0.15, 0.6), "addresses", directions=GOOD_MIRRORS, frauds=OF_ADDRESSES
+    "calibration", "train", 15, 40, (0.15, 0.6), "addresses", directions=GOOD_MIRRORS, frauds=OF_ADDRESSES
 )
 ADDRESSES_HELD_OUT = Regime("held-out", "eval", 13, 12, (0.3, 3), "held_out", frauds=OF_ADDRESSES)
 SHORT_HELD_OUT = Regime(

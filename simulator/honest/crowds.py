@@ -64,8 +64,9 @@ class Conference(Crowd, tag="conference"):
 
 
 class ServiceLine(Crowd, tag="service_line"):
-    """A hotline or a phone-in: a machine answers at once and music waits, until its lines are taken and all others are
-    busy and dial again. By the called side alone it is a flood, or a false answer."""
+    """A number that many call. A hotline or a phone-in: a machine answers at once and music waits, until its lines are
+    taken and all others are busy and dial again. A surgery or a taxi rank: it rings until somebody has time, and who
+    waits too long gives up. By the called side alone it is a flood, or a false answer."""
 
     calls_per_hour: Positive = 400.0
     lines: Count = 25  # calls held at once
@@ -73,11 +74,13 @@ class ServiceLine(Crowd, tag="service_line"):
     curve: Curve = "flat"
     after_s: float = 0.0  # a phone-in begins with the programme
     for_s: float = 0.0  # 0: to the end
+    answer_ratio: Ratio = 1.0  # of calls that find a line
+    ring_median_s: Positive = 0.7
     talk_median_s: Positive = 140.0
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         number, held = town.new_number(rng, 0.0), list[int]()
-        how = self.answering(answer_ratio=1.0, ring_median_s=0.7)
+        how = self.answering()
         begins_ns = town.start_ns + int(self.after_s * NS_PER_S)
         ends_ns = begins_ns + int(self.for_s * NS_PER_S) if self.for_s else town.end_ns
         waiting = [

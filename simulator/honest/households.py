@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
+from simulator.honest.registrations import is_so
 from simulator.intent import Call, Intent, Line, Outcome
 from simulator.keys import Count, Positive, Ratio
 from simulator.population import PopulationBase
@@ -29,6 +30,7 @@ class Households(PopulationBase, tag="households"):
     retry_ratio: Ratio = 0.25  # unanswered calls tried again within minutes
     mobile_share: Ratio = 0.6
     challenged_ratio: Ratio = 0.8  # devices asked for credentials on INVITE
+    cached_nonce_ratio: Ratio = 0.0  # of these, those that bring some at once, for the challenge of the last time
     one_address: bool = False
     one_range_ratio: Ratio = 0.0  # lines whose number is of one block of 10 000, as in a small place
     curve: Curve = "residential"
@@ -46,6 +48,7 @@ class Households(PopulationBase, tag="households"):
             number = town.number_of(rng, block) if local else town.new_number(rng, self.mobile_share)
             line = self.device(town, rng, "phone", endpoint, number)
             line.challenged = rng.random() < self.challenged_ratio
+            line.cached_nonce = line.challenged and is_so(rng, self.cached_nonce_ratio)
             town.add_subscriber(line)
             self._lines(town).append(line)
         if shared:

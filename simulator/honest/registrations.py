@@ -7,7 +7,7 @@ from dataclasses import replace
 from random import Random
 from typing import Literal
 
-from simulator.intent import Intent, Line, Request
+from simulator.intent import Call, Intent, Line, Outcome, Request
 from simulator.keys import Count, Positive, Ratio
 from simulator.population import PopulationBase
 from simulator.rhythm import NS_PER_S, log_normal
@@ -32,6 +32,7 @@ class Registrations(PopulationBase, tag="registrations"):
     patient_ratio: Ratio = 0.0  # of those with a wrong password: they wait twice as long after each refusal
     outage_after_s: float = 0.0  # when the server stops to reply; 0: it never does
     outage_s: Positive = 120.0
+    outage_code: Literal[0, 401, 403, 503] = 0  # what it says meanwhile, to right passwords as well; 0: nothing
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         for line in town.subscribers[: self.devices]:
@@ -72,7 +73,7 @@ class Registrations(PopulationBase, tag="registrations"):
         out_ns = town.start_ns + int(self.outage_after_s * NS_PER_S)
         back_ns = out_ns + int(self.outage_s * NS_PER_S)
         if self.outage_after_s and out_ns <= at_ns < back_ns:
-            return (0,), int(rng.uniform(10, 60) * NS_PER_S)
+            return (401, self.outage_code) if self.outage_code else (0,), int(rng.uniform(10, 60) * NS_PER_S)
         if self.outage_after_s and at_ns < out_ns < at_ns + period_ns:
             # Its server is gone before the next refresh: it notices by a keep-alive or by a call.
             return (401, self.refusal if wrong else 200), out_ns - at_ns + int(rng.uniform(0, 60) * NS_PER_S)
@@ -162,6 +163,8 @@ class PasswordChange(PopulationBase, tag="password_change"):
     refusal: Literal[401, 403] = 403
     one_address: bool = False
     kept_call_id_ratio: Ratio = 0.0  # telephones that keep a Call-ID for all their registrations
+    registered_ratio: Ratio = 0.0  # telephones that were let in once more before the change
+    call_ratio: Ratio = 0.0  # tries that are calls
 
     def settle(self, town: Town, rng: Random) -> None:
         shared = town.trunk_endpoint() if self.one_address else None
@@ -172,15 +175,27 @@ class PasswordChange(PopulationBase, tag="password_change"):
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         for line in town.members[self.name]:
             series = line.user if is_so(rng, self.kept_call_id_ratio) else ""
+            if is_so(rng, self.registered_ratio):
+                before_ns = town.start_ns + int(rng.uniform(0, self.after_s) * NS_PER_S)
+                yield self._try(before_ns, line, (401, 200), "right_password", series)
             at_ns = town.start_ns + int((self.after_s + rng.uniform(0, self.every_s)) * NS_PER_S)
             fixed_ns = at_ns + int(log_normal(rng, self.fixed_after_s, 0.6, 60, 14400) * NS_PER_S)
             while at_ns < fixed_ns:
-                yield self._try(at_ns, line, (401, self.refusal), "old_password", series)
+                if is_so(rng, self.call_ratio):
+                    yield self._call(at_ns, line, town.some_number(rng))
+                else:
+                    yield self._try(at_ns, line, (401, self.refusal), "old_password", series)
                 at_ns += int(self.every_s * rng.uniform(0.95, 1.05) * NS_PER_S)
             for _ in range(rng.randrange(self.typos + 1)):
                 yield self._try(at_ns, line, (401, self.refusal), "typo", series)
                 at_ns += int(rng.uniform(8, 40) * NS_PER_S)
             yield self._try(at_ns, line, (401, 200), "right_password", series)
+
+    def _call(self, at_ns: int, line: Line, number: str) -> Call:
+        """One that fails for its password."""
+        line = replace(line, challenged=True)
+        return Call(at_ns, line, number, number, Outcome.REJECTED, self.name, post_dial_delay_s=0.02, status_code=407,
+                    variant="old_password")  # fmt: skip
 
     def _try(self, at_ns: int, line: Line, codes: tuple[int, ...], variant: str, series: str) -> Request:
         return Request(at_ns, line, "REGISTER", line.user, codes, self.name, variant=variant, series=series)
