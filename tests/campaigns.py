@@ -27,6 +27,7 @@ class Script:
         self._tap = Tap()
         self._begins_s = self._tap.now_s
         self._count = 0
+        self.bystanders: set[str] = set()  # Call-IDs of honest calls that share the address of a campaign
 
     def call(
         self,
@@ -39,15 +40,17 @@ class Script:
         talk_s: float = 0.0,
         source: str = "",
         extra: tuple[str, ...] = (),
-    ) -> None:
-        """One call that ends with this status: 200 talks, 487 is given up by the caller, None gets no reply at all."""
+    ) -> str:
+        """One call that ends with this status: 200 talks, 487 is given up by the caller, None gets no reply at all.
+        Returns its Call-ID."""
         self._count += 1
         name = f"{self._count:05d}"
-        known = {"call_id": f"{name}@script", "caller": caller, "callee": callee, "from_tag": f"f{name}"}
+        call_id = f"{name}@script"
+        known = {"call_id": call_id, "caller": caller, "callee": callee, "from_tag": f"f{name}"}
         here = (source, 5060) if source else self.source
         self._send(at_s, request("INVITE", branch=name, extra=extra, **known), here)
         if end is None:
-            return
+            return call_id
         known["to_tag"] = f"t{name}"
         self._reply(at_s + 0.02, response(100, branch=name, **{**known, "to_tag": None}), here)
         if ring_s:
@@ -62,6 +65,7 @@ class Script:
             bye_s = end_s + 0.04 + talk_s
             self._send(bye_s, request("BYE", cseq=2, branch=f"b{name}", **known), here)
             self._reply(bye_s + 0.01, response(200, method="BYE", cseq=2, branch=f"b{name}", **known), here)
+        return call_id
 
     def write(self, path: Path) -> Path:
         self._tap.packets.sort(key=lambda packet: packet[0])
@@ -199,6 +203,43 @@ CAMPAIGNS: dict[str, tuple[Callable[[], Script], set[str]]] = {
 }
 
 
+def on_a_trunk(play: Callable[[], Script]) -> Callable[[], Script]:
+    """The campaign from an address behind which four hundred honest numbers call, too, for forty minutes before it."""
+
+    def carried() -> Script:
+        script, rng = play(), Random(23)
+        friends = {number: anywhere(rng.randrange(10**6), 3, "+4930", 8) for number in anywhere(24, 400, "+49306", 7)}
+        for _ in range(900):
+            caller = rng.choice(list(friends))
+            end = rng.choices((200, 487, 486, 404), (60, 25, 10, 5))[0]
+            at_s, talk_s = rng.uniform(-2400, 1200), min(1200.0, rng.lognormvariate(4.2, 1.1))
+            ring_s = rng.uniform(3, 20) if end == 200 else rng.uniform(12, 35) if end == 487 else 0.0
+            called = script.call(at_s, caller, rng.choice(friends[caller]), end, ring_s=ring_s, talk_s=talk_s)
+            script.bystanders.add(called)
+        return script
+
+    return carried
+
+
+# The same on somebody's trunk, where whoever screens a carrier's edge sees them.
+CARRIED = {
+    f"{name}, on a trunk": (on_a_trunk(CAMPAIGNS[name][0]), CAMPAIGNS[name][1])
+    for name in (
+        "next numbers, vacant",
+        "any numbers, all answered",
+        "another caller each time",
+        "one ring",
+        "expensive range, an exchange",
+        "expensive range, an account",
+        "one callee, busy",
+        "one callee, any callers",
+        "numbers of one block ring once",
+        "pumped range",
+        "asserted elsewhere",
+    )
+}
+
+
 def redialled() -> Script:
     return one_caller(["+442079400001"] * 9, 486, 12.0)()
 
@@ -321,23 +362,34 @@ HONEST: dict[str, Callable[[], Script]] = {
 }
 
 
-def screened(play: Callable[[], Script]) -> list[dict]:
-    """The calls as the screening report has them, in order."""
+def screened(play: Callable[[], Script]) -> tuple[list[dict], list[dict]]:
+    """The calls as the screening report has them, in order: those of the script, and those of its bystanders."""
+    script = play()
     with TemporaryDirectory() as folder:
-        return list(calls_of(screen(play().write(Path(folder) / "calls.pcap"))).values())
+        calls = calls_of(screen(script.write(Path(folder) / "calls.pcap")))
+    own = [call for name, call in calls.items() if name not in script.bystanders]
+    return own, [calls[name] for name in script.bystanders]
+
+
+def line(name: str, calls: list[dict]) -> str:
+    counts = Counter(call["verdict"] for call in calls)
+    noticed = next((str(k) for k, call in enumerate(calls, 1) if call["verdict"] != "pass"), "never")
+    types = Counter(kind for call in calls for kind in call["fraud_types"])
+    named = ", ".join(kind for kind, count in types.most_common() if count >= 0.1 * len(calls))
+    return f"| {name} | {len(calls)} | {counts['watch']} | {counts['flag']} | {noticed} | {named} |"
 
 
 def table() -> str:
     lines = ["| campaign | calls | watched | flagged | first noticed | named |", "|---|--:|--:|--:|--:|---|"]
-    for name, play in [*((name, play) for name, (play, _) in CAMPAIGNS.items()), *HONEST.items()]:
-        calls = screened(play)
-        counts = Counter(call["verdict"] for call in calls)
-        noticed = next((str(k) for k, call in enumerate(calls, 1) if call["verdict"] != "pass"), "never")
-        types = Counter(kind for call in calls for kind in call["fraud_types"])
-        named = ", ".join(kind for kind, count in types.most_common() if count >= 0.1 * len(calls))
-        if name == next(iter(HONEST)):
-            lines.append("| **honest** | | | | | |")
-        lines.append(f"| {name} | {len(calls)} | {counts['watch']} | {counts['flag']} | {noticed} | {named} |")
+    lines += [line(name, screened(play)[0]) for name, (play, _) in CAMPAIGNS.items()]
+    bystanders: list[dict] = []
+    for name, (play, _) in CARRIED.items():
+        calls, beside = screened(play)
+        lines.append(line(name, calls))
+        bystanders += beside
+    lines.append("| **honest** | | | | | |")
+    lines += [line(name, screened(play)[0]) for name, play in HONEST.items()]
+    lines.append(line("who shares a trunk with the campaigns above", bystanders))
     return "\n".join(lines)
 
 

@@ -93,6 +93,7 @@ def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Bundle:
         encoding.missing,
         blueprint.epochs,
         blueprint.hidden,
+        blueprint.by_log_odds,
     )
     model = network.train(lesson, SEED, blueprint.teachers)
     card = Card(

@@ -1,6 +1,7 @@
 """The network itself: Keras in, int8 TFLite out. The only import of TensorFlow."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,10 @@ import tensorflow as tf
 
 TEACHER_HIDDEN = (96, 48)
 TEACHERS_SHARE = 0.7  # of what a pupil learns; the rest are labels
+
+# Of log-odds that are learnt: beyond these all is the same.
+TAUGHT_LOG_ODDS = 12.0
+TAUGHT_SCALE = 0.1  # of the squares of log-odds, beside the labels' cross-entropy
 TRAIN_BATCH_ROWS = 1024
 LEARNING_RATE = 4e-3
 WEIGHT_DECAY = 1e-4
@@ -77,6 +82,7 @@ class Lesson:
     typical: np.ndarray  # int8 [features]
     epochs: int
     hidden: tuple[int, ...]  # of the pupil
+    by_log_odds: bool  # the pupil learns its teachers' log-odds, and not their probabilities
 
 
 class Pupil(tf.keras.Model):
@@ -85,9 +91,16 @@ class Pupil(tf.keras.Model):
     Teachers are asked about the inputs as spoilt, so that the pupil learns what they say there, too, and not by heart.
     """
 
-    def __init__(self, spoil: "tf.keras.Model", body: "tf.keras.Model", teachers: "list[tf.keras.Model]"):
+    def __init__(
+        self,
+        spoil: "tf.keras.Model",
+        body: "tf.keras.Model",
+        teachers: "list[tf.keras.Model]",
+        unlikeness: "Callable[[tf.Tensor, tf.Tensor], tf.Tensor]",
+    ):
+        """unlikeness: of its log-odds to its teachers'."""
         super().__init__()
-        self.spoil, self.body = spoil, body
+        self.spoil, self.body, self.unlikeness = spoil, body, unlikeness
         self._teachers = tuple(teachers)  # no part of what is trained
 
     def call(self, inputs, training=False):
@@ -98,16 +111,29 @@ class Pupil(tf.keras.Model):
         inputs = self.spoil(inputs, training=True)
         asked = tf.logical_not(tf.math.is_nan(targets))
         targets = tf.where(asked, targets, 0.0) * (1 - LABEL_SMOOTHING) + LABEL_SMOOTHING / 2
-        if self._teachers:
-            said = tf.sigmoid(tf.add_n([teacher(inputs) for teacher in self._teachers]) / len(self._teachers))
-            targets = tf.where(asked, TEACHERS_SHARE * said + (1 - TEACHERS_SHARE) * targets, said)
-            asked = tf.ones_like(asked)
         with tf.GradientTape() as tape:
-            losses = tf.nn.sigmoid_cross_entropy_with_logits(targets, self.body(inputs))
-            loss = tf.reduce_mean(tf.reshape(weights, (-1, 1)) * tf.where(asked, losses, 0.0))
+            outputs = self.body(inputs)
+            losses = tf.where(asked, tf.nn.sigmoid_cross_entropy_with_logits(targets, outputs), 0.0)
+            if self._teachers:
+                said = tf.add_n([teacher(inputs) for teacher in self._teachers]) / len(self._teachers)
+                losses = TEACHERS_SHARE * self.unlikeness(outputs, said) + (1 - TEACHERS_SHARE) * losses
+            loss = tf.reduce_mean(tf.reshape(weights, (-1, 1)) * losses)
         variables = self.body.trainable_variables
         self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         return {"loss": loss}
+
+
+def of_probabilities(outputs: "tf.Tensor", said: "tf.Tensor") -> "tf.Tensor":
+    """How far log-odds are from those that are to be learnt, in probability."""
+    return tf.nn.sigmoid_cross_entropy_with_logits(tf.sigmoid(said), outputs)
+
+
+def of_log_odds(outputs: "tf.Tensor", said: "tf.Tensor") -> "tf.Tensor":
+    """The same in log-odds. That a case is at 0.9999 rather than 0.99 decides whether it is flagged, and is nothing to
+    a probability."""
+    kept = tf.clip_by_value(said, -TAUGHT_LOG_ODDS, TAUGHT_LOG_ODDS)
+    beyond = tf.logical_and(kept != said, tf.abs(outputs) > TAUGHT_LOG_ODDS) & (outputs * said > 0)
+    return TAUGHT_SCALE * tf.where(beyond, 0.0, tf.square(outputs - kept))
 
 
 def train(lesson: Lesson, seed: int, tries: int) -> bytes:
@@ -133,7 +159,7 @@ def taught(lesson: Lesson, hidden: tuple[int, ...], seed: int, teachers: "list[t
             SwapNoise(INPUT_SWAP_RATIO, seed),
         ]
     )
-    pupil = Pupil(spoil, body, teachers)
+    pupil = Pupil(spoil, body, teachers, of_log_odds if lesson.by_log_odds else of_probabilities)
     steps = lesson.epochs * -(-len(inputs) // TRAIN_BATCH_ROWS)
     pupil.compile(
         optimizer=tf.keras.optimizers.AdamW(
