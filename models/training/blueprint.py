@@ -132,7 +132,7 @@ BLUEPRINTS = {
         commonest_share=0.25,
         counts_by_magnitude=True,
         teachers=3,
-        # Of addresses there are few rows; what teachers say far from any bar is chance there, and was learnt instead of it.
+        # Of addresses there are few rows, and what teachers say of them far from any bar is chance.
         by_log_odds=False,
         evidence={
             "registration_scan": Evidence("source_evidence", 12),
