@@ -48,10 +48,10 @@ def test_an_account_that_was_guessed_is_told_though_its_address_was_flagged_befo
 
 
 def test_an_address_that_is_only_watched_is_flagged_when_it_gets_in(told):
-    watched = guessed(["100"], 120, 0.5, method="INVITE", found=True)
+    watched = guessed(["100"], 26, 0.5, method="INVITE", found=True)  # thirty would be a flag
     lines = told(watched(), block_packets=1)
     assert [line["verdict"] for line in lines] == ["watch", "flag"]
-    assert lines[-1]["reasons"][0]["text"] == "let in as 1** after 119 wrong passwords"
+    assert lines[-1]["reasons"][0]["text"] == "let in as 1** after 25 wrong passwords"
 
 
 @BLOCKS
