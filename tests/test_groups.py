@@ -95,7 +95,7 @@ def test_a_source_that_went_leaves_nothing_to_the_next_one_of_its_slot():
 def test_a_route_that_answers_before_it_rings_is_told_from_its_neighbours():
     calls = []
     for i, (a, b) in enumerate(zip(numbers(30), numbers(30, 442090000000), strict=True)):
-        calls.append(call(20 * i, a, b, answered_s=0.4, ends_s=9, heard=2, destination=source(8)))
+        calls.append(call(20 * i, a, b, answered_s=0.4, ends_s=9, heard=2, status_code=200, destination=source(8)))
         calls.append(call(20 * i + 5, b, a, rings_s=2, answered_s=9, ends_s=99, heard=1, destination=source(9)))
     rows = play(*calls)
     cheating, fair = (
