@@ -35,7 +35,7 @@ cdef struct Party:      # an address, a caller at it, or a number wherever it ca
 cdef struct Finding:
     uint64_t key        # hash of the party
     Party party
-    uint8_t verdict     # 0: no row was added; one of the block at hand, or of a caller, counts for what is below
+    uint8_t verdict     # 0: no row was added, though one of the block at hand, or of a caller, counts for what is below
     uint8_t is_untold
     uint8_t is_single   # about a caller with one suspect call, whose line says all: it is not told
     float score
@@ -47,7 +47,7 @@ cdef struct Finding:
     uint64_t news       # 1, 2, 3, ... in order of the latest news
     int32_t older[QUEUES]
     int32_t newer[QUEUES]
-    uint64_t call       # serial of the caller's first suspect call
+    uint64_t call           # serial of the caller's first suspect call
     Standing standing       # of a caller
     Strangers strangers     # of an address
     Newcomers newcomers     # of an address

@@ -12,9 +12,8 @@ import numpy as np
 from capture.hashing cimport hash_bytes, hash_mix
 from capture.index cimport NO_SLOT, index_find, index_free, index_init, index_insert, index_key, index_remove
 from capture.memory cimport table_calloc, table_free
-from kernels.calls cimport Call
-from kernels.calls cimport STAGE_END, STAGE_SETUP
 from kernels.break_ins cimport BreakIn, BreakIns
+from kernels.calls cimport STAGE_END, STAGE_SETUP, Call
 from kernels.engine cimport Engine, RowNote
 from kernels.features cimport CALLER_EVIDENCE, NEWCOMER_CALLS_HOUR, SOURCE_CALLS_HOUR
 from models.newcomers cimport AT_END, AT_SETUP, NOT_COUNTED, newcomers_count, newcomers_verdict
@@ -47,8 +46,8 @@ def moment(int64_t time_ns) -> str:
 
 
 cdef uint8_t FLAGGED = FLAG
-cdef uint32_t GUESSING_BIT = GUESSING
 cdef uint8_t WATCHED = WATCH
+cdef uint32_t GUESSING_BIT = GUESSING
 
 
 cdef Rows rows_of(Engine engine, bint of_sources, Py_ssize_t count):
