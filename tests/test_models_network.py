@@ -18,7 +18,7 @@ encoded = chance.integers(-128, 128, (1500, 12)).astype(np.int8)
 targets = (encoded[:, :2] > 0).astype(np.float32)
 targets[::7, 1] = np.nan
 groups = np.array([0, 0, 1] + [-1] * 9)
-lesson = Lesson(encoded, targets, chance.random(1500).astype(np.float32), groups, encoded[0], 2, (8, 4), True)
+lesson = Lesson(encoded, targets, chance.random(1500).astype(np.float32), groups, encoded[0], 2, 3, (8, 4), True)
 for _ in range(2):
     print(hashlib.sha256(train(lesson, 1, 2)).hexdigest())
 """

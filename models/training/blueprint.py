@@ -18,7 +18,8 @@ class Blueprint:
     town_rows: int  # the most of one population in one town: more of them teach nothing but the town
     population_power: float  # a population weighs as much as its rows to this: the many do not drown the few
     hidden: tuple[int, int]  # widths of the shipped network's layers
-    epochs: int
+    epochs: int  # of its teachers
+    pupil_epochs: int  # of its own: it has more to learn, where its teachers are in doubt as well
     commonest_share: float  # of a feature's knots that its commonest value may take
     counts_by_magnitude: bool  # the knots of counts are even in their logarithm, and not quantiles
     teachers: int  # networks from different seeds, whose mean the shipped one learns
@@ -57,6 +58,7 @@ BLUEPRINTS = {
         population_power=0.25,
         hidden=(96, 48),
         epochs=12,
+        pupil_epochs=20,
         commonest_share=1.0,
         counts_by_magnitude=False,
         teachers=3,
@@ -104,8 +106,11 @@ BLUEPRINTS = {
                 (Evidence("caller_calls_hour", 10), Evidence("callee_calls_hour", 20)),
             ),
         },
-        # Who shows another number at each call, and asserts one, calls as robocalls do; most robocalls assert none.
+        # Who shows another number at each call, and asserts one, calls as robocalls do; most robocalls assert none. One
+        # ring each from foreign numbers may be meant to be called back, or to prove a telephone.
         may_be={
+            "wangiri": ("flash_call",),
+            "flash_call": ("wangiri",),
             "irsf": ("toll_fraud", "call_pumping"),
             "toll_fraud": ("irsf", "call_pumping"),
             "call_pumping": ("irsf", "toll_fraud"),
@@ -128,6 +133,7 @@ BLUEPRINTS = {
         population_power=0.5,
         hidden=(48, 32),
         epochs=60,
+        pupil_epochs=60,
         # Most addresses have not one wrong password, and probe nobody: of those that do, it matters how many.
         commonest_share=0.25,
         counts_by_magnitude=True,

@@ -92,6 +92,7 @@ def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Bundle:
         groups,
         encoding.missing,
         blueprint.epochs,
+        blueprint.pupil_epochs,
         blueprint.hidden,
         blueprint.by_log_odds,
     )

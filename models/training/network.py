@@ -12,8 +12,9 @@ import tensorflow as tf
 TEACHER_HIDDEN = (96, 48)
 TEACHERS_SHARE = 0.7  # of what a pupil learns; the rest are labels
 
-# Of log-odds that are learnt: beyond these all is the same.
-TAUGHT_LOG_ODDS = 12.0
+# Of log-odds that are learnt: beyond these all is the same. Most are of the honest and far below any bar; with them
+# learnt to the last digit, little of a small network is left for where verdicts change.
+LEAST_TAUGHT_LOG_ODDS, MOST_TAUGHT_LOG_ODDS = -4.0, 12.0
 TAUGHT_SCALE = 0.1  # of the squares of log-odds, beside the labels' cross-entropy
 TRAIN_BATCH_ROWS = 1024
 LEARNING_RATE = 4e-3
@@ -80,7 +81,8 @@ class Lesson:
     weights: np.ndarray  # float32 [n]
     groups: np.ndarray  # int [features]: what is forgotten together, -1 for what is not
     typical: np.ndarray  # int8 [features]
-    epochs: int
+    epochs: int  # of the teachers
+    pupil_epochs: int
     hidden: tuple[int, ...]  # of the pupil
     by_log_odds: bool  # the pupil learns its teachers' log-odds, and not their probabilities
 
@@ -131,9 +133,10 @@ def of_probabilities(outputs: "tf.Tensor", said: "tf.Tensor") -> "tf.Tensor":
 def of_log_odds(outputs: "tf.Tensor", said: "tf.Tensor") -> "tf.Tensor":
     """The same in log-odds. That a case is at 0.9999 rather than 0.99 decides whether it is flagged, and is nothing to
     a probability."""
-    kept = tf.clip_by_value(said, -TAUGHT_LOG_ODDS, TAUGHT_LOG_ODDS)
-    beyond = tf.logical_and(kept != said, tf.abs(outputs) > TAUGHT_LOG_ODDS) & (outputs * said > 0)
-    return TAUGHT_SCALE * tf.where(beyond, 0.0, tf.square(outputs - kept))
+    kept = tf.clip_by_value(said, LEAST_TAUGHT_LOG_ODDS, MOST_TAUGHT_LOG_ODDS)
+    below = tf.logical_and(said < LEAST_TAUGHT_LOG_ODDS, outputs < LEAST_TAUGHT_LOG_ODDS)
+    above = tf.logical_and(said > MOST_TAUGHT_LOG_ODDS, outputs > MOST_TAUGHT_LOG_ODDS)
+    return TAUGHT_SCALE * tf.where(below | above, 0.0, tf.square(outputs - kept))
 
 
 def train(lesson: Lesson, seed: int, tries: int) -> bytes:
@@ -143,11 +146,14 @@ def train(lesson: Lesson, seed: int, tries: int) -> bytes:
     The same lesson gives the same bytes on the same TensorFlow build and kind of processor.
     """
     repeatable(seed)
-    teachers = [taught(lesson, TEACHER_HIDDEN, seed + 1 + one, []) for one in range(tries)]
-    return convert(taught(lesson, lesson.hidden, seed, teachers), inputs_of(lesson.encoded), seed)
+    teachers = [taught(lesson, TEACHER_HIDDEN, lesson.epochs, seed + 1 + one, []) for one in range(tries)]
+    pupil = taught(lesson, lesson.hidden, lesson.pupil_epochs, seed, teachers)
+    return convert(pupil, inputs_of(lesson.encoded), seed)
 
 
-def taught(lesson: Lesson, hidden: tuple[int, ...], seed: int, teachers: "list[tf.keras.Model]") -> "tf.keras.Model":
+def taught(
+    lesson: Lesson, hidden: tuple[int, ...], epochs: int, seed: int, teachers: "list[tf.keras.Model]"
+) -> "tf.keras.Model":
     """A network that gives log-odds [n, classes] of inputs in -1..1."""
     tf.keras.utils.set_random_seed(seed)
     inputs = inputs_of(lesson.encoded)
@@ -160,7 +166,7 @@ def taught(lesson: Lesson, hidden: tuple[int, ...], seed: int, teachers: "list[t
         ]
     )
     pupil = Pupil(spoil, body, teachers, of_log_odds if lesson.by_log_odds else of_probabilities)
-    steps = lesson.epochs * -(-len(inputs) // TRAIN_BATCH_ROWS)
+    steps = epochs * -(-len(inputs) // TRAIN_BATCH_ROWS)
     pupil.compile(
         optimizer=tf.keras.optimizers.AdamW(
             tf.keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps), weight_decay=WEIGHT_DECAY
@@ -171,7 +177,7 @@ def taught(lesson: Lesson, hidden: tuple[int, ...], seed: int, teachers: "list[t
         lesson.targets,
         sample_weight=lesson.weights,
         batch_size=TRAIN_BATCH_ROWS,
-        epochs=lesson.epochs,
+        epochs=epochs,
         verbose=0,
     )
     return body
