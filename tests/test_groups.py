@@ -118,7 +118,7 @@ def hasty(times: dict, *, calls: int = 3, **more) -> float:
 def test_calls_answered_at_once_and_soon_over_are_told_of_their_route_whoever_calls():
     assert hasty({"answered_s": 0.4, "ends_s": 9}) > 0.6
     assert hasty({"rings_s": 1, "answered_s": 2.5, "ends_s": 20}) > 0.6
-    assert hasty({"answered_s": 0.4, "ends_s": 9}, calls=1) == pytest.approx(1.06 / 3)
+    assert hasty({"answered_s": 0.4, "ends_s": 9}, calls=1) == pytest.approx(1.06 / 3, rel=1e-2)
 
 
 @pytest.mark.parametrize(
