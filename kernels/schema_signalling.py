@@ -111,7 +111,7 @@ SIGNALLING_CALL_FEATURES = (
         "source_asserted_abroad_day",
         "calls",
         "INVITEs from the address whose `asserted_differs` is 2, with another asserted block of 10 000 numbers than "
-        "the one before of these, half-life 1 day.",
+        "the one before of these, half-life 1 day, if that of this call is 2; else 0.",
         "about {value} calls from the address assert one number abroad after the other; typical is {typical}",
         source="source",
     ),

@@ -179,7 +179,9 @@ cdef void style_call_features(const Style* style, const Style* callee, const Cal
         row[GATEWAY_SIGNS] += signs >> sign & 1
     row[GATEWAY_PROOFS] = (
         ((signs & SIGN_KEEPALIVE) != 0) + ((signs & SIGN_SIM_BANK) != 0) + call.signalling.acrypt)
-    row[SOURCE_ASSERTED_ABROAD_DAY] = clipped(style.counts[STYLE_SUM_ASSERTED_ABROAD] * left, MOST_EVENTS)
+    row[SOURCE_ASSERTED_ABROAD_DAY] = 0.0
+    if call.identity.asserted == ASSERTED_ABROAD:       # who shares the trunk is not concerned
+        row[SOURCE_ASSERTED_ABROAD_DAY] = clipped(style.counts[STYLE_SUM_ASSERTED_ABROAD] * left, MOST_EVENTS)
     row[DOMESTIC_FROM_ABROAD] = row[CALLER_COUNTRY_UNUSUAL] = NAN
     countries_of(call, &countries)
     if countries.caller and countries.callee:

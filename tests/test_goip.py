@@ -105,12 +105,14 @@ def test_numbers_abroad_are_counted_at_an_address_once_for_each_head_office(tmp_
         tap = Tap()
         for k, number in enumerate(asserted):
             extra = [f"P-Asserted-Identity: <tel:{number}>"] if number else []
-            tap.send(request("INVITE", call_id=f"c{k}", caller=f"+44207946{k:04d}", callee="+442079461234", extra=extra))
+            tap.send(
+                request("INVITE", call_id=f"c{k}", caller=f"+44207946{k:04d}", callee="+442079461234", extra=extra)
+            )
         return [round(row["source_asserted_abroad_day"]) for row in engine_rows(tap, tmp_path)]
 
-    assert counted("+493012340000", "", "+493012340001", "+493012340000") == [1, 1, 1, 1]
+    assert counted("+493012340000", "", "+493012340001", "+493012340000") == [1, 0, 1, 1]
     assert counted("+493012340000", "+923001234567", "+493012340000") == [1, 2, 3]
-    assert counted("+442071230000", "") == [0, 0]
+    assert counted("+493012340000", "+442071230000", "+923001234567") == [1, 0, 2]
 
 
 def test_signs_are_counted_in_the_row_of_the_address(tmp_path):

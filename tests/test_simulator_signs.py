@@ -96,7 +96,9 @@ def test_an_honest_route_and_the_server_may_hand_on_the_status_line_of_a_gateway
     assert lines == {"SIP/2.0 480 Remote Busy"}
 
 
-def test_false_answers_to_one_country_abroad_may_be_handed_on_by_a_trunk_itself(tmp_path: Path, tshark_fields: Callable):
+def test_false_answers_to_one_country_abroad_may_be_handed_on_by_a_trunk_itself(
+    tmp_path: Path, tshark_fields: Callable
+):
     false = '[[population]]\nkind = "false_answer"\nname = "f"\nthrough = "carrier"\ncountries = 1\nfalse_ratio = 1.0\n'
     capture, labels = play(tmp_path, SHORT + CARRIER + false)
     (trunk,) = {line["source"] for line in labels if line["population"] == "carrier"}
