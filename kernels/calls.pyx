@@ -237,7 +237,7 @@ cdef class CallTable:
                     message.fields[agent].value_start, message.fields[agent].value_length))
             if message.to_tag.length == 0:
                 signalling_read(message, &call.signalling)
-                identity_read(message, &call.identity)
+                identity_read(message, self.plan, &call.identity)
                 call.contact = contact_host(message, self.secret)
         if message.to_tag.length > 0:
             if first and call.messages == 1:    # the capture began in the middle of a dialog

@@ -20,6 +20,9 @@ cdef extern from *:
     #define SW_GROUP_LONG_S 120.0
     /* No hand is quicker at a telephone. */
     #define SW_GROUP_UNRUNG_S 1.0
+    /* Too quick for most hands, and too soon over for most talks: who hears nothing hangs up. */
+    #define SW_GROUP_HASTY_RING_S 2.0
+    #define SW_GROUP_HASTY_TALK_S 30.0
     /* Two calls last the same when no more than this share, or half a second, is between them: a recording. */
     #define SW_GROUP_SAME_RATIO 0.02f
     #define SW_GROUP_SAME_S 0.5f
@@ -36,11 +39,14 @@ cdef extern from *:
     #define SW_GROUP_DIFFERING_DIGITS 9.0f
     #define SW_GROUP_REPEATED_RATIO 0.1f
     #define SW_GROUP_ONE_SIDED_RATIO 0.02f
+    #define SW_GROUP_HASTY_RATIO 0.03f
     """
     const double SHORT_CALL_S "SW_GROUP_SHORT_S"
     const double ONE_RING_S "SW_GROUP_ONE_RING_S"
     const double LONG_CALL_S "SW_GROUP_LONG_S"
     const double UNRUNG_S "SW_GROUP_UNRUNG_S"
+    const double HASTY_RING_S "SW_GROUP_HASTY_RING_S"
+    const double HASTY_TALK_S "SW_GROUP_HASTY_TALK_S"
     const float SAME_RATIO "SW_GROUP_SAME_RATIO"
     const float SAME_S "SW_GROUP_SAME_S"
     const float USUAL_REPLIED_RATIO "SW_GROUP_REPLIED_RATIO"
@@ -55,6 +61,7 @@ cdef extern from *:
     const float USUAL_DIFFERING_DIGITS "SW_GROUP_DIFFERING_DIGITS"
     const float USUAL_REPEATED_RATIO "SW_GROUP_REPEATED_RATIO"
     const float USUAL_ONE_SIDED_RATIO "SW_GROUP_ONE_SIDED_RATIO"
+    const float USUAL_HASTY_RATIO "SW_GROUP_HASTY_RATIO"
 
 GROUP_BYTES = sizeof(Group)
 
@@ -86,15 +93,19 @@ cdef void group_reply(Group* group, int64_t now_ns) noexcept nogil:
     group.counts[GROUP_REPLIED] += 1.0
 
 
+cdef inline bint picked_up_within(const Call* call, double most_s) noexcept nogil:
+    """From the first ringing, or without any. An answer that only its ACK tells of says nothing of ringing: its
+    responses are not in the mirror."""
+    if call.ringing_ns:
+        return seconds_between(call.ringing_ns, call.answer_ns) < most_s
+    return call.status_code != 0
+
+
 cdef void group_answer(Group* group, const Call* call, int64_t now_ns) noexcept nogil:
     bring_up(group, now_ns)
     group.counts[GROUP_SETTLED] += 1.0
     group.counts[GROUP_ANSWERED] += 1.0
-    if call.ringing_ns:
-        group.counts[GROUP_UNRUNG] += seconds_between(call.ringing_ns, call.answer_ns) < UNRUNG_S
-    else:
-        # An answer that only its ACK tells of says nothing of ringing: its responses are not in the mirror.
-        group.counts[GROUP_UNRUNG] += call.status_code != 0
+    group.counts[GROUP_UNRUNG] += picked_up_within(call, UNRUNG_S)
 
 
 cdef void note_duration(Group* group, float lasted_s) noexcept nogil:
@@ -122,6 +133,7 @@ cdef void group_end(Group* group, const Call* call, int64_t now_ns) noexcept nog
             group.counts[GROUP_TALK_S] += <float>lasted_s
             group.counts[GROUP_SHORT] += lasted_s < SHORT_CALL_S
             group.counts[GROUP_LONG] += lasted_s >= LONG_CALL_S
+            group.counts[GROUP_HASTY] += lasted_s < HASTY_TALK_S and picked_up_within(call, HASTY_RING_S)
             note_duration(group, <float>lasted_s)
         return
     if not is_unanswered(call):
@@ -175,3 +187,5 @@ cdef void route_features(const Group* route, int64_t now_ns, float* row) noexcep
     row[ROUTE_REPEATED_RATIO] = share(route, GROUP_REPEATED, GROUP_COMPLETED, left, USUAL_REPEATED_RATIO)
     row[ROUTE_UNRUNG_RATIO] = share(route, GROUP_UNRUNG, GROUP_ANSWERED, left, USUAL_UNRUNG_RATIO)
     row[ROUTE_ONE_SIDED_RATIO] = share(route, GROUP_ONE_SIDED, GROUP_HEARD, left, USUAL_ONE_SIDED_RATIO)
+    # An answer has faded some when its call ends: the share of what is left can come to more than all.
+    row[ROUTE_HASTY_RATIO] = clipped(share(route, GROUP_HASTY, GROUP_ANSWERED, left, USUAL_HASTY_RATIO), 1.0)

@@ -3,12 +3,14 @@
 from libc.stdint cimport uint8_t, uint32_t
 
 from capture.sip cimport SipMessage
+from kernels.numbers cimport NumberPlan
 
 cdef enum Asserted:             # P-Asserted-Identity (RFC 3325), else Remote-Party-ID, against From
     ASSERTED_NONE = 0
     ASSERTED_SAME = 1
     ASSERTED_OTHER = 2
     ASSERTED_WITHHELD = 3       # From withholds the number
+    ASSERTED_ABROAD = 4         # as OTHER, of neither the shown number's country nor the callee's, and not forwarded
 
 cdef enum Attestation:          # as claimed by the Identity header (RFC 8588); signatures are not checked
     ATTESTATION_NONE = 0        # no such header
@@ -23,14 +25,16 @@ cdef enum Verstat:              # 3GPP TS 24.229 7.2A.20
     VERSTAT_NOT_MADE = 2
     VERSTAT_PASSED = 3
 
-cdef struct Identity:           # 5 bytes
+cdef struct Identity:           # 12 bytes
+    uint32_t asserted_block     # hash of the block of 10 000 of a number that is ASSERTED_ABROAD, else 0
     uint8_t asserted            # Asserted
     uint8_t attestation         # Attestation
     uint8_t verstat             # Verstat
     uint8_t diverted            # Diversion (RFC 5806), or History-Info (RFC 7044) with more than one entry
     uint8_t privacy             # Privacy asks for something (RFC 3323)
 
-cdef void identity_read(const SipMessage* message, Identity* identity) noexcept nogil
+# `plan` is how national numbers are read.
+cdef void identity_read(const SipMessage* message, const NumberPlan* plan, Identity* identity) noexcept nogil
 # Whether two user parts are one number: the shorter's digits, without leading zeros, end the longer's.
 cdef bint same_number(const uint8_t* a, uint32_t a_length, const uint8_t* b, uint32_t b_length) noexcept nogil
 # The Attestation of the value of an Identity header.

@@ -4,9 +4,10 @@
 Numbers are compared without a numbering plan, since one network writes the same number nationally and another with
 its country code: the digits of the shorter one, without leading zeros, must end the longer one.
 """
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memcmp, memset
 
+from capture.hashing cimport hash_bytes
 from capture.scan cimport find_byte
 from capture.sip cimport (
     HEADER_DIVERSION, HEADER_FROM, HEADER_HISTORY_INFO, HEADER_IDENTITY, HEADER_P_ASSERTED_IDENTITY, HEADER_PRIVACY,
@@ -14,8 +15,10 @@ from capture.sip cimport (
 )
 from capture.sip_text cimport same_name, skip_quoted
 from capture.sip_values cimport read_address
+from kernels.destination cimport Destination, destination_of
+from kernels.numbers cimport E164_BYTES, NumberPlan, Plan, e164_digits
 
-ASSERTED_NAMES = ("none", "same", "other", "withheld")
+ASSERTED_NAMES = ("none", "same", "other", "withheld", "abroad")
 ATTESTATION_NAMES = ("none", "unreadable", "C", "B", "A")
 VERSTAT_NAMES = ("none", "failed", "not made", "passed")
 
@@ -26,6 +29,7 @@ cdef enum:
     MAX_PAYLOAD_BYTES = 1024    # of a PASSporT as base64url: usual ones have 250
     DECODED_BYTES = 768         # three quarters of it
     NOT_BASE64 = -1
+    BLOCK_SEED = 0x50
 
 cdef extern from *:
     """
@@ -103,17 +107,45 @@ cdef bint withholds(const uint8_t* user, uint32_t length) noexcept nogil:
     return False
 
 
-cdef uint8_t read_asserted(const SipMessage* message, int kind) noexcept nogil:
-    """SAME when any of the header's fields names the caller that From shows, or a number of the same exchange."""
+cdef uint16_t country_of(const SipMessage* message, Span user, const NumberPlan* plan, char* e164) noexcept nogil:
+    """0 when it is no E.164 number."""
+    cdef Destination found
+    if e164_digits(message.data + user.start, user.length, plan, e164) == 0:
+        return 0
+    destination_of(e164, &found)
+    return found.country
+
+
+cdef uint32_t block_abroad(const SipMessage* message, Span asserted, const NumberPlan* plan) noexcept nogil:
+    """Hash of the block of the number when it is of neither the shown number's country nor the callee's, else 0."""
+    cdef char[E164_BYTES] e164
+    cdef char[E164_BYTES] other
+    cdef uint32_t length = 0
+    cdef uint16_t country = country_of(message, asserted, plan, e164)
+    cdef uint16_t shown = country_of(message, message.from_uri.user, plan, other)
+    cdef uint16_t callee = country_of(message, message.request.user, plan, other)
+    if callee == 0:
+        callee = country_of(message, message.to_uri.user, plan, other)
+    if country == 0 or country == shown or country == callee or shown + callee == 0:
+        return 0
+    while e164[length]:
+        length += 1
+    return <uint32_t>hash_bytes(<const uint8_t*>e164, length - BLOCK_DIGITS, BLOCK_SEED) | 1
+
+
+cdef void read_asserted(const SipMessage* message, int kind, const NumberPlan* plan, Identity* identity) noexcept nogil:
+    """SAME when any of the header's fields names the caller that From shows, or a number of the same exchange; ABROAD
+    when all of them name numbers abroad."""
     cdef const HeaderField* field
     cdef const uint8_t* data = message.data
     cdef Span user = message.from_uri.user
     cdef SipUri uri
     cdef Span tag
     cdef int i
-    cdef uint8_t found = ASSERTED_NONE
+    cdef uint32_t block
     if withholds(data + user.start, user.length):
-        return ASSERTED_WITHHELD
+        identity.asserted = ASSERTED_WITHHELD
+        return
     for i in range(message.first[kind], message.field_count):
         field = &message.fields[i]
         if field.kind != kind:
@@ -124,9 +156,14 @@ cdef uint8_t read_asserted(const SipMessage* message, int kind) noexcept nogil:
             continue
         if same_number(data + user.start, user.length, data + uri.user.start, uri.user.length) or same_block(
                 data + user.start, user.length, data + uri.user.start, uri.user.length):
-            return ASSERTED_SAME
-        found = ASSERTED_OTHER
-    return found
+            identity.asserted = ASSERTED_SAME
+            return
+        block = 0 if identity.diverted else block_abroad(message, uri.user, plan)
+        if block == 0:
+            identity.asserted = ASSERTED_OTHER
+        elif identity.asserted == ASSERTED_NONE:
+            identity.asserted = ASSERTED_ABROAD
+            identity.asserted_block = block
 
 
 # -- attestation and verification -----------------------------------------------------------------------------
@@ -236,43 +273,46 @@ cdef bint has_two_entries(const SipMessage* message, int kind) noexcept nogil:
     return entries > 1
 
 
-cdef void identity_read(const SipMessage* message, Identity* identity) noexcept nogil:
+cdef void identity_read(const SipMessage* message, const NumberPlan* plan, Identity* identity) noexcept nogil:
     cdef const HeaderField* field
     memset(identity, 0, sizeof(Identity))
+    identity.diverted = message.first[<int>HEADER_DIVERSION] >= 0
+    if not identity.diverted and message.first[<int>HEADER_HISTORY_INFO] >= 0:
+        identity.diverted = has_two_entries(message, HEADER_HISTORY_INFO)
     if message.first[<int>HEADER_P_ASSERTED_IDENTITY] >= 0:
-        identity.asserted = read_asserted(message, HEADER_P_ASSERTED_IDENTITY)
+        read_asserted(message, HEADER_P_ASSERTED_IDENTITY, plan, identity)
     elif message.first[<int>HEADER_REMOTE_PARTY_ID] >= 0:
-        identity.asserted = read_asserted(message, HEADER_REMOTE_PARTY_ID)
+        read_asserted(message, HEADER_REMOTE_PARTY_ID, plan, identity)
     if message.first[<int>HEADER_IDENTITY] >= 0:
         identity.attestation = read_attestation(message)
     identity.verstat = read_verstat(message, HEADER_P_ASSERTED_IDENTITY)
     if identity.verstat == VERSTAT_NONE:
         identity.verstat = read_verstat(message, HEADER_FROM)
-    identity.diverted = message.first[<int>HEADER_DIVERSION] >= 0
-    if not identity.diverted and message.first[<int>HEADER_HISTORY_INFO] >= 0:
-        identity.diverted = has_two_entries(message, HEADER_HISTORY_INFO)
     if message.first[<int>HEADER_PRIVACY] >= 0:
         field = &message.fields[message.first[<int>HEADER_PRIVACY]]
         identity.privacy = not (
             field.value_length == 4 and same_name(message.data + field.value_start, b"none", 4))
 
 
-def identity(bytes message):
+def identity(bytes message, region=None):
     """What an INVITE says of its caller: dict of the fields of Identity, by name.
 
-    message: a SIP message as it is in a datagram. Raises ValueError when it is none.
+    message: a SIP message as it is in a datagram. region: ISO 3166 code by which national numbers are read, or None.
+    Raises ValueError when the message is none, or the region unknown.
     """
+    cdef Plan home = Plan(region)
     cdef SipMessage read
     cdef Identity found
     if sip_read_datagram(message, <uint32_t>len(message), &read) != SIP_MESSAGE:
         raise ValueError("not a SIP message")
-    identity_read(&read, &found)
+    identity_read(&read, &home.plan, &found)
     return {
         "asserted": ASSERTED_NAMES[found.asserted],
         "attestation": ATTESTATION_NAMES[found.attestation],
         "verstat": VERSTAT_NAMES[found.verstat],
         "diverted": bool(found.diverted),
         "privacy": bool(found.privacy),
+        "asserted_block": found.asserted_block,
     }
 
 

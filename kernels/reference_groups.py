@@ -9,6 +9,7 @@ from kernels.reference_behaviour import CANCELLED, COMPLETED, FAILED, HOUR_S, RE
 NOT_FOUND = (404, 410, 484, 604)
 NEWCOMER_CALLS = 3
 ONE_RING_S, SHORT_S, LONG_S, UNRUNG_S = 6.0, 10.0, 120.0, 1.0
+HASTY_RING_S, HASTY_TALK_S = 2.0, 30.0
 KEPT_DURATIONS = 4
 CALLER_ONLY = 2
 DECIMAL = 1
@@ -34,9 +35,13 @@ def group_reply(history, call):
 
 
 def group_answer(history, call):
-    rang_s = (call["answer_ns"] - call["ringing_ns"]) * 1e-9
-    unrung = rang_s < UNRUNG_S if call["ringing_ns"] else call["status_code"] != 0
-    history.note(call["answer_ns"], settled=1, answered=1, unrung=unrung)
+    history.note(call["answer_ns"], settled=1, answered=1, unrung=picked_up_within(call, UNRUNG_S))
+
+
+def picked_up_within(call, most_s):
+    if not call["ringing_ns"]:
+        return call["status_code"] != 0
+    return (call["answer_ns"] - call["ringing_ns"]) * 1e-9 < most_s
 
 
 def group_end(history, call):
@@ -45,7 +50,9 @@ def group_end(history, call):
         if call["heard"]:
             history.note(now, heard=1, one_sided=call["heard"] == CALLER_ONLY)
         if call["state"] == COMPLETED:
-            note_duration(history, (now - call["answer_ns"]) * 1e-9, now)
+            lasted_s = (now - call["answer_ns"]) * 1e-9
+            note_duration(history, lasted_s, now)
+            history.note(now, hasty=lasted_s < HASTY_TALK_S and picked_up_within(call, HASTY_RING_S))
     elif call["state"] in (CANCELLED, REJECTED, FAILED):
         cancelled = call["state"] == CANCELLED
         rang = call["ringing_ns"] and (now - call["ringing_ns"]) * 1e-9 < ONE_RING_S
@@ -95,6 +102,7 @@ def route_row(route, now):
         "route_repeated_ratio": route.share("repeated", "completed", now, HOUR_S, 0.1),
         "route_unrung_ratio": route.share("unrung", "answered", now, HOUR_S, 0.05),
         "route_one_sided_ratio": route.share("one_sided", "heard", now, HOUR_S, 0.02),
+        "route_hasty_ratio": min(1.0, route.share("hasty", "answered", now, HOUR_S, 0.03)),
     }
 
 

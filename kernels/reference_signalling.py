@@ -21,7 +21,13 @@ MOST_VOTES, FEWEST_VOTES = 32, 4
 DAY_S = 86400.0
 
 # What the rows say of an address whose INVITEs were never read.
-UNREAD_CALL = {"source_fingerprints_day": 0.0, "source_agent_change_ratio": 0.0, "gateway_signs": 0.0}
+UNREAD_CALL = {
+    "source_fingerprints_day": 0.0,
+    "source_agent_change_ratio": 0.0,
+    "gateway_signs": 0.0,
+    "gateway_proofs": 0.0,
+    "source_asserted_abroad_day": 0.0,
+}
 UNREAD_SOURCE = {
     "fingerprints_day": 0.0,
     "agent_change_ratio": 0.0,

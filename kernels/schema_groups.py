@@ -222,6 +222,16 @@ GROUP_CALL_FEATURES = (
         source="route",
         unseen=0.02,
     ),
+    # its means are those of honest calls, too, and of the whole town where all calls take one route; this is not
+    feature(
+        "route_hasty_ratio",
+        "ratio",
+        "Calls to that address answered within 2 s of ringing, or by a response without any ringing, and over within "
+        "30 s / answered calls, half-life 1 hour: the callee was not there, and the caller noticed.",
+        "{value} of the answered calls on this route were answered at once and soon over; typical is {typical}",
+        source="route",
+        unseen=0.03,
+    ),
     # a voice phisher's calls are over in seconds, but for those of the victims
     feature(
         "caller_long_ratio_day",

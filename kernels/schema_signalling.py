@@ -8,7 +8,8 @@ from kernels.feature import NAN, YES_NO, Feature, feature
 
 ATTESTATIONS = ("unreadable", "C (gateway)", "B (partial)", "A (full)")
 VERSTATS = ("failed", "not made", "passed")
-MOST_SIGNS = 4.0  # kinds of sign, of one address
+ASSERTED = ("no", "of the same country", "of another country")
+MOST_SIGNS, MOST_PROOFS = 4.0, 3.0  # kinds of sign
 
 
 def _call(name: str, meaning: str, reason: str, unit: str = "flag", **more) -> Feature:
@@ -82,13 +83,37 @@ SIGNALLING_CALL_FEATURES = (
         source="source",
         high=MOST_SIGNS,
     ),
+    # `480 Remote Busy` is handed on by whom a gateway is behind, and so may a header be; these are not
+    feature(
+        "gateway_proofs",
+        "signs",
+        "How many of three signs prove a GoIP gateway at an address of the call: management keep-alives that either "
+        "address sent, SIM bank traffic that either sent, the header X-ACrypt in the INVITE of this call.",
+        "{value} kinds of proof of a GSM gateway were seen at an address of the call; typical is {typical}",
+        source="source",
+        high=MOST_PROOFS,
+    ),
     # spoofed callers; who forwards a call may be asserted honestly
     _call(
         "asserted_differs",
         "1 when P-Asserted-Identity, else Remote-Party-ID, names another number than From, and none of its block of "
-        "10 000: an exchange may assert its main number for all. NaN when there is none or From withholds the number.",
+        "10 000: an exchange may assert its main number for all. 2 when, besides, it is a number of neither the "
+        "shown one's country nor the callee's, and nobody forwarded the call: who forwards it may be asserted. NaN "
+        "when there is none or From withholds the number.",
         "the network asserts another number than the caller shows: {value}; typical is {typical}",
-        revision=2,
+        unit="class",
+        high=2.0,
+        words=ASSERTED,
+        revision=3,
+    ),
+    # an exchange asserts its one head office abroad; behind numbers that are made up are callers of many
+    feature(
+        "source_asserted_abroad_day",
+        "calls",
+        "INVITEs from the address whose `asserted_differs` is 2, with another asserted block of 10 000 numbers than "
+        "the one before of these, half-life 1 day, if that of this call is 2; else 0.",
+        "about {value} calls from the address assert one number abroad after the other; typical is {typical}",
+        source="source",
     ),
     _call(
         "attestation",

@@ -1,6 +1,6 @@
 # cython: language_level=3
 """What is remembered of how the calls of one address are signalled: beside its profile, in a slot of its number."""
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from kernels.calls cimport Call
 from kernels.distinct cimport Distinct
@@ -18,7 +18,8 @@ cdef enum:                      # counters, half-life 1 day
     STYLE_SUM_REMOTE_BUSY = 9
     STYLE_SUM_KEEPALIVES = 10
     STYLE_SUM_SIM_BANK = 11
-    STYLE_COUNTERS = 12
+    STYLE_SUM_ASSERTED_ABROAD = 12  # that assert a number abroad, of another block than the one before of these
+    STYLE_COUNTERS = 13
 
 cdef enum GatewaySign:          # bits
     SIGN_ACRYPT = 1
@@ -26,12 +27,13 @@ cdef enum GatewaySign:          # bits
     SIGN_KEEPALIVE = 4
     SIGN_SIM_BANK = 8
 
-cdef struct Style:              # 168 bytes
+cdef struct Style:              # 176 bytes
     int64_t updated_ns          # to when the counts are decayed
     uint64_t fingerprint        # of the latest INVITE that was read, 0 for none
     uint64_t agent              # hash of its agent string
     float counts[STYLE_COUNTERS]
     Distinct fingerprints_day
+    uint32_t asserted_block     # Identity.asserted_block of the latest INVITE that asserts a number abroad
     uint16_t country            # that prevails among callers (kernels/destination.pyx)
     uint8_t votes               # for it, less those against
     uint8_t signs               # GatewaySign ever seen

@@ -14,7 +14,7 @@ from kernels.fingerprint cimport (
     ALLOW_GOIP, ALLOW_NONE, CLAIM_CONTRADICTED, CLAIM_NONE, HOST_IPV4, SESSION_GOIP, SESSION_NONE, SHAPE_DECIMAL,
 )
 from kernels.identity cimport (
-    ASSERTED_OTHER, ASSERTED_SAME, ATTESTATION_NONE, ATTESTATION_UNREADABLE, VERSTAT_FAILED, VERSTAT_NONE,
+    ASSERTED_ABROAD, ASSERTED_OTHER, ASSERTED_SAME, ATTESTATION_NONE, ATTESTATION_UNREADABLE, VERSTAT_FAILED, VERSTAT_NONE,
 )
 from kernels.rows cimport clipped, seconds_between
 
@@ -96,7 +96,11 @@ cdef void note_style(Style* style, const Call* call, int64_t now_ns) noexcept no
     counts[STYLE_SUM_GOIP_STYLE] += (
         call.signalling.allow == ALLOW_GOIP or call.signalling.session == SESSION_GOIP)
     counts[STYLE_SUM_CONTRADICTED] += call.signalling.agent == CLAIM_CONTRADICTED
-    counts[STYLE_SUM_ASSERTED_DIFFERS] += call.identity.asserted == ASSERTED_OTHER
+    counts[STYLE_SUM_ASSERTED_DIFFERS] += (
+        call.identity.asserted == ASSERTED_OTHER or call.identity.asserted == ASSERTED_ABROAD)
+    if call.identity.asserted == ASSERTED_ABROAD:
+        counts[STYLE_SUM_ASSERTED_ABROAD] += style.asserted_block != call.identity.asserted_block
+        style.asserted_block = call.identity.asserted_block
     style.fingerprint = call.signalling.fingerprint
     style.agent = agent
     distinct_advance(&style.fingerprints_day, now_ns, WINDOW_DAY_NS)
@@ -147,8 +151,12 @@ cdef void invite_features(const Call* call, float* row) noexcept nogil:
         row[SDP_GOIP_SESSION] = call.signalling.session == SESSION_GOIP
     if call.signalling.agent != CLAIM_NONE:
         row[AGENT_CONTRADICTED] = call.signalling.agent == CLAIM_CONTRADICTED
-    if call.identity.asserted == ASSERTED_SAME or call.identity.asserted == ASSERTED_OTHER:
-        row[ASSERTED_DIFFERS] = call.identity.asserted == ASSERTED_OTHER
+    if call.identity.asserted == ASSERTED_SAME:
+        row[ASSERTED_DIFFERS] = 0.0
+    elif call.identity.asserted == ASSERTED_OTHER:
+        row[ASSERTED_DIFFERS] = 1.0
+    elif call.identity.asserted == ASSERTED_ABROAD:
+        row[ASSERTED_DIFFERS] = 2.0
     if call.identity.attestation != ATTESTATION_NONE:
         row[ATTESTATION] = call.identity.attestation - ATTESTATION_UNREADABLE
     if call.identity.verstat != VERSTAT_NONE:
@@ -169,6 +177,11 @@ cdef void style_call_features(const Style* style, const Style* callee, const Cal
     row[GATEWAY_SIGNS] = 0.0
     for sign in range(SIGNS):
         row[GATEWAY_SIGNS] += signs >> sign & 1
+    row[GATEWAY_PROOFS] = (
+        ((signs & SIGN_KEEPALIVE) != 0) + ((signs & SIGN_SIM_BANK) != 0) + call.signalling.acrypt)
+    row[SOURCE_ASSERTED_ABROAD_DAY] = 0.0
+    if call.identity.asserted == ASSERTED_ABROAD:       # who shares the trunk is not concerned
+        row[SOURCE_ASSERTED_ABROAD_DAY] = clipped(style.counts[STYLE_SUM_ASSERTED_ABROAD] * left, MOST_EVENTS)
     row[DOMESTIC_FROM_ABROAD] = row[CALLER_COUNTRY_UNUSUAL] = NAN
     countries_of(call, &countries)
     if countries.caller and countries.callee:

@@ -14,6 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from random import Random
 
+import msgspec
+
 from simulator.description import Description
 from simulator.identity import Claim, fields
 from simulator.intent import Call, Datagram, Endpoint, Intent, Line, Outcome, Request
@@ -24,6 +26,7 @@ from simulator.rhythm import NS_PER_S
 from simulator.scenario import Media, Network
 from simulator.town import Town
 from simulator.transport import Transport
+from simulator.vendors import REMOTE_BUSY
 
 HOLD_RATIO, HOLD_FROM_S = 0.03, 60  # share of the calls of a minute and longer that are held once
 
@@ -42,6 +45,8 @@ class Dialogue:
 
     def __init__(self, town: Town, network: Network, media: Media, mirror: Mirror, rng: Random):
         style = town.style("carrier", rng)
+        if network.remote_busy:
+            style = msgspec.structs.replace(style, reasons=style.reasons | REMOTE_BUSY)
         self.server = Server(town.server, town.media_server, style, rng.choice(style.agents))
         self._network, self._media, self._mirror, self._rng = network, media, mirror, rng
         self._used: set[str] = set()
@@ -56,10 +61,11 @@ class Dialogue:
         elif isinstance(intent, Call) and intent.target:
             target = Endpoint(intent.target)
         far = intent.far if isinstance(intent, Call) else None
-        if far:
-            line = replace(line, style=server.style, agent=server.agent)
-            server, target = Server(far.endpoint, far.endpoint.address, far.style, far.agent), far.endpoint
         outbound = line.endpoint == self.server.endpoint
+        if outbound:
+            line = replace(line, style=server.style, agent=server.agent)
+        if far:
+            server, target = Server(far.endpoint, far.endpoint.address, far.style, far.agent), far.endpoint
         series = (line.endpoint.address, intent.series) if isinstance(intent, Request) and intent.series else None
         call_id, cseq = self._series.get(series, ("", 0)) if series else ("", 0)
         leg = Leg(line, server, call_id or self._call_id(line), self._rng, target)
@@ -76,7 +82,7 @@ class Dialogue:
         return played
 
     def _exchange(self, intent: Datagram) -> Played:
-        here, there = intent.line.endpoint.address, self.server.endpoint.address
+        here, there = intent.line.endpoint.address, intent.target or self.server.endpoint.address
         ends = Endpoint(here, intent.port), Endpoint(there, intent.port)
         transport = Transport(self._network, self._mirror, self._rng, *ends)
         transport.once(intent.start_ns, intent.payload, inbound=True)
@@ -265,7 +271,7 @@ class _CallWalk:
         here, there = (Endpoint(side.address, side.port) for side in (self._offer, self._answer))
         seconds = min(self._call.talk_s, media.limit_s)
         ways = {"line": (here, there, True), "server": (there, here, False)}
-        outbound, heard = self._call.far is not None, self._call.heard
+        outbound, heard = self._transport.outbound, self._call.heard
         if media.one_way_ratio and rng.random() < media.one_way_ratio:
             heard = rng.choice(("line", "server"))
         return [

@@ -39,11 +39,26 @@ class IdentityPolicy(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, f
     diverted_by: Literal["diversion", "history_info", "both"] = "diversion"
     diverter_asserted: bool = False  # of a forwarded call the network names who forwarded it, and not who called
     private_ratio: Ratio = 0.0  # callers who hide their number
+    presented_ratio: Ratio = 0.0  # exchanges that show a number of a client, and are asserted by their own
+    head_abroad_ratio: Ratio = 0.0  # exchanges of which the network asserts the head office, in another country
 
     def hides(self, number: str) -> bool:
         """Is this one of the callers who hide their number? A property of the number, the same at every call."""
         digits = number[-3:]
         return digits.isdigit() and int(digits) < 1000 * self.private_ratio
+
+    def presents(self, number: str) -> bool:
+        """Is the number of an exchange, a block of 1000, that presents a client's?"""
+        return _place(number) < self.presented_ratio
+
+    def is_led_from_abroad(self, number: str) -> bool:
+        return _place(number) >= 1 - self.head_abroad_ratio
+
+
+def _place(number: str) -> float:
+    """Of a block of 1000 numbers among the others: 0 to 1, by the digits that its numbers share."""
+    digits = number[-6:-3]
+    return int(digits) / 1000 if digits.isdigit() else 0.5
 
 
 STYLE_ONLY = IdentityPolicy()  # what the product does by itself

@@ -105,6 +105,7 @@ class Datagram:
     payload: bytes
     reply: bytes
     population: str
+    target: str = ""  # server address, empty: the home server
     label: str = HONEST
     variant: str = ""
 

@@ -84,6 +84,9 @@ def draw_abroad(home: Plan, zones: tuple[Zone, ...], zone_ratio: float, rng: Ran
     return rng.choice([plan for plan in PLANS.values() if plan.code != home.code]).draw(rng)
 
 
+RANGE_DIGITS = 6  # in which the numbers of one mobile range differ
+
+
 def neighbour_of(number: str, digits: int, rng: Random) -> str:
     """A number that differs from another one in its last digits only, so many."""
     return number[:-digits] + f"{rng.randrange(10**digits):0{digits}d}"

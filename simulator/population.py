@@ -74,9 +74,23 @@ class PopulationBase(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, t
         """Another number calling through the same device."""
         return self._shown(town, replace(device, number=number))
 
+    def handing_on(self, town: Town, rng: Random, through: str, route: Line) -> Line:
+        """A caller as the route that takes the call sees him: one of those whose trunk hands it on itself, or one of
+        this town, for whom the server does."""
+        if through:
+            return replace(rng.choice(town.members.get(through) or [town.trunks[through]]), challenged=False)
+        if town.subscribers:
+            return town.handed_on(rng.choice(town.subscribers))
+        return town.handed_on(self.beside(town, route, town.home.draw(rng)))
+
     def _shown(self, town: Town, line: Line) -> Line:
         """Write its number as this population does, or hide it."""
         line.user = written(line.number, self.form, town.home)
+        line.asserted, block = "", Random(line.number[:-3])  # an exchange has one head office, or one number of its own
+        if line.identity.is_led_from_abroad(line.number):
+            line.asserted = draw_abroad(town.home, (), 0.0, block)
+        elif line.identity.presents(line.number):
+            line.asserted = town.home.draw(block)
         if line.identity.hides(line.number):
             line.user, line.domain = ANONYMOUS, ANONYMOUS_HOST
         return line

@@ -96,6 +96,7 @@ class Network(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     loss_ratio: Ratio = 0.0  # lost between the ends: SIP is retransmitted, RTP is missing
     duplicate_ratio: Ratio = 0.0  # seen twice by the capture
     reorder_ratio: Ratio = 0.0  # held back by a few milliseconds, so that it arrives after later packets
+    remote_busy: bool = False  # the server hands on what a gateway of SIM cards says of a busy line
 
 
 class Capture(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

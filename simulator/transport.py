@@ -27,7 +27,7 @@ class Transport:
         self.frames: list[Frame] = []
         self._network, self._mirror, self._rng = network, mirror, rng
         self._line, self._server = line, server
-        self._outbound = outbound  # the line is the home server, and what it sends leaves the edge
+        self.outbound = outbound  # the line is the home server, and what it sends leaves the edge
 
     def round_trip(self, at_ns: int) -> int:
         """When the far end's reaction is seen."""
@@ -47,7 +47,7 @@ class Transport:
     def once(self, at_ns: int, data: bytes, inbound: bool) -> None:
         """Send what is never sent again: provisional responses, ACK of a refusal."""
         ends = (self._line, self._server) if inbound else (self._server, self._line)
-        self._mirror.see(self.frames, at_ns, *ends, data, inbound != self._outbound)
+        self._mirror.see(self.frames, at_ns, *ends, data, inbound != self.outbound)
 
     def in_vain(self, at_ns: int, data: bytes, again: bool = True) -> None:
         """An INVITE to which nobody ever replies, sent `again` as the RFC has it, or once."""

@@ -71,6 +71,10 @@ class SdpShape(_Strict, kw_only=True):
     rtcp: bool = False  # a=rtcp: (RFC 3605)
 
 
+# What a gateway of SIM cards says of a busy line, and who hands that on.
+REMOTE_BUSY = {"480": "Remote Busy"}
+
+
 class Style(_Strict, kw_only=True):
     """One product's way of writing SIP. Patterns are those of `simulator.patterns`."""
 

@@ -39,6 +39,7 @@ class Script:
         ring_s: float = 0.0,
         talk_s: float = 0.0,
         source: str = "",
+        route: str = "",
         extra: tuple[str, ...] = (),
     ) -> str:
         """One call that ends with this status: 200 talks, 487 is given up by the caller, None gets no reply at all.
@@ -48,35 +49,43 @@ class Script:
         call_id = f"{name}@script"
         known = {"call_id": call_id, "caller": caller, "callee": callee, "from_tag": f"f{name}"}
         here = (source, 5060) if source else self.source
-        self._send(at_s, request("INVITE", branch=name, extra=extra, **known), here)
+        there = (route, 5060) if route else SERVER
+        self._send(at_s, request("INVITE", branch=name, extra=extra, **known), here, there)
         if end is None:
             return call_id
         known["to_tag"] = f"t{name}"
-        self._reply(at_s + 0.02, response(100, branch=name, **{**known, "to_tag": None}), here)
+        self._reply(at_s + 0.02, response(100, branch=name, **{**known, "to_tag": None}), here, there)
         if ring_s:
-            self._reply(at_s + 0.1, response(180, branch=name, **known), here)
+            self._reply(at_s + 0.1, response(180, branch=name, **known), here, there)
         end_s = at_s + 0.1 + ring_s
         if end == 487:
-            self._send(end_s, request("CANCEL", branch=name, **{**known, "to_tag": None}), here)
-            self._reply(end_s + 0.01, response(200, method="CANCEL", branch=name, **known), here)
-        self._reply(end_s + 0.02, response(end, branch=name, **known), here)
-        self._send(end_s + 0.04, request("ACK", branch=name if end >= 300 else f"a{name}", **known), here)
+            self._send(end_s, request("CANCEL", branch=name, **{**known, "to_tag": None}), here, there)
+            self._reply(end_s + 0.01, response(200, method="CANCEL", branch=name, **known), here, there)
+        self._reply(end_s + 0.02, response(end, branch=name, **known), here, there)
+        self._send(end_s + 0.04, request("ACK", branch=name if end >= 300 else f"a{name}", **known), here, there)
         if end == 200:
             bye_s = end_s + 0.04 + talk_s
-            self._send(bye_s, request("BYE", cseq=2, branch=f"b{name}", **known), here)
-            self._reply(bye_s + 0.01, response(200, method="BYE", cseq=2, branch=f"b{name}", **known), here)
+            self._send(bye_s, request("BYE", cseq=2, branch=f"b{name}", **known), here, there)
+            self._reply(bye_s + 0.01, response(200, method="BYE", cseq=2, branch=f"b{name}", **known), here, there)
         return call_id
 
     def write(self, path: Path) -> Path:
         self._tap.packets.sort(key=lambda packet: packet[0])
         return self._tap.write(path)
 
-    def _send(self, at_s: float, payload: bytes, here: Ends) -> None:
-        self._tap.packets.append((self._begins_s + at_s, udp_frame(here, SERVER, payload)))
+    def keep_alive(self, at_s: float, channel: int) -> None:
+        """What a gateway of SIM cards at this address tells its manager."""
+        text = (
+            f"req:{channel};id:box{channel:02d};pass:x;num:{channel};signal:21;gsm_status:LOGIN;imei:35{channel:013d};"
+        )
+        self._send(at_s, text.encode(), (self.source[0], 40000), ("203.0.113.50", 44444))
 
-    def _reply(self, at_s: float, payload: bytes, here: Ends) -> None:
+    def _send(self, at_s: float, payload: bytes, here: Ends, there: Ends) -> None:
+        self._tap.packets.append((self._begins_s + at_s, udp_frame(here, there, payload)))
+
+    def _reply(self, at_s: float, payload: bytes, here: Ends, there: Ends) -> None:
         if not self.requests_only:
-            self._tap.packets.append((self._begins_s + at_s, udp_frame(SERVER, here, payload)))
+            self._tap.packets.append((self._begins_s + at_s, udp_frame(there, here, payload)))
 
 
 def next_to(first: int, count: int) -> list[str]:
@@ -164,6 +173,26 @@ def asserted_elsewhere() -> Script:
     return script
 
 
+def false_answers() -> Script:
+    """A route to one country answers at once whom it cannot reach; all callers are honest."""
+    script, rng = Script(), Random(31)
+    for k, caller in enumerate(anywhere(32, 150)):
+        callee = f"+92300{rng.randrange(10**7):07d}"
+        script.call(10.0 * k, caller, callee, 200, talk_s=rng.uniform(3, 25), route="203.0.113.95")
+    return script
+
+
+def sim_gateway() -> Script:
+    """Sixteen cards, calls like any exchange's, and keep-alives beside them."""
+    script, rng = Script(), Random(33)
+    cards = anywhere(34, 16, "+49170", 7)
+    for k, callee in enumerate(anywhere(35, 200, "+49171", 7)):
+        script.keep_alive(30.0 * k, k % 16)
+        end = rng.choice((200, 200, 487, 486))
+        script.call(30.0 * k + 5, rng.choice(cards), callee, end, ring_s=8.0, talk_s=rng.lognormvariate(4.5, 0.8))
+    return script
+
+
 # name -> (what plays it, the fraud types that a watched or flagged call of it may be named)
 CAMPAIGNS: dict[str, tuple[Callable[[], Script], set[str]]] = {
     "next numbers, all answered": (one_caller(next_to(BRITISH, 200), 200, 8.0, ring_s=3.0, talk_s=4.0), {"robocall"}),
@@ -200,6 +229,8 @@ CAMPAIGNS: dict[str, tuple[Callable[[], Script], set[str]]] = {
     ),
     "pumped range": (pumped_range, {"call_pumping"}),
     "asserted elsewhere": (asserted_elsewhere, {"caller_spoofing", "robocall", "vishing"}),
+    "a route answers at once": (false_answers, {"false_answer"}),
+    "sixteen cards": (sim_gateway, {"goip_gateway"}),
 }
 
 
@@ -236,6 +267,7 @@ CARRIED = {
         "numbers of one block ring once",
         "pumped range",
         "asserted elsewhere",
+        "a route answers at once",
     )
 }
 
@@ -345,6 +377,42 @@ def hotline() -> Script:
     return script
 
 
+def beside_a_gateway() -> Script:
+    """Twelve telephones of an office; somebody has a gateway behind the same NAT."""
+    script, rng = Script(), Random(36)
+    friends = {number: anywhere(rng.randrange(10**6), 4, "+4930", 8) for number in anywhere(37, 12, "+4930644", 5)}
+    for k in range(240):
+        script.keep_alive(30.0 * k, k % 8)
+    for _ in range(60):
+        caller = rng.choice(list(friends))
+        end = rng.choices((200, 487, 486), (65, 25, 10))[0]
+        talk_s = min(900.0, rng.lognormvariate(4.3, 1.0))
+        script.call(
+            rng.uniform(0, 7000), caller, rng.choice(friends[caller]), end, ring_s=rng.uniform(4, 20), talk_s=talk_s
+        )
+    return script
+
+
+def head_office_abroad() -> Script:
+    script, rng = Script(), Random(38)
+    customers = anywhere(39, 25, "+4930", 8)
+    asserted = ("P-Asserted-Identity: <sip:+442079460000@carrier.example>",)
+    for _ in range(60):
+        caller, end = f"+4930123456{rng.randrange(10, 22)}", rng.choices((200, 487, 486), (65, 25, 10))[0]
+        talk_s = min(900.0, rng.lognormvariate(4.3, 1.0))
+        script.call(rng.uniform(0, 3600), caller, rng.choice(customers), end, ring_s=8.0, talk_s=talk_s, extra=asserted)
+    return script
+
+
+def hotline_route() -> Script:
+    """A route of its own, to a machine that takes all calls at once; half of the callers have heard enough soon."""
+    script, rng = Script(), Random(40)
+    for caller in anywhere(41, 80, "+49302", 7):
+        talk_s = rng.lognormvariate(3.4, 0.9)
+        script.call(rng.uniform(0, 3600), caller, "+49800555000", 200, talk_s=talk_s, route="203.0.113.96")
+    return script
+
+
 HONEST: dict[str, Callable[[], Script]] = {
     "a busy number, dialled again": redialled,
     "a telephone and its contacts": contacts,
@@ -359,6 +427,9 @@ HONEST: dict[str, Callable[[], Script]] = {
     "missed calls of friends": missed_calls,
     "an alarm panel": alarm_panel,
     "a hotline": hotline,
+    "a hotline with a route of its own": hotline_route,
+    "telephones beside a gateway": beside_a_gateway,
+    "a head office abroad": head_office_abroad,
 }
 
 

@@ -40,6 +40,9 @@ FLAGGED = {
     "one callee, busy, on a trunk",
     "pumped range, on a trunk",
     "asserted elsewhere, on a trunk",
+    "a route answers at once",
+    "a route answers at once, on a trunk",
+    "sixteen cards",
 }
 
 

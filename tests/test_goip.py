@@ -77,6 +77,44 @@ def test_signs_of_a_gateway_stand_in_the_rows_of_calls_from_it_and_to_it(tmp_pat
     assert signs == [2, 3, 4, 0]  # to it, its end, from it, and between two others
 
 
+def test_a_status_line_that_a_trunk_hands_on_is_a_sign_and_no_proof(tmp_path):
+    tap = Tap().send(request("INVITE", call_id="to"), CALLER, CALLEE)
+    tap.reply(response(480, call_id="to").replace(b"480 Reason", b"480 Remote Busy"))
+    tap.send(request("INVITE", call_id="from"), CALLEE, GATEWAY)
+    row = engine_rows(tap, tmp_path)[-1]
+    assert (row["gateway_signs"], row["gateway_proofs"]) == (1, 0)
+
+
+def test_what_an_address_itself_sends_beside_sip_is_proof_in_each_of_its_calls(tmp_path):
+    tap = Tap().send(KEEPALIVE, (CALLER[0], 9), GATEWAY).send(SIM_BANK, (CALLER[0], 9), (GATEWAY[0], 56011))
+    tap.send(request("INVITE", call_id="from"), CALLER, CALLEE)
+    tap.send(request("INVITE", call_id="to"), CALLEE, CALLER)
+    tap.send(request("INVITE", call_id="beside"), CALLEE, GATEWAY)
+    assert [row["gateway_proofs"] for row in engine_rows(tap, tmp_path)] == [2, 2, 0]
+
+
+def test_the_header_of_a_gateway_is_proof_in_its_call_and_in_no_other_of_the_trunk(tmp_path):
+    tap = Tap().send(request("INVITE", call_id="one", extra=["X-ACrypt: 1"])).send(request("INVITE", call_id="two"))
+    rows = engine_rows(tap, tmp_path)
+    assert [row["gateway_proofs"] for row in rows] == [1, 0]
+    assert [row["gateway_signs"] for row in rows] == [1, 1]
+
+
+def test_numbers_abroad_are_counted_at_an_address_once_for_each_head_office(tmp_path):
+    def counted(*asserted: str) -> list[float]:
+        tap = Tap()
+        for k, number in enumerate(asserted):
+            extra = [f"P-Asserted-Identity: <tel:{number}>"] if number else []
+            tap.send(
+                request("INVITE", call_id=f"c{k}", caller=f"+44207946{k:04d}", callee="+442079461234", extra=extra)
+            )
+        return [round(row["source_asserted_abroad_day"]) for row in engine_rows(tap, tmp_path)]
+
+    assert counted("+493012340000", "", "+493012340001", "+493012340000") == [1, 0, 1, 1]
+    assert counted("+493012340000", "+923001234567", "+493012340000") == [1, 2, 3]
+    assert counted("+493012340000", "+442071230000", "+923001234567") == [1, 0, 2]
+
+
 def test_signs_are_counted_in_the_row_of_the_address(tmp_path):
     tap = Tap()
     for i in range(5):

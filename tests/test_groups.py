@@ -106,6 +106,37 @@ def test_a_route_that_answers_before_it_rings_is_told_from_its_neighbours():
     assert all(fair[name] < 0.1 for name in fair)
 
 
+def hasty(times: dict, *, calls: int = 3, **more) -> float:
+    """`route_hasty_ratio` after so many calls like this one to one address."""
+    played = [
+        call(40 * i, a, b, destination=source(8), **{"status_code": 200} | times | more)
+        for i, (a, b) in enumerate(zip(numbers(calls), numbers(calls, 442090000000), strict=True))
+    ]
+    return value(play(*played), calls - 1, END, "route_hasty_ratio")
+
+
+def test_calls_answered_at_once_and_soon_over_are_told_of_their_route_whoever_calls():
+    assert hasty({"answered_s": 0.4, "ends_s": 9}) > 0.6
+    assert hasty({"rings_s": 1, "answered_s": 2.5, "ends_s": 20}) > 0.6
+    assert hasty({"answered_s": 0.4, "ends_s": 9}, calls=1) == pytest.approx(1.06 / 3, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        {"rings_s": 1, "answered_s": 4, "ends_s": 12},  # somebody picked up
+        {"answered_s": 0.4, "ends_s": 60},  # a hotline to which one listens
+        {"rings_s": 1, "ends_s": 3},  # nobody did
+    ],
+)
+def test_a_call_that_rang_or_lasted_is_not_hasty(times):
+    assert hasty(times) < 0.03
+
+
+def test_an_answer_of_which_only_the_ack_is_seen_is_not_hasty():
+    assert hasty({"answered_s": 3, "ends_s": 9}, status_code=0) < 0.03
+
+
 # -- through the engine ---------------------------------------------------------------------------------------
 
 

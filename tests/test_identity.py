@@ -62,6 +62,45 @@ def test_an_exchange_may_assert_its_main_number_for_all_of_its_block():
     assert asserted("P-Asserted-Identity: <tel:+493012340000>", caller="<sip:100@x>") == "other"
 
 
+def abroad(asserted_as: str, *fields: str, caller: str = "+442079460001", callee: str = "+442079460999") -> bool:
+    """Whether an asserted number is that of another country, in a call that is read in Britain."""
+    message = invite(f"P-Asserted-Identity: <tel:{asserted_as}>", *fields, caller=f"<sip:{caller}@example.org>")
+    return identity(message.replace(b"sip:200@", f"sip:{callee}@".encode()), "GB")["asserted"] == "abroad"
+
+
+def test_a_number_of_neither_the_shown_country_nor_the_callees_is_asserted_abroad():
+    assert abroad("+923001234567")
+    assert abroad("00923001234567")
+    assert not abroad("+442079990000")
+    assert not abroad("02079990000")
+    assert not abroad("555")
+
+
+def test_who_lets_a_call_from_abroad_be_answered_elsewhere_in_the_callees_country_is_not_asserted_abroad():
+    assert not abroad("+442079990000", caller="+923001234567")
+    assert abroad("+493012345678", caller="+923001234567")
+
+
+def test_a_forwarded_call_may_be_asserted_by_a_number_anywhere():
+    assert not abroad("+923001234567", "Diversion: <sip:+442079990000@x>;reason=no-answer")
+
+
+def test_a_number_that_is_none_has_no_country_but_its_callee_has():
+    assert abroad("+923001234567", caller="100")
+    assert not abroad("+923001234567", caller="100", callee="200")
+
+
+def test_one_asserted_number_of_the_country_is_enough_not_to_be_abroad():
+    assert not abroad("+923001234567", "P-Asserted-Identity: <tel:+442079990000>")
+
+
+def test_two_numbers_of_one_block_abroad_are_one_head_office():
+    blocks = {identity(invite(f"P-Asserted-Identity: <tel:+4420794{n}>"))["asserted_block"] for n in (61000, 62999)}
+    assert len(blocks) == 1 and blocks != {0}
+    assert identity(invite("P-Asserted-Identity: <tel:+442079471000>"))["asserted_block"] not in blocks
+    assert identity(invite("P-Asserted-Identity: <tel:+493099999999>"))["asserted_block"] == 0
+
+
 def test_one_of_two_asserted_identities_is_enough():
     fields = ("P-Asserted-Identity: <sip:main@example.net>", "P-Asserted-Identity: <tel:+493012345678>")
     assert asserted(*fields) == "same"

@@ -13,13 +13,14 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "call_back": ("否", "回拨已接通的来电", "回拨未接来电"),
     "call_again": ("否", "曾接通", "曾未接通"),
     "callee_price_class": ("普通", "高资费国家", "卫星或国际网络", "声讯"),
+    "asserted_differs": ("否", "同一国家", "其他国家"),
     "attestation": ("无法读取", "C（网关）", "B（部分）", "A（完全）"),
     "verstat": ("未通过", "未核验", "通过"),
 }
 FLAGS = {
     "call_international", "caller_plausible", "callee_plausible", "caller_anonymous", "cancelled", "branch_decimal",
-    "tag_decimal", "call_id_decimal", "allow_goip_order", "sdp_goip_session", "agent_contradicted", "asserted_differs",
-    "diverted", "privacy_requested", "caller_country_unusual", "registered_elsewhere", "answer_tag_decimal",
+    "tag_decimal", "call_id_decimal", "allow_goip_order", "sdp_goip_session", "agent_contradicted", "diverted",
+    "privacy_requested", "caller_country_unusual", "registered_elsewhere", "answer_tag_decimal",
     "callee_hung_up", "one_sided",
 }  # fmt: skip
 # Shares whose names do not say so.
@@ -107,7 +108,9 @@ SENTENCES: dict[str, str] = {
     "source_fingerprints_day": "该地址一天内出现 {} 种信令特征",
     "source_agent_change_ratio": "该地址的呼叫中 {} 只更改了终端名称",
     "gateway_signs": "该呼叫的地址上观测到 {} 种 GSM 网关迹象",
+    "gateway_proofs": "该呼叫的地址上观测到 {} 种 GSM 网关的确证",
     "asserted_differs": "网络确认的号码与主叫显示的不同：{}",
+    "source_asserted_abroad_day": "该地址约有 {} 次呼叫先后由网络确认为不同的境外号码",
     "attestation": "主叫号码的认证级别：{}",
     "verstat": "上一级网络对主叫号码的核验：{}",
     "diverted": "该呼叫经过前转：{}",
@@ -141,6 +144,7 @@ SENTENCES: dict[str, str] = {
     "route_repeated_ratio": "此路由接通的呼叫中 {} 与之前某次时长相同",
     "route_unrung_ratio": "此路由接通的呼叫中 {} 未振铃即应答",
     "route_one_sided_ratio": "此路由接通的呼叫中 {} 对端无人说话",
+    "route_hasty_ratio": "此路由接通的呼叫中 {} 立即应答且很快结束",
     "route_goip_ratio": "从被叫地址发出的呼叫中 {} 像 GoIP 网关",
     "differing_digits": "主叫与被叫号码仅末 {} 位不同",
     "style_addresses_day": "有 {} 个地址以此信令特征呼叫",

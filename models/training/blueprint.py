@@ -38,6 +38,14 @@ TWENTY_CALLS = (Evidence("caller_evidence", 20),)
 TWENTY_NEWCOMERS = (Evidence("newcomer_calls_hour", 20),)
 A_NUMBER = Evidence("callee_plausible", 1)
 
+# A management keep-alive or a SIM bank's packet from the address itself, or a gateway's header in this call. Honest
+# telephones may share its NAT: they are not called by machines, and do not call as much.
+PROVEN = Evidence("gateway_proofs", 1)
+
+# The network asserts a number abroad, and nobody forwarded the call: a head office, if not a spoofed number. But that
+# is one number, and made-up ones hide callers of many.
+ASSERTED, ASSERTED_ABROAD = Evidence("asserted_differs", 1), Evidence("asserted_differs", 2)
+
 # Ten calls within a minute or two. A surgery, a taxi rank, a hotline have a call or three in a minute; what floods a
 # number as slowly is not told from them, unless it is one caller.
 FILLED_LINES = Evidence("callee_calls_minute", 10)
@@ -69,8 +77,8 @@ BLUEPRINTS = {
             "vishing": Evidence("source_seen", 8),
             "irsf": Evidence("caller_high_cost_hour", 1.5),
             "toll_fraud": Evidence("caller_high_cost_hour", 1.5),
-            "goip_gateway": Evidence("gateway_signs", 2),
-            "caller_spoofing": Evidence("asserted_differs", 1),
+            "goip_gateway": PROVEN,
+            "caller_spoofing": ASSERTED,
             "flash_call": Evidence("source_seen", 8),
             "tdos": FILLED_LINES,
             "call_pumping": Evidence("range_calls_hour", 10),
@@ -96,7 +104,18 @@ BLUEPRINTS = {
                 (Evidence("caller_high_cost_hour", 1.5), Evidence("caller_high_cost_ratio", 0.5)),
             ),
             "toll_fraud": ((Evidence("caller_high_cost_hour", 4.5),), (Evidence("source_seen", 20),)),
-            "caller_spoofing": (TWENTY_CALLS,),
+            "goip_gateway": (
+                (PROVEN, Evidence("gateway_signs", 2)),
+                (PROVEN, Evidence("tag_decimal", 1)),
+                (PROVEN, Evidence("caller_evidence", 6)),
+                (PROVEN, *TWENTY_CALLS),
+            ),
+            "caller_spoofing": (
+                (ASSERTED, *TWENTY_CALLS),
+                (ASSERTED, *TWENTY_NEWCOMERS),
+                (ASSERTED_ABROAD,),
+                (ASSERTED_ABROAD, Evidence("source_asserted_abroad_day", 3)),
+            ),
             "flash_call": (TWENTY_NEWCOMERS,),
             "tdos": (
                 (FILLED_LINES, Evidence("source_top_range_ratio", 0.5)),
@@ -104,6 +123,12 @@ BLUEPRINTS = {
                 (FILLED_LINES, Evidence("caller_calls_hour", 10)),
                 (Evidence("callee_calls_minute", 30),),
                 (Evidence("caller_calls_hour", 10), Evidence("callee_calls_hour", 20)),
+            ),
+            # 0.3 is one call that was answered at once and soon over, 0.6 is three of three. Tests of exchanges are
+            # answered so, too, and call no number.
+            "false_answer": (
+                (A_NUMBER, Evidence("route_hasty_ratio", 0.3)),
+                (A_NUMBER, Evidence("route_hasty_ratio", 0.6)),
             ),
         },
         # Who shows another number at each call, and asserts one, calls as robocalls do; most robocalls assert none. One

@@ -32,10 +32,13 @@ PARTIES = ("caller", "callee", "source", "route")
 OF_THE_ADDRESS = ("contact_numbers_day",)
 
 # How many of the rows that may be are put on another trunk: of all cases of some frauds, of others those that tell.
-MOVED_RATIO = 0.2
+# What a header says is the same on any trunk, and says more than the crowd that shares it.
+MOVED_RATIO, MOVED_BY_HEADER_RATIO = 0.2, 0.6
 KNOWN_ANYWHERE = ("wangiri", "irsf", "toll_fraud", "tdos", "call_pumping")
 BY_CALLER = BIT_OF["robocall"] | BIT_OF["vishing"] | BIT_OF["caller_spoofing"]
-TOLD_BY = (Evidence("caller_evidence", 3), Evidence("asserted_differs", 1))
+BY_ROUTE = BIT_OF["false_answer"]
+HEADER = Evidence("asserted_differs", 1)
+TOLD_BY = (Evidence("caller_evidence", 3), HEADER)
 
 # Features that the shipped networks do not read: their knots lie above all values. In simulation they tell how large
 # the town is, or how a variant that teaches was written (no flood that teaches calls twice from one number), and not
@@ -142,22 +145,27 @@ def moved(rows: Rows, weight: np.ndarray, groups: np.ndarray) -> np.ndarray:
     each population as often as it weighs.
 
     What a caller does is to be known on any trunk, and in the towns that teach most campaigns have an address of their
-    own. Rows stay whose fraud only their address gives away.
+    own. Rows stay whose fraud only their address gives away. A route that answers falsely does so to any trunk: such
+    rows keep their route.
     """
+    names = [feature.name for feature in SCHEMAS["call"][0]]
     rng = np.random.default_rng(SEED)
     honest = np.flatnonzero(rows.types == 0)
-    chosen = np.flatnonzero((rng.random(len(rows)) < MOVED_RATIO) & movable(rows))
+    often = np.where(enough(rows, names, [HEADER]), MOVED_BY_HEADER_RATIO, MOVED_RATIO)
+    chosen = np.flatnonzero((rng.random(len(rows)) < often) & movable(rows))
     donors = rng.choice(honest, len(chosen), p=weight[honest] / weight[honest].sum())
-    trunk = np.flatnonzero(np.isin(groups, [PARTIES.index("source"), PARTIES.index("route")]))
     features = rows.features.copy()
-    features[np.ix_(chosen, trunk)] = rows.features[np.ix_(donors, trunk)]
+    by_route = rows.types[chosen] & BY_ROUTE != 0
+    for party, put in (("source", np.ones(len(chosen), bool)), ("route", ~by_route)):
+        place = np.flatnonzero(groups == PARTIES.index(party))
+        features[np.ix_(chosen[put], place)] = rows.features[np.ix_(donors[put], place)]
     return features
 
 
 def movable(rows: Rows) -> np.ndarray:
-    """bool [n]: honest, or a fraud that its caller's calls, its callee or its headers give away."""
+    """bool [n]: honest, or a fraud that its caller's calls, its callee, its route or its headers give away."""
     names = [feature.name for feature in SCHEMAS["call"][0]]
-    anywhere = sum(BIT_OF[name] for name in KNOWN_ANYWHERE)
+    anywhere = BY_ROUTE | sum(BIT_OF[name] for name in KNOWN_ANYWHERE)
     told = np.any([enough(rows, names, [evidence]) for evidence in TOLD_BY], axis=0)
     return (rows.types == 0) | (rows.types & anywhere != 0) | ((rows.types & BY_CALLER != 0) & told)
 

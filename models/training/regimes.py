@@ -33,7 +33,10 @@ MOST_HONEST_KINDS, MOST_CAMPAIGNS = 3, 2
 EDGE_HOURS = (0.1, 0.8)
 EDGE_PEACEFUL_SHARE = 0.15
 MOST_NEIGHBOURS, MOST_CARRIED = 2, 3
-CARRIED = ("robocall", "wangiri", "irsf", "vishing", "caller_spoofing", "flash_call", "call_pumping", "tdos")
+CARRIED = ("robocall", "wangiri", "irsf", "vishing", "caller_spoofing", "flash_call", "call_pumping", "tdos",
+           "goip_gateway", "false_answer")  # fmt: skip
+# In how many towns the server hands on what a gateway says of a busy line: then all calls to it have a sign of one.
+REMOTE_BUSY_TOWNS = 0.2
 # Keys of when an honest population begins to act; in a short town it is soon.
 BEGINNINGS = {"mass_notification": "after_s", "new_exchange": "opens_after_s", "pbx_reboot": "after_s",
               "password_change": "after_s"}  # fmt: skip
@@ -133,7 +136,8 @@ class Regime:
                 "seed": rng.getrandbits(31),
                 "country": rng.choice(WORLDS[self.world]["countries"]),
                 "regime": self.vendors,
-                "network": {"loss_ratio": rng.choice((0, 0, 0.01)), "reorder_ratio": rng.choice((0, 0, 0.01))},
+                "network": {"loss_ratio": rng.choice((0, 0, 0.01)), "reorder_ratio": rng.choice((0, 0, 0.01))}
+                | {"remote_busy": mirror.random() < REMOTE_BUSY_TOWNS},
                 "capture": {"drop_ratio": rng.choice(self.drops), "direction": mirror.choice(self.directions)},
                 "media": media(mirror),
                 "scripted_ratio": mirror.choice(scripted),

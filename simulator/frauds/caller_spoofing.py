@@ -8,7 +8,7 @@ from typing import Literal
 
 from simulator.frauds.campaign import Campaign
 from simulator.identity import IdentityPolicy
-from simulator.intent import Intent, Line
+from simulator.intent import Intent
 from simulator.keys import Form, Positive, Ratio
 from simulator.numbers import draw_abroad
 from simulator.rhythm import Cadence
@@ -27,6 +27,7 @@ class CallerSpoofing(Campaign, tag="caller_spoofing"):
     callers: int = 0  # numbers shown, in turn; 0: another one at each call
     shows: Literal["domestic", "impossible"] = "domestic"
     asserted: Literal["same", "foreign", "domestic"] = "foreign"  # what P-Asserted-Identity or Remote-Party-ID says
+    asserted_numbers: int = 0  # in turn; 0: another one at each call
     identity: IdentityPolicy = IdentityPolicy(asserted="pai")
     form: Form = "e164"
     answer_ratio: Ratio = 0.45
@@ -35,19 +36,19 @@ class CallerSpoofing(Campaign, tag="caller_spoofing"):
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         devices, how = self.entrances(town, rng, "carrier"), self.answering(talk_limit_s=900.0)
         numbers = [self._number(town, rng) for _ in range(self.callers)]
+        asserted = [self._asserted(town, rng) for _ in range(self.asserted_numbers)]
         for count, at_ns in enumerate(self.moments(town, rng, self.calls_per_hour, self.cadence)):
             number = numbers[count % len(numbers)] if numbers else self._number(town, rng)
-            line = self._masked(town, rng, devices[count % len(devices)], number)
+            line = self.beside(town, devices[count % len(devices)], number)
+            line.asserted = asserted[count % len(asserted)] if asserted else self._asserted(town, rng)
             callee = town.some_number(rng, known_share=0.2)
             yield call(rng, town, at_ns, line, callee, how, self.name, label="caller_spoofing", variant=self.variant)
 
-    def _masked(self, town: Town, rng: Random, device: Line, number: str) -> Line:
-        line = self.beside(town, device, number)
+    def _asserted(self, town: Town, rng: Random) -> str:
+        """Empty: the number that is shown."""
         if self.asserted == "foreign":
-            line.asserted = draw_abroad(town.home, (), 0.0, rng)
-        elif self.asserted == "domestic":
-            line.asserted = town.home.draw(rng)
-        return line
+            return draw_abroad(town.home, (), 0.0, rng)
+        return town.home.draw(rng) if self.asserted == "domestic" else ""
 
     def _number(self, town: Town, rng: Random) -> str:
         if self.shows == "domestic":

@@ -7,8 +7,9 @@ from random import Random
 from typing import Literal
 
 from simulator.frauds.campaign import Campaign
-from simulator.intent import Call, Intent, Line, Outcome
+from simulator.intent import Call, Intent, Outcome
 from simulator.keys import Positive, Ratio
+from simulator.numbers import RANGE_DIGITS, draw_abroad, neighbour_of
 from simulator.rhythm import Cadence, log_normal
 from simulator.town import Town, call
 
@@ -16,7 +17,8 @@ from simulator.town import Town, call
 class FalseAnswer(Campaign, tag="false_answer"):
     """A carrier behind the server answers calls itself and bills them: with 200 at once and a ringing tone as voice, or
     after one ring, or with a recording. The server hands it calls of honest people, who hang up soon; the calls are
-    labelled, not the people. `gateways` are the routes of that carrier."""
+    labelled, not the people. `gateways` are the routes of that carrier. With `through` the calls are those of that
+    trunk, which hands them on itself."""
 
     calls_per_hour: Positive = 180.0
     cadence: Cadence = "poisson"
@@ -24,22 +26,21 @@ class FalseAnswer(Campaign, tag="false_answer"):
     false_ratio: Ratio = 0.7  # of this carrier's calls; who always cheats loses the route
     silent_ratio: Ratio = 0.4  # false answers without any voice from the far side
     recording_s: Positive = 11.0
+    countries: int = 0  # abroad, to whose mobiles its routes lead; 0: to this country
     talk_median_s: Positive = 60.0
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
-        routes, how = self.entrances(town, rng, "carrier"), self.answering()
+        routes = [self.device(town, rng, "carrier", town.trunk_endpoint()) for _ in range(self.gateways)]
+        how = self.answering()
+        ranges = [draw_abroad(town.home, (), 0.0, rng) for _ in range(self.countries)]
         for count, at_ns in enumerate(self.moments(town, rng, self.calls_per_hour, self.cadence)):
-            caller = self._caller(town, rng, routes[0])
-            made = call(rng, town, at_ns, caller, town.home.draw(rng), how, self.name, variant="honest_route")
+            callee = neighbour_of(rng.choice(ranges), RANGE_DIGITS, rng) if ranges else town.home.draw(rng)
+            caller = self.handing_on(town, rng, self.through, routes[0])
+            made = call(rng, town, at_ns, caller, callee, how, self.name, variant="honest_route")
             made.far = routes[count % len(routes)]
             if rng.random() < self.false_ratio:
                 self._answer(rng, made)
             yield made
-
-    def _caller(self, town: Town, rng: Random, route: Line) -> Line:
-        if town.subscribers:
-            return town.handed_on(rng.choice(town.subscribers))
-        return town.handed_on(self.beside(town, route, town.home.draw(rng)))
 
     def _answer(self, rng: Random, made: Call) -> None:
         """Make it a false answer."""

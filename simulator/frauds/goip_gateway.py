@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from random import Random
 
 from simulator.frauds.campaign import Campaign
-from simulator.intent import Call, Datagram, Intent, Line, Request
+from simulator.intent import Call, Datagram, Endpoint, Intent, Line, Request
 from simulator.keys import Count, Positive, Ratio
 from simulator.numbers import draw_abroad
 from simulator.rhythm import NS_PER_S, log_normal
 from simulator.town import Answering, Town, call
+from simulator.vendors import Role
 
 MANAGEMENT_PORT = 44444  # keep-alives of each channel, in text
 SIM_BANK_PORT, SIM_BANK_MAGIC = 56011, 0x43215678
@@ -42,13 +43,17 @@ class GoipGateway(Campaign, tag="goip_gateway"):
     keepalive_s: float = 30.0  # management datagram of each channel; 0: none seen
     register_every_s: float = 300.0  # of each channel; 0: it does not register
     sim_bank: bool = False
+    plain: bool = False  # it signals as any exchange does, and only what is beside SIP gives it away
+    shares_address: bool = (
+        False  # of the population it calls `through`: a NAT, behind which it signals in its own style
+    )
     answer_ratio: Ratio = 0.48
     talk_median_s: Positive = 75.0
     talk_sigma: Positive = 0.9
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         start_ns, end_ns = self.window(town)
-        for number, device in enumerate(self.entrances(town, rng, "sim_gateway"), start=1):
+        for number, device in enumerate(self._boxes(town, rng), start=1):
             password = f"{rng.getrandbits(32):08x}"
             for channel in range(1, self.channels + 1):
                 card = self._card(town, rng, device)
@@ -58,7 +63,14 @@ class GoipGateway(Campaign, tag="goip_gateway"):
                 yield from self._registrations(rng, start_ns, end_ns, card.line)
                 yield from self._keepalives(rng, start_ns, end_ns, card, name, password)
             if self.sim_bank:
-                yield from self._sim_bank(rng, start_ns, end_ns, device)
+                yield from self._sim_bank(rng, start_ns, end_ns, device, town.foreign_endpoint(rng).address)
+
+    def _boxes(self, town: Town, rng: Random) -> list[Line]:
+        role: Role = "pbx" if self.plain else "sim_gateway"
+        if not self.shares_address:
+            return self.entrances(town, rng, role)
+        address = town.trunks[self.through].endpoint.address
+        return [self.device(town, rng, role, Endpoint(address, rng.randrange(10_000, 65_000)))]
 
     def _card(self, town: Town, rng: Random, device: Line) -> _Channel:
         line = self.beside(town, device, town.new_number(rng, 1.0))
@@ -106,15 +118,15 @@ class GoipGateway(Campaign, tag="goip_gateway"):
                 f"gsm_status:LOGIN;imei:{card.imei};imsi:{card.imsi};iccid:{card.iccid};"
             )
             yield Datagram(at_ns + rng.randrange(NS_PER_S), card.line, MANAGEMENT_PORT, name, text.encode(),
-                           f"reg:{serial};status:0;".encode(), self.name, "goip_gateway", self.variant)  # fmt: skip
+                           f"reg:{serial};status:0;".encode(), self.name, "", "goip_gateway", self.variant)  # fmt: skip
             serial += 1
             at_ns += int(self.keepalive_s * rng.uniform(0.97, 1.03) * NS_PER_S)
 
-    def _sim_bank(self, rng: Random, at_ns: int, end_ns: int, device: Line) -> Iterator[Intent]:
+    def _sim_bank(self, rng: Random, at_ns: int, end_ns: int, device: Line, bank: str) -> Iterator[Intent]:
         """The link to a bank of SIM cards elsewhere: a four-byte magic, and what follows is not public."""
         head = struct.pack("!I", SIM_BANK_MAGIC)
         while at_ns < end_ns:
             length = rng.randrange(16, 120)
             yield Datagram(at_ns, device, SIM_BANK_PORT, "sim-bank", head + rng.randbytes(length),
-                           head + rng.randbytes(16), self.name, "goip_gateway", self.variant)  # fmt: skip
+                           head + rng.randbytes(16), self.name, bank, "goip_gateway", self.variant)  # fmt: skip
             at_ns += int(log_normal(rng, 8, 0.6, 0.2, 60) * NS_PER_S)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
+import msgspec
+
 from simulator.intent import Intent, Outcome
 from simulator.keys import Count, Positive, Ratio
-from simulator.numbers import Zone, draw_abroad
+from simulator.numbers import RANGE_DIGITS, Zone, draw_abroad, neighbour_of
 from simulator.population import PopulationBase
 from simulator.rhythm import Curve, log_normal
 from simulator.town import Town, call
-from simulator.vendors import Role
+from simulator.vendors import REMOTE_BUSY, Role
 
 
 class Wholesale(PopulationBase, tag="wholesale"):
@@ -34,23 +36,24 @@ class Wholesale(PopulationBase, tag="wholesale"):
         return True
 
     def settle(self, town: Town, rng: Random) -> None:
-        town.trunks[self.name] = self.device(town, rng, "carrier", town.trunk_endpoint())
+        device = town.trunks[self.name] = self.device(town, rng, "carrier", town.trunk_endpoint())
+        callers = (self._number(town, rng) for _ in range(self.callers))
+        town.members[self.name] = [self.beside(town, device, number) for number in callers]
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         device, how = town.trunks[self.name], self.answering()
-        pool = [self._number(town, rng) for _ in range(self.callers)]
+        lines = town.members[self.name]
         contacts: dict[int, list[str]] = {}
         for at_ns in town.arrivals(rng, self.calls_per_hour, self.curve):
             who = int(self.callers * rng.random() ** 1.5)
-            number, variant = pool[who], "contact"
+            line, variant = lines[who], "contact"
             if who not in contacts:
                 contacts[who] = [town.some_number(rng, known_share=0.4) for _ in range(self.contacts)]
             if rng.random() < self.roaming_ratio:
-                number, variant = town.home.draw(rng, 1.0), "roaming"
+                line, variant = self.beside(town, device, town.home.draw(rng, 1.0)), "roaming"
             stranger = rng.random() < self.stranger_ratio
             callee = town.some_number(rng) if stranger else rng.choice(contacts[who])
             variant = "stranger" if stranger and variant == "contact" else variant
-            line = self.beside(town, device, number)
             yield call(rng, town, at_ns, line, callee, how, self.name, variant=variant)
 
     def _number(self, town: Town, rng: Random) -> str:
@@ -67,6 +70,10 @@ class Interconnect(PopulationBase, tag="interconnect"):
     calls_per_hour: Positive = 400.0
     foreign_ratio: Ratio = 0.3  # callers who are abroad
     voicemail_ratio: Ratio = 0.06  # answered at once, by a machine that lets speak
+    numbers: int = 0  # called, of machines such as hotlines and bridges; 0: anybody's
+    countries: int = 0  # abroad, to whose mobiles the routes lead; 0: to this country
+    remote_busy_ratio: Ratio = 0.0  # routes that hand on what a gateway of SIM cards says of a busy line
+    through: str = ""  # the honest population whose trunk hands calls on itself; empty: the server does
     curve: Curve = "residential"
     talk_median_s: Positive = 80.0
 
@@ -78,21 +85,27 @@ class Interconnect(PopulationBase, tag="interconnect"):
         roles: tuple[Role, ...] = ("carrier", "carrier", "pbx", "gateway")
         for k in range(self.routes):
             route = self.device(town, rng, roles[k % len(roles)], town.trunk_endpoint())
+            if self.remote_busy_ratio and rng.random() < self.remote_busy_ratio:
+                route.style = msgspec.structs.replace(route.style, reasons=route.style.reasons | REMOTE_BUSY)
             town.members.setdefault(self.name, []).append(route)
             town.trunks.setdefault(self.name, route)
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         routes, how = town.members[self.name], self.answering()
+        ranges = [draw_abroad(town.home, (), 0.0, rng) for _ in range(self.countries)]
+        machines = [town.home.draw(rng, 0.0) for _ in range(self.numbers)]
         for at_ns in town.arrivals(rng, self.calls_per_hour, self.curve):
             route = rng.choice(routes)
-            abroad = rng.random() < self.foreign_ratio
-            if abroad or not town.subscribers:
-                number = draw_abroad(town.home, ("europe",), 0.1, rng) if abroad else town.home.draw(rng)
-                caller = self.beside(town, route, number)
+            if rng.random() < self.foreign_ratio and not self.through:
+                number = draw_abroad(town.home, ("europe",), 0.1, rng)
+                caller = town.handed_on(self.beside(town, route, number))
             else:
-                caller = rng.choice(town.subscribers)
-            callee = town.home.draw(rng)
-            made = call(rng, town, at_ns, town.handed_on(caller), callee, how, self.name, variant="handed_on")
+                caller = self.handing_on(town, rng, self.through, route)
+            if ranges:
+                callee = neighbour_of(rng.choice(ranges), RANGE_DIGITS, rng)
+            else:
+                callee = rng.choice(machines) if machines else town.home.draw(rng)
+            made = call(rng, town, at_ns, caller, callee, how, self.name, variant="handed_on")
             made.far = route
             if made.outcome is Outcome.ANSWERED and rng.random() < self.voicemail_ratio:
                 made.ring_s, made.talk_s, made.variant = 0.0, log_normal(rng, 22, 0.6, 3, 120), "voicemail"
