@@ -29,13 +29,14 @@ cdef enum:                      # counters, half-life 1 hour
     GROUP_HEARD = 15                # of which is known whose voice was there
     GROUP_ONE_SIDED = 16            # of these, the caller's only
     GROUP_REPLIED = 17              # to which there was any reply; counted for all calls of an address only
-    GROUP_COUNTERS = 18
+    GROUP_RESPELLED = 18            # to a number that its source has dialled in MANY_SPELLINGS
+    GROUP_COUNTERS = 19
 
 cdef enum:
     GROUP_DURATIONS = 4
     NEWCOMER_CALLS = 3              # a number is a newcomer in its first calls
 
-cdef struct Group:              # 112 bytes; all zero is the empty one
+cdef struct Group:              # 120 bytes; all zero is the empty one
     float counts[GROUP_COUNTERS]
     int64_t updated_ns          # to when the counts are decayed
     uint64_t last_number        # digits of the callee of the latest call, 0 when it was not a number

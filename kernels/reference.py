@@ -4,7 +4,7 @@ Tests hold the compiled kernels to these. Shapes, units and NaN rules are those 
 nothing here is used when screening.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 import numpy as np
 
@@ -263,14 +263,14 @@ def caller_attempt(history, call, price, countries):
     history.note(now, calls=1, located=1, international=abroad, high_cost=price > 0, successors=1 <= step <= 10)
 
 
-def source_attempt(history, call):
+def source_attempt(history, call, price):
     """What a new call adds to its source; how many numbers of the caller's range it has shown."""
     now, block = call["invite_ns"], ("range", int(call["caller_e164"]) // 10000)
     history.times.append(now)
     history.keys.append((now, "callers", call["caller_key"]))
     history.keys.append((now, "callees", call["callee_key"]))
     history.keys.append((now, block, call["caller_key"]))
-    history.note(now, calls=1)
+    history.note(now, calls=1, high_cost=price > 0)
     history.events.append((now, int(call["callee_e164"]) // 10000, 1.0))
     return history.distinct(block, HALF_DAY_NS, now)
 
@@ -290,6 +290,7 @@ def call_rows(calls, prices, countries):
     callers, callees, sources, ranges = {}, {}, {}, History()
     open_calls, pairs, call_back = Counter(), Reciprocity(), {}
     groups, newcomer, range_numbers, again = reference_groups.Groups(History), {}, {}, {}
+    dialled, spellings, runs = defaultdict(reference_groups.Spellings), {}, {}
     rows = np.full((len(calls), 3, len(CALL_FEATURES)), np.nan)
     for now, stage, i in played(calls):
         call = {name: calls[name][i].item() for name in calls.dtype.names if name not in ("source", "destination")}
@@ -305,14 +306,17 @@ def call_rows(calls, prices, countries):
             continue
         if stage == 0:
             caller_attempt(caller, call, prices[i], countries[i])
-            range_numbers[i] = source_attempt(source, call)
+            range_numbers[i] = source_attempt(source, call, prices[i])
             newcomer[i] = len(caller.times) <= reference_groups.NEWCOMER_CALLS
+            spellings[i] = dialled[address].note(call["callee"])
+            call["spellings"] = spellings[i]
             groups.on(reference_groups.group_attempt, call, address, route, newcomer[i])
             callee.times.append(now)
             callee.keys.append((now, "callers", caller_key))
             callee.note(now, calls=1)
             ranges.events.append((now, block, 1.0))
             again[i] = pairs.latest(caller_key, callee_key, now)
+            runs[i] = pairs.run(caller_key, callee_key, now)
             call_back[i] = pairs.call(caller_key, callee_key, now, callers)
             open_calls.update(parties)
             reference_signalling.note_countries(source, now, countries[i])
@@ -336,6 +340,8 @@ def call_rows(calls, prices, countries):
         row["range_calls_hour"] = ranges.sum(block, now, 3600.0)
         row["call_back"] = call_back.get(i, 0)
         row["call_again"] = again.get(i, 0)
+        row["call_run"] = runs.get(i, 0)
+        row["dialled_forms"] = spellings.get(i, 0)
         rows[i, stage] = [row.get(feature.name, np.nan) for feature in CALL_FEATURES]
     return rows
 

@@ -137,6 +137,19 @@ def test_thresholds_let_no_more_honest_cases_through_than_allowed():
     assert (highest >= watch).any()
 
 
+def test_no_honest_population_is_watched_by_more_than_a_tenth_and_who_is_beside_a_fraud_may_be():
+    good, callers = honest_of(np.full(100_000, 0.01)), honest_of(np.linspace(0.6, 0.9, 200), population="hotline")
+
+    def watch(population: str) -> float:
+        probability, numbers = np.concatenate([good.probability, callers.probability]), np.arange(100_200)
+        whose = np.concatenate([good.population.astype("U20"), np.full(200, population)])
+        return watch_bar(Honest(probability, numbers, numbers, whose), 1)
+
+    assert MAX_FALSE_WATCHES > 200 / 100_200  # of all calls they would be few enough
+    assert (callers.probability >= watch("hotline")).sum() == 20
+    assert watch("tdos_bystander") == watch(TAKEN_OVER) == 0.5
+
+
 def test_fraud_types_share_the_false_alarms_that_are_allowed():
     honest = honest_of(np.random.default_rng(3).random(40_000) ** 0.2)
     watch, flag = thresholds(honest, 20, share=0.1)
@@ -311,13 +324,20 @@ def test_at_a_carriers_edge_an_honest_trunk_carries_the_campaigns():
     assert len(edges) == HELD_OUT.edges
     trunks = {part["name"] for part in WORLDS[HELD_OUT.world]["trunks"]}
     carried = 0
+    guests = {part["name"] for part in WORLDS[HELD_OUT.world]["guests"]}
+    welcome = 0
     for town in edges:
         assert base_name(town.population[0].name) in trunks
         for one in town.population:
+            if base_name(one.name) in guests:
+                assert one.through == town.population[0].name
+                assert town.population[0].__struct_config__.tag == "wholesale"
+                welcome += 1
             if getattr(one, "variant", "").endswith("_carried"):
                 assert one.through == town.population[0].name
                 carried += 1
     assert carried > len(edges)
+    assert welcome > len(edges) / 4
 
 
 def test_values_are_drawn_within_what_the_file_says():
