@@ -115,6 +115,11 @@ class Reciprocity:
         self.pairs[caller, callee] = [now >> 32, False, False, self.run(caller, callee, now)]
         return found
 
+    def row(self, caller, callee, now, callers):
+        """Notes a call; what it leaves in its row, by feature name."""
+        earlier = {"call_again": self.latest(caller, callee, now), "call_run": self.run(caller, callee, now)}
+        return earlier | {"call_back": self.call(caller, callee, now, callers)}
+
     def run(self, caller, callee, now):
         """Which call of a run one now would be."""
         earlier = self.pairs.get((caller, callee))

@@ -359,6 +359,7 @@ GROUP_CALL_FEATURES = (
         "the caller has now called this number {value} times without a pause; typical is {typical}",
         high=63.0,
         source="call",
+        unseen=1.0,
     ),
     # who looks for a way out of an exchange tries one prefix after another; people have two or three spellings
     feature(

@@ -88,7 +88,7 @@ class Honest:
 
 def watch_bar(honest: Honest, share: float) -> float:
     """From which probability on one fraud type is watched: what the costs ask for, and no more false alarms than are
-    allowed, of which `share` is this type's, nor more than are of any population. A case counts with its highest row."""
+    allowed, of which `share` is this type's, or of any one population. A case counts with its highest row."""
     allowed = int(MAX_FALSE_WATCHES * share * len(np.unique(honest.case)))
     found = max(cost_bar(FALSE_WATCH_COST), bar(honest.probability, honest.case, allowed))
     for name in np.unique(honest.population[~np.isin(honest.population, (TAKEN_OVER, *BYSTANDERS))]):

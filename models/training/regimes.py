@@ -29,8 +29,8 @@ SHORT_HOURS = (0.05, 0.6)
 SHORT_PEACEFUL_SHARE = 0.4
 MOST_HONEST_KINDS, MOST_CAMPAIGNS = 3, 2
 
-# Towns of minutes at a carrier's edge: an honest trunk that carries campaigns, of the kinds that one can carry, and other
-# honest people's calls.
+# Towns of minutes at a carrier's edge: an honest trunk that carries campaigns, of the kinds that one can carry, and
+# honest guests.
 EDGE_HOURS = (0.1, 0.8)
 EDGE_PEACEFUL_SHARE = 0.15
 MOST_NEIGHBOURS, MOST_GUESTS, MOST_CARRIED = 2, 2, 3
