@@ -19,6 +19,8 @@ LESS_NOTICED = {
 FLAGGED = {
     "next numbers, answered at once",
     "next numbers, busy",
+    "prefix scan",
+    "prefix scan, refused in many ways",
     "next numbers, declined",
     "next numbers, vacant",
     "next numbers, from an extension",
@@ -29,7 +31,9 @@ FLAGGED = {
     "one ring, requests only",
     "expensive range, an exchange",
     "expensive range, an account",
+    "expensive country, an account",
     "one callee, busy",
+    "one callee, many ends",
     "numbers of one block ring once",
     "pumped range",
     "asserted elsewhere",
@@ -37,7 +41,9 @@ FLAGGED = {
     "one ring, on a trunk",
     "expensive range, an exchange, on a trunk",
     "expensive range, an account, on a trunk",
+    "expensive country, an account, on a trunk",
     "one callee, busy, on a trunk",
+    "one callee, many ends, on a trunk",
     "pumped range, on a trunk",
     "asserted elsewhere, on a trunk",
 }
