@@ -137,7 +137,7 @@ def test_thresholds_let_no_more_honest_cases_through_than_allowed():
     assert (highest >= watch).any()
 
 
-def test_no_honest_population_is_watched_by_more_than_a_tenth_and_who_is_beside_a_fraud_may_be():
+def test_no_honest_population_is_watched_by_more_than_a_fifth_and_who_is_beside_a_fraud_may_be():
     good, callers = honest_of(np.full(100_000, 0.01)), honest_of(np.linspace(0.6, 0.9, 200), population="hotline")
 
     def watch(population: str) -> float:
@@ -146,7 +146,7 @@ def test_no_honest_population_is_watched_by_more_than_a_tenth_and_who_is_beside_
         return watch_bar(Honest(probability, numbers, numbers, whose), 1)
 
     assert MAX_FALSE_WATCHES > 200 / 100_200  # of all calls they would be few enough
-    assert (callers.probability >= watch("hotline")).sum() == 20
+    assert (callers.probability >= watch("hotline")).sum() == 40
     assert watch("tdos_bystander") == watch(TAKEN_OVER) == 0.5
 
 

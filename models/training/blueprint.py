@@ -41,7 +41,7 @@ A_NUMBER = Evidence("callee_plausible", 1)
 # travel, call others as well. Nor do they make ten expensive calls within an hour.
 ALL_EXPENSIVE = (
     (Evidence("caller_high_cost_hour", 1.5), Evidence("caller_high_cost_ratio", 0.6)),
-    (Evidence("caller_high_cost_hour", 1.5), Evidence("source_high_cost_ratio", 0.6)),
+    (Evidence("caller_high_cost_hour", 1.5), Evidence("source_high_cost_ratio", 0.5)),
     (Evidence("caller_high_cost_hour", 8),),
 )
 

@@ -56,6 +56,10 @@ UNREAD = (
 # towns that teach most were; a box may have been started just now.
 OF_OTHERS = ("source_failed_bound_day", "source_failed_shared_day", "source_failed_own_day")
 
+# What is read evenly over its range, by its unit or its name.
+EVENED_UNITS = ("flag", "class", "signs", "spellings")
+EVENED = ("call_run", "source_respelled_ratio", "source_high_cost_ratio")
+
 # Knots of the input encoding: enough to follow a distribution, few enough to count without branches.
 KNOTS = 16
 
@@ -190,11 +194,11 @@ def quantile_knots(rows: Rows, commonest_share: float) -> np.ndarray:
 
 
 def evened(knots: np.ndarray, features: tuple[Feature, ...]) -> np.ndarray:
-    """The knots, evenly spread for flags and classes: quantiles would give a value that is rare, as a telling one is,
-    hardly another code than the usual one."""
+    """The knots, evenly spread for flags, classes and what is nothing for nearly all: quantiles would give a value that
+    is rare, as a telling one is, hardly another code than the usual one."""
     knots = knots.copy()
     for row, feature in zip(knots, features, strict=True):
-        if feature.unit in ("flag", "class", "signs"):
+        if feature.unit in EVENED_UNITS or feature.name in EVENED:
             row[:] = np.linspace(feature.low, feature.high, KNOTS)
     return knots
 

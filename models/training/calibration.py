@@ -14,7 +14,7 @@ FALSE_WATCH_COST = 1
 MAX_FALSE_FLAGS = 0.0005
 MAX_FALSE_WATCHES = 0.01
 # The most of the cases of one honest population: a desk that is shown every call to a hotline sees nothing else.
-MAX_POPULATION_WATCHED = 0.1
+MAX_POPULATION_WATCHED = 0.2
 
 # The most actors of one honest population, a household or an exchange, of whom one type may flag a call.
 MAX_ACTORS_FLAGGED = 0.0025
