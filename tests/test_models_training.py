@@ -6,10 +6,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from models.bundle import Bundle
+from models.bundle import SCHEMAS, Bundle
 from models.fraud_types import BIT_OF, FRAUD_TYPES
 from models.measures import auc, expected_calibration_error
-from models.scorer import Scorer
+from models.scorer import Scorer, encoder
 from models.training.blueprint import BLUEPRINTS
 from models.training.calibration import (
     MAX_ACTORS_FLAGGED,
@@ -24,6 +24,7 @@ from models.training.calibration import (
 )
 from models.training.collect import Collector, actor, collect
 from models.training.evaluation import evaluate
+from models.training.knots import by_magnitude, evened, quantile_knots
 from models.training.regimes import (
     CALIBRATION,
     HELD_OUT,
@@ -148,6 +149,29 @@ def test_no_honest_population_is_watched_by_more_than_a_fifth_and_who_is_beside_
     assert MAX_FALSE_WATCHES > 200 / 100_200  # of all calls they would be few enough
     assert (callers.probability >= watch("hotline")).sum() == 40
     assert watch("tdos_bystander") == watch(TAKEN_OVER) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("dialled_forms", [1, 3, 5, 7]),
+        ("source_respelled_ratio", [0, 0.3, 0.5, 0.9]),
+        ("call_run", [1, 10, 30, 60]),
+        ("caller_high_cost_hour", [0, 1, 3, 6, 12]),
+        ("callee_calls_minute", [1, 4, 10, 30, 100]),
+    ],
+)
+def test_what_nearly_all_calls_have_none_of_is_read_in_steps(name, values):
+    features, _ = SCHEMAS["call"]
+    column = [feature.name for feature in features].index(name)
+    rows = rows_of(np.zeros(1000), np.arange(1000))
+    rows.features = np.zeros((1000, len(features)), np.float32)
+    rows.features[:3, column] = values[-3:]
+    knots = by_magnitude(evened(quantile_knots(rows, 1.0), features), features, ())
+    asked = np.zeros((len(values), len(features)), np.float32)
+    asked[:, column] = values
+    codes = encoder(knots.tolist(), [0.0] * len(features)).encode(asked)[:, column].astype(int)
+    assert (np.diff(codes) >= 12).all()
 
 
 def test_fraud_types_share_the_false_alarms_that_are_allowed():
