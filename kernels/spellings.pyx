@@ -6,6 +6,8 @@ from libc.string cimport memmove, memset
 from capture.hashing cimport hash_mix
 from kernels.calls cimport USER_BYTES
 
+SPELLINGS_BYTES = sizeof(Spellings)
+
 
 cdef inline uint32_t tail_of(const Call* call, int length) noexcept nogil:
     """The last digits and 1; 0 when the user part does not end in so many."""
