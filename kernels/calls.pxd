@@ -129,6 +129,8 @@ cdef struct Call:
     uint8_t newcomer                # one of the first calls of its caller
     uint8_t again                   # CallBack, of the caller's own latest call to the callee
     uint8_t bound                   # Bound of kernels/bindings.pxd: where the caller's account is registered
+    uint8_t run                     # how often the caller has called the callee by now, one call soon after the other
+    uint8_t spellings               # in how many ways its source has dialled the number lately, 0: it is too short
     float style_addresses           # how many show its signalling fingerprint; NaN for not known, so the next two
     float contact_callers           # how many numbers are behind the host of its Contact
     float range_callers             # how many numbers of the caller's range its address shows

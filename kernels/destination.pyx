@@ -29,24 +29,24 @@ cdef enum:
     E164_DIGITS = 15            # E.164 6.1
 
 # Area codes of the North American Numbering Plan (country code 1) that are abroad and expensive.
-NANP_ISLANDS = ("1242 1246 1264 1268 1284 1345 1441 1473 1649 1658 1664 1721 1758 1767 1784 1809 1829 1849 "
-                "1868 1869 1876").split()
+NANP_ISLANDS = ("1242 1246 1264 1268 1284 1345 1441 1473 1649 1658 1664 1670 1684 1721 1758 1767 1784 1809 1829 "
+                "1849 1868 1869 1876").split()
 
 # Kazakhstan within country code 7, which it shares with Russia.
 KAZAKHSTAN = ("76", "77")
 
 HIGH_COST = NANP_ISLANDS + (
     # Africa and its islands
-    "213 216 218 220 222 223 224 225 226 228 229 231 232 235 236 237 238 239 240 241 242 243 244 245 246 247 "
-    "248 249 252 253 257 258 260 261 263 265 266 268 269 290 291 "
+    "211 213 216 218 220 221 222 223 224 225 226 227 228 229 231 232 235 236 237 238 239 240 241 242 243 244 245 246 "
+    "247 248 249 252 253 257 258 260 261 263 265 266 268 269 290 291 "
     # the Baltic states, the western Balkans, small states of Europe
-    "355 370 371 372 373 375 376 377 378 381 382 383 387 389 423 "
+    "355 370 371 372 373 375 376 377 378 381 382 383 386 387 389 423 "
     # Latin America and the Caribbean outside the NANP
-    "53 297 299 500 501 509 590 592 594 596 597 599 "
+    "53 297 299 500 501 508 509 590 592 594 596 597 599 "
     # Pacific, Indian Ocean, and North Korea
     "670 672 674 675 676 677 678 679 680 681 682 683 685 686 687 688 689 690 691 692 850 960 "
-    # Caucasus and central Asia
-    "992 993 994 995 996"
+    # Caucasus, central Asia, and Palestine, to where Israel's operators terminate
+    "374 93 970 992 993 994 995 996 998"
 ).split()
 
 SATELLITE = "870 878 881 882 883".split()

@@ -22,7 +22,7 @@ class Feature:
     """One entry of a row: float32, in low..high, or NaN where `meaning` says so."""
 
     name: str
-    unit: str  # calls, requests, numbers, digits, addresses, users, servers, s, ratio, flag, class; empty: a number
+    unit: str  # calls, numbers, digits, addresses, users, servers, spellings, s, ratio, flag, class; empty: a number
     meaning: str
     reason: str  # a sentence with {value} and {typical}
     low: float = 0.0

@@ -30,7 +30,8 @@ cdef enum:                      # counters, half-life 1 hour
     GROUP_ONE_SIDED = 16            # of these, the caller's only
     GROUP_REPLIED = 17              # to which there was any reply; counted for all calls of an address only
     GROUP_HASTY = 18                # of the completed, picked up within HASTY_RING_S and over within HASTY_TALK_S
-    GROUP_COUNTERS = 19
+    GROUP_RESPELLED = 19            # to a number that its source has dialled in MANY_SPELLINGS
+    GROUP_COUNTERS = 20
 
 cdef enum:
     GROUP_DURATIONS = 4

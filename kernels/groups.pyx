@@ -9,6 +9,7 @@ from kernels.decay cimport HALF_LIFE_HOUR_S, decay_scale
 from kernels.features cimport *
 from kernels.parties cimport is_successor, is_unanswered
 from kernels.rows cimport MOST_EVENTS, MOST_SECONDS, clipped, seconds_between, shrunk
+from kernels.spellings cimport MANY_SPELLINGS
 from kernels.voice cimport VOICE_CALLER
 
 cdef extern from *:
@@ -85,6 +86,7 @@ cdef void group_attempt(Group* group, const Call* call, uint64_t number, int64_t
         group.counts[GROUP_COMPARED] += 1.0
         group.counts[GROUP_DIFFERING] += call.differing_digits
     group.counts[GROUP_SUCCESSORS] += is_successor(number, group.last_number)
+    group.counts[GROUP_RESPELLED] += call.spellings >= MANY_SPELLINGS
     group.last_number = number
 
 
@@ -167,6 +169,7 @@ cdef void source_group_features(const Group* all, const Group* newcomers, int64_
     row[SOURCE_DIFFERING_DIGITS] = share(all, GROUP_DIFFERING, GROUP_COMPARED, left, USUAL_DIFFERING_DIGITS)
     # A call has faded some when it is replied to: the share of what is left can come to more than all.
     row[SOURCE_CALLS_REPLIED_RATIO] = clipped(share(all, GROUP_REPLIED, GROUP_CALLS, left, USUAL_REPLIED_RATIO), 1.0)
+    row[SOURCE_RESPELLED_RATIO] = share(all, GROUP_RESPELLED, GROUP_CALLS, left, 0.0)
     row[NEWCOMER_RATIO] = shrunk(
         newcomers.counts[GROUP_CALLS] * left_of(newcomers, now_ns), all.counts[GROUP_CALLS] * left, 0.5)
     left = left_of(newcomers, now_ns)

@@ -1,5 +1,6 @@
 # cython: language_level=3
-"""Who called whom within the last day: a table of fixed size, which answers whether a call is a call-back.
+"""Who called whom within the last day: a table of fixed size, which answers whether a call is a call-back, and how
+many calls of one to the other there were, each soon after the one before.
 
 A pair is in one of `buckets` buckets, told apart there by 32 bits of its hash; a full bucket gives up the pair that
 was heard of longest ago. So a pair that was never seen is found with a probability of at most
@@ -16,8 +17,10 @@ cdef extern from *:
 cdef enum:
     PAIR_ENTRIES = 8            # a bucket is one cache line
     PAIR_TICK_BITS = 32         # a tick is 2^32 ns, 4.3 s
-    PAIR_TICKS = 1 << 30        # after 146 years ticks begin anew
+    PAIR_TICKS = 1 << 24        # after two years ticks begin anew
     PAIR_MEMORY = 20117         # ticks: one day
+    PAIR_PAUSE = 70             # ticks, five minutes: who has waited longer does not go on, but begins again
+    PAIR_RUN = 63               # stands for more
 
 cdef enum PairFlag:
     PAIR_ANSWERED = 1           # the latest call of the pair was answered
@@ -25,7 +28,7 @@ cdef enum PairFlag:
 
 cdef struct PairEntry:
     uint32_t fingerprint        # 0 for none
-    uint32_t state              # ticks << 2 | PairFlag
+    uint32_t state              # ticks << 8 | calls of the run << 2 | PairFlag
 
 cdef struct PairTable:
     PairEntry* entries
@@ -36,8 +39,9 @@ cdef int pairs_init(PairTable* table, uint64_t pairs) noexcept nogil
 cdef void pairs_free(PairTable* table) noexcept nogil
 # The entry of a pair that was noted within PAIR_MEMORY, or NULL. Valid until the next pair is noted.
 cdef PairEntry* pairs_find(const PairTable* table, uint64_t pair, int64_t now_ns) noexcept nogil
-# Notes a call: the pair is new, neither answered nor returned.
-cdef void pairs_note(PairTable* table, uint64_t pair, int64_t now_ns) noexcept nogil
+# Notes a call, which is neither answered nor returned: how many there were by now, none more than PAIR_PAUSE after the
+# one before; at most PAIR_RUN.
+cdef uint8_t pairs_note(PairTable* table, uint64_t pair, int64_t now_ns) noexcept nogil
 
 
 cdef inline uint64_t pair_key(uint64_t caller_key, uint64_t callee_key) noexcept nogil:

@@ -37,9 +37,13 @@ cdef inline uint32_t ticks_of(int64_t time_ns) noexcept nogil:
 
 
 cdef inline uint32_t ticks_since(const PairEntry* entry, uint32_t now) noexcept nogil:
-    """0 when time went back by less than half of all ticks."""
-    cdef uint32_t age = (now - (entry.state >> 2)) & (PAIR_TICKS - 1)
-    return age if age < PAIR_TICKS // 2 else 0
+    """0 when time went back by less than a day."""
+    cdef uint32_t age = (now - (entry.state >> 8)) & (PAIR_TICKS - 1)
+    return age if age < PAIR_TICKS - PAIR_MEMORY else 0
+
+
+cdef inline uint8_t run_of(const PairEntry* entry) noexcept nogil:
+    return <uint8_t>((entry.state >> 2) & PAIR_RUN)
 
 
 cdef PairEntry* pairs_find(const PairTable* table, uint64_t pair, int64_t now_ns) noexcept nogil:
@@ -52,15 +56,18 @@ cdef PairEntry* pairs_find(const PairTable* table, uint64_t pair, int64_t now_ns
     return NULL
 
 
-cdef void pairs_note(PairTable* table, uint64_t pair, int64_t now_ns) noexcept nogil:
+cdef uint8_t pairs_note(PairTable* table, uint64_t pair, int64_t now_ns) noexcept nogil:
     cdef PairEntry* bucket = bucket_of(table, pair)
     cdef PairEntry* place = bucket
     cdef uint32_t fingerprint = fingerprint_of(pair)
     cdef uint32_t now = ticks_of(now_ns)
+    cdef uint8_t run = 1
     cdef int i
     for i in range(PAIR_ENTRIES):
         if bucket[i].fingerprint == fingerprint:
             place = &bucket[i]
+            if ticks_since(place, now) <= PAIR_PAUSE:
+                run = min(run_of(place) + 1, PAIR_RUN)
             break
         if bucket[i].fingerprint == 0:
             if place.fingerprint != 0:
@@ -68,7 +75,8 @@ cdef void pairs_note(PairTable* table, uint64_t pair, int64_t now_ns) noexcept n
         elif place.fingerprint != 0 and ticks_since(&bucket[i], now) > ticks_since(place, now):
             place = &bucket[i]
     place.fingerprint = fingerprint
-    place.state = now << 2
+    place.state = now << 8 | <uint32_t>run << 2
+    return run
 
 
 cdef class Pairs:

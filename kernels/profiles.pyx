@@ -259,6 +259,7 @@ cdef class Profiles:
         call.caller_profile = call.callee_profile = NO_SLOT
         call.caller_generation = call.callee_generation = 0
         call.call_back = call.again = CALL_BACK_NONE
+        call.run = 1
         if call.callee_length:
             callee = self._take_callee(called, now_ns, &call.callee_profile)
             call.callee_generation = self.callees.generations[call.callee_profile]
@@ -302,7 +303,7 @@ cdef class Profiles:
         earlier = pairs_find(&self.pairs, pair_key(call.caller_key, call.callee_key), now_ns)
         if earlier != NULL:
             call.again = CALL_BACK_ANSWERED if earlier.state & PAIR_ANSWERED else CALL_BACK_MISSED
-        pairs_note(&self.pairs, pair_key(call.caller_key, call.callee_key), now_ns)
+        call.run = pairs_note(&self.pairs, pair_key(call.caller_key, call.callee_key), now_ns)
 
     cdef void on_reply(self, const Call* call, int64_t now_ns) noexcept nogil:
         self.relations.on_reply(call, self.source_of(call) != NULL, now_ns)

@@ -4,7 +4,7 @@ Tests hold the compiled kernels to these. Shapes, units and NaN rules are those 
 nothing here is used when screening.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 import numpy as np
 
@@ -263,14 +263,14 @@ def caller_attempt(history, call, price, countries):
     history.note(now, calls=1, located=1, international=abroad, high_cost=price > 0, successors=1 <= step <= 10)
 
 
-def source_attempt(history, call):
+def source_attempt(history, call, price):
     """What a new call adds to its source; how many numbers of the caller's range it has shown."""
     now, block = call["invite_ns"], ("range", int(call["caller_e164"]) // 10000)
     history.times.append(now)
     history.keys.append((now, "callers", call["caller_key"]))
     history.keys.append((now, "callees", call["callee_key"]))
     history.keys.append((now, block, call["caller_key"]))
-    history.note(now, calls=1)
+    history.note(now, calls=1, high_cost=price > 0)
     history.events.append((now, int(call["callee_e164"]) // 10000, 1.0))
     return history.distinct(block, HALF_DAY_NS, now)
 
@@ -281,6 +281,10 @@ def played(calls):
     return sorted((int(call[at]), stage, i) for i, call in enumerate(calls) for at, stage in stages.items() if call[at])
 
 
+# What a call whose INVITE was not seen has of what is counted then.
+NOT_BEGUN = {"call_back": 0, "call_again": 0, "call_run": 0, "dialled_forms": 0}
+
+
 def call_rows(calls, prices, countries):
     """Rows [n, 3, features] of calls with E.164 numbers; see replay_calls in kernels/replay.pyx.
 
@@ -288,8 +292,8 @@ def call_rows(calls, prices, countries):
     No caller is anonymous, no number was evicted.
     """
     callers, callees, sources, ranges = {}, {}, {}, History()
-    open_calls, pairs, call_back = Counter(), Reciprocity(), {}
-    groups, newcomer, range_numbers, again = reference_groups.Groups(History), {}, {}, {}
+    open_calls, pairs, dialled = Counter(), Reciprocity(), defaultdict(reference_groups.Spellings)
+    groups, newcomer, began = reference_groups.Groups(History), {}, {}
     rows = np.full((len(calls), 3, len(CALL_FEATURES)), np.nan)
     for now, stage, i in played(calls):
         call = {name: calls[name][i].item() for name in calls.dtype.names if name not in ("source", "destination")}
@@ -305,15 +309,16 @@ def call_rows(calls, prices, countries):
             continue
         if stage == 0:
             caller_attempt(caller, call, prices[i], countries[i])
-            range_numbers[i] = source_attempt(source, call)
             newcomer[i] = len(caller.times) <= reference_groups.NEWCOMER_CALLS
+            call["spellings"] = dialled[address].note(call["callee"])
+            began[i] = {"dialled_forms": call["spellings"]}
+            began[i]["range_numbers_day"] = source_attempt(source, call, prices[i])
             groups.on(reference_groups.group_attempt, call, address, route, newcomer[i])
             callee.times.append(now)
             callee.keys.append((now, "callers", caller_key))
             callee.note(now, calls=1)
             ranges.events.append((now, block, 1.0))
-            again[i] = pairs.latest(caller_key, callee_key, now)
-            call_back[i] = pairs.call(caller_key, callee_key, now, callers)
+            began[i] |= pairs.row(caller_key, callee_key, now, callers)
             open_calls.update(parties)
             reference_signalling.note_countries(source, now, countries[i])
         elif stage == 1:
@@ -332,10 +337,8 @@ def call_rows(calls, prices, countries):
         row |= call_part(call, stage, prices[i], countries[i])
         row |= reference_signalling.call_row(source, now, countries[i])
         row |= groups.row(address, route, now)
-        row["range_numbers_day"] = range_numbers.get(i, np.nan)
         row["range_calls_hour"] = ranges.sum(block, now, 3600.0)
-        row["call_back"] = call_back.get(i, 0)
-        row["call_again"] = again.get(i, 0)
+        row |= began.get(i, NOT_BEGUN)
         rows[i, stage] = [row.get(feature.name, np.nan) for feature in CALL_FEATURES]
     return rows
 

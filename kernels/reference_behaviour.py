@@ -11,6 +11,7 @@ BINS, MEMORY, LEAST_EVENTS = 24, 128, 4
 ENTRIES = 8
 COUNT_FLOOR = np.float32(1e-12)
 PAIR_TICKS = 20117
+PAUSE_TICKS, MOST_RUN = 70, 63
 PENDING = 16
 MINUTE_S = 60.0
 ONE_RING_S = 6.0
@@ -94,7 +95,7 @@ def drift_counts(knots, rows):
 
 
 class Reciprocity:
-    """Who called whom: [tick, answered, returned] of the latest call of each pair."""
+    """Who called whom: [tick, answered, returned, run] of the latest call of each pair."""
 
     def __init__(self):
         self.pairs = {}
@@ -111,8 +112,20 @@ class Reciprocity:
             if not earlier[2]:
                 earlier[2] = True
                 callers[callee].note(now, returned=1)
-        self.pairs[caller, callee] = [now >> 32, False, False]
+        self.pairs[caller, callee] = [now >> 32, False, False, self.run(caller, callee, now)]
         return found
+
+    def row(self, caller, callee, now, callers):
+        """Notes a call; what it leaves in its row, by feature name."""
+        earlier = {"call_again": self.latest(caller, callee, now), "call_run": self.run(caller, callee, now)}
+        return earlier | {"call_back": self.call(caller, callee, now, callers)}
+
+    def run(self, caller, callee, now):
+        """Which call of a run one now would be."""
+        earlier = self.pairs.get((caller, callee))
+        if caller == callee or earlier is None or (now >> 32) - earlier[0] > PAUSE_TICKS:
+            return 1
+        return min(earlier[3] + 1, MOST_RUN)
 
     def latest(self, caller, callee, now):
         """The class of `call_again`."""
@@ -176,6 +189,7 @@ def call_source_row(history, open_calls, now):
         "source_numbers_day": history.distinct("callers", 12 * HOUR_NS, now),
         "source_fan_out_ratio": history.distinct_ratio("callees", now),
         "source_top_range_ratio": (max(amounts, default=0.0) + 2 * 0.2) / (sum(amounts) + 2),
+        "source_high_cost_ratio": history.share("high_cost", "calls", now, HOUR_S, 0.0),
         "source_concurrency": open_calls,
         "source_seen": min(len(history.times), MOST_EVIDENCE),
         "source_registrations_day": history.sum("registered", now, DAY_S),

@@ -11,6 +11,7 @@ NEWCOMER_CALLS = 3
 ONE_RING_S, SHORT_S, LONG_S, UNRUNG_S = 6.0, 10.0, 120.0, 1.0
 HASTY_RING_S, HASTY_TALK_S = 2.0, 30.0
 KEPT_DURATIONS = 4
+TAIL_DIGITS, SPELLED_NUMBERS, MOST_SPELLINGS, MANY_SPELLINGS = 8, 8, 8, 4
 CALLER_ONLY = 2
 DECIMAL = 1
 BINDING_NS = 2 * 3600 * 10**9
@@ -28,6 +29,7 @@ def group_attempt(history, call):
     history.numbers.append(number)
     differing = differing_digits(call["caller_e164"], call["callee_e164"])
     history.note(now, calls=1, successors=1 <= step <= 10, compared=differing > 0, differing=differing)
+    history.note(now, respelled=call["spellings"] >= MANY_SPELLINGS)
 
 
 def group_reply(history, call):
@@ -81,6 +83,7 @@ def source_row(every, newcomers, now):
         "source_repeated_ratio": every.share("repeated", "completed", now, HOUR_S, 0.1),
         "source_successor_ratio": every.share("successors", "calls", now, HOUR_S, 0.0),
         "source_differing_digits": every.share("differing", "compared", now, HOUR_S, 9.0),
+        "source_respelled_ratio": every.share("respelled", "calls", now, HOUR_S, 0.0),
         "source_calls_replied_ratio": min(1.0, every.share("replied", "calls", now, HOUR_S, 0.9)),
         "newcomer_ratio": (new + 1) / (calls + 2),
         "newcomer_calls_hour": new,
@@ -118,6 +121,23 @@ def voice_row(call, stage):
     if call["callee_voice_ns"]:
         row["callee_voice_delay_s"] = max(0.0, (call["callee_voice_ns"] - call["answer_ns"]) * 1e-9)
     return row
+
+
+class Spellings:
+    """In how many ways an address has dialled its latest numbers: [(tail, prefixes)], the latest last."""
+
+    def __init__(self):
+        self.latest = []
+
+    def note(self, dialled):
+        """How many of the number dialled, at most MOST_SPELLINGS."""
+        prefix, tail = dialled[:-TAIL_DIGITS], dialled[-TAIL_DIGITS:]
+        if len(tail) < TAIL_DIGITS or not tail.isdigit():
+            return 0
+        forms = next((forms for known, forms in self.latest if known == tail), set())
+        self.latest = [one for one in self.latest if one[0] != tail][1 - SPELLED_NUMBERS :]
+        self.latest.append((tail, forms | {prefix}))
+        return min(len(forms | {prefix}), MOST_SPELLINGS)
 
 
 class Groups:

@@ -7,7 +7,7 @@ from kernels.slots cimport SlotTable
 
 cdef enum:
     MAX_REGIONS = 16
-    MAX_COLUMNS = 6
+    MAX_COLUMNS = 7
     CALLS = 0                   # the region of the open calls, which is read by its queues
     TOTALS = 0xffffffff         # the last frame, which is of no region
 

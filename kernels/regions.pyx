@@ -13,6 +13,7 @@ from kernels.pairs cimport PAIR_ENTRIES, PairEntry
 from kernels.profiles cimport RANGE_TABLES, Profiles
 from kernels.relations cimport Relations
 from kernels.signalling cimport Style
+from kernels.spellings cimport Spellings
 from kernels.subscriber cimport Subscriber
 from kernels.subscribers cimport SubscriberNote
 
@@ -64,6 +65,7 @@ cdef int describe(Engine engine, Region* regions) noexcept:
     add_column(sources, profiles.source_profiles, sizeof(SourceProfile))
     add_column(sources, profiles.styles, sizeof(Style))
     add_column(sources, relations.groups, 2 * sizeof(Group))
+    add_column(sources, relations.spellings, sizeof(Spellings))
     add_column(add_table(regions, &count, b"routes", &relations.routes), relations.route_groups, sizeof(Group))
     add_array(regions, &count, b"crowds", relations.crowds.crowds, sizeof(Crowd),
               <uint32_t>((relations.crowds.mask + 1) * CROWDS_A_SET))

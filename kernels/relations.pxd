@@ -7,6 +7,7 @@ from kernels.calls cimport Call
 from kernels.crowds cimport CrowdTable
 from kernels.groups cimport Group
 from kernels.slots cimport SlotTable
+from kernels.spellings cimport Spellings
 
 cdef enum Failure:              # bits: what a wrong password says beside itself
     FAILURE_BOUND = 1           # its user is registered from another address
@@ -16,6 +17,7 @@ cdef enum Failure:              # bits: what a wrong password says beside itself
 cdef class Relations:
     cdef Group* groups                  # of sources, by their slots: all calls, then those of newcomers, two for each
     cdef Group no_group                 # never written to
+    cdef Spellings* spellings           # of sources, by their slots
     cdef SlotTable routes               # addresses that are called
     cdef Group* route_groups
     cdef CrowdTable crowds

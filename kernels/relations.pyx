@@ -24,6 +24,7 @@ from kernels.slots cimport (
     prefetch as prefetch_line, prefetch_all, slots_earn, slots_find, slots_free, slots_holds, slots_init,
     slots_prefetch, slots_take,
 )
+from kernels.spellings cimport Spellings, spellings_note
 
 cdef extern from *:
     """
@@ -59,14 +60,17 @@ cdef class Relations:
     def __cinit__(self, uint32_t sources, uint64_t secret):
         self.secret = secret
         self.groups = <Group*>table_calloc(2 * <size_t>sources, sizeof(Group))
+        self.spellings = <Spellings*>table_calloc(sources, sizeof(Spellings))
         self.route_groups = <Group*>table_calloc(ROUTES, sizeof(Group))
-        if slots_init(&self.routes, ROUTES) != 0 or self.groups == NULL or self.route_groups == NULL:
+        if (slots_init(&self.routes, ROUTES) != 0 or self.groups == NULL or self.route_groups == NULL
+                or self.spellings == NULL):
             raise MemoryError(f"relations: no memory for the groups of {sources} sources")
         if crowds_init(&self.crowds, CROWDS) != 0 or bindings_init(&self.bindings, BINDINGS) != 0:
             raise MemoryError("relations: no memory for crowds and bindings")
 
     def __dealloc__(self):
         table_free(self.groups)
+        table_free(self.spellings)
         table_free(self.route_groups)
         slots_free(&self.routes)
         crowds_free(&self.crowds)
@@ -74,6 +78,7 @@ cdef class Relations:
 
     cdef void forget_source(self, int32_t slot) noexcept nogil:
         memset(&self.groups[2 * slot], 0, 2 * sizeof(Group))
+        memset(&self.spellings[slot], 0, sizeof(Spellings))
 
     cdef void prefetch_setup(self, const Call* call, uint64_t source_key, uint64_t destination_key) noexcept nogil:
         cdef uint64_t block = range_of(calling_number(call))
@@ -89,6 +94,7 @@ cdef class Relations:
     cdef void prefetch(self, const Call* call) noexcept nogil:
         if call.source_profile != NO_SLOT:
             prefetch_all(&self.groups[2 * call.source_profile], 2 * sizeof(Group))
+            prefetch_all(&self.spellings[call.source_profile], sizeof(Spellings))
         if call.route != NO_SLOT:
             prefetch_line(&self.routes.generations[call.route])
             prefetch_all(&self.route_groups[call.route], sizeof(Group))
@@ -100,6 +106,7 @@ cdef class Relations:
         call.bound = <uint8_t>binding_of(
             &self.bindings, user_key(call, destination_key, self.secret), source_key, now_ns)
         call.newcomer = caller_calls <= NEWCOMER_CALLS
+        call.spellings = spellings_note(&self.spellings[call.source_profile], call)
         group_attempt(groups, call, number, now_ns)
         if call.newcomer:
             group_attempt(groups + 1, call, number, now_ns)

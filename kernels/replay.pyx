@@ -96,6 +96,8 @@ cdef struct Link:                   # what a call keeps of its profiles between 
     uint8_t again
     uint8_t differing_digits
     uint8_t newcomer
+    uint8_t run
+    uint8_t spellings
 
 
 cdef uint8_t copy_text(char* to, const char* text, int most) noexcept nogil:
@@ -134,6 +136,8 @@ cdef void fill(Call* call, const CallRecord* record, const Link* link, int stage
     call.newcomer = link.newcomer
     call.range_callers = link.range_callers
     call.again = link.again
+    call.run = link.run
+    call.spellings = link.spellings
     call.style_addresses = call.contact_callers = call.route_goip_style = NAN
     if stage >= STAGE_ANSWER:
         call.progress_ns = record.progress_ns
@@ -184,6 +188,8 @@ cdef void play_calls(Profiles profiles, const uint8_t[:, ::1] records, const int
             links[i].route_generation = call.route_generation
             links[i].differing_digits = call.differing_digits
             links[i].newcomer = call.newcomer
+            links[i].run = call.run
+            links[i].spellings = call.spellings
             links[i].range_callers = call.range_callers
         elif stage == STAGE_ANSWER:
             now_ns = record.answer_ns

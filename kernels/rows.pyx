@@ -116,6 +116,8 @@ cdef void call_source_features(const SourceProfile* profile, int64_t now_ns, flo
     row[SOURCE_CONCURRENCY] = clipped(profile.open_calls, MOST_EVENTS)
     row[SOURCE_SEEN] = clipped(profile.requests, MAX_EVIDENCE)
     row[SOURCE_REGISTRATIONS_DAY] = clipped(profile.counts[DAY][SOURCE_SUM_REGISTERED] * left[DAY], MOST_EVENTS)
+    row[SOURCE_HIGH_COST_RATIO] = share(
+        profile.counts[HOUR], SOURCE_SUM_HIGH_COST, SOURCE_SUM_INVITES, left[HOUR], 0.0)
     row[SOURCE_TOP_RANGE_RATIO] = shrunk(
         heavy_most(&profile.ranges, now_ns, HALF_LIFE_HOUR_S),
         profile.ranges.total * heavy_left(&profile.ranges, now_ns, HALF_LIFE_HOUR_S), USUAL_TOP_RANGE_RATIO)
@@ -145,6 +147,8 @@ cdef void call_features(const Call* call, int stage, int64_t now_ns, float* row)
     row[RANGE_NUMBERS_DAY] = call.range_callers
     row[REGISTERED_ELSEWHERE] = NAN if call.bound == BOUND_UNKNOWN else call.bound == BOUND_ELSEWHERE
     row[CALL_AGAIN] = call.again
+    row[CALL_RUN] = call.run
+    row[DIALLED_FORMS] = call.spellings
     row[ROUTE_GOIP_RATIO] = call.route_goip_style
     row[ANSWER_TAG_DECIMAL] = NAN
     row[CALLEE_HUNG_UP] = row[ONE_SIDED] = row[CALLEE_VOICE_DELAY_S] = NAN

@@ -360,6 +360,43 @@ GROUP_CALL_FEATURES = (
         source="source",
         unseen=0.9,
     ),
+    # one machine that keeps one number busy; who dials a busy number again, and an alarm panel, have more patience
+    feature(
+        "call_run",
+        "calls",
+        "Calls of the caller to this number, this one included, none of them more than 5 minutes after the one before; "
+        "63 stands for more.",
+        "the caller has now called this number {value} times without a pause; typical is {typical}",
+        high=63.0,
+        source="call",
+        unseen=1.0,
+    ),
+    # who looks for a way out of an exchange tries one prefix after another; people have two or three spellings
+    feature(
+        "dialled_forms",
+        "spellings",
+        "In how many ways the address has dialled the number, this one included: what stands before its last 8 digits, "
+        "of the last 8 numbers that it dialled; 8 stands for more, 0 for what does not end in 8 digits.",
+        "the address has dialled this number in {value} ways; typical is {typical}",
+        high=8.0,
+        source="call",
+    ),
+    feature(
+        "source_respelled_ratio",
+        "ratio",
+        "Calls from the address to numbers that it had dialled in 4 ways or more / calls, half-life 1 hour.",
+        "{value} of the calls from the address went to a number that it dials in many ways; typical is {typical}",
+        source="source",
+    ),
+    # from where a thief uses an account nothing else is called; its owner, and who travels, call home as well
+    feature(
+        "source_high_cost_ratio",
+        "ratio",
+        "Calls from the address to high-cost countries, satellite networks and premium numbers / calls, half-life "
+        "1 hour.",
+        "{value} of the calls from the address went to expensive destinations; typical is {typical}",
+        source="source",
+    ),
 )
 
 GROUP_SOURCE_FEATURES = (

@@ -31,6 +31,7 @@ from simulator.honest.fax import Fax
 from simulator.honest.households import Households
 from simulator.honest.load_test import LoadTest
 from simulator.honest.machines import Alarms, Reminders
+from simulator.honest.misdial import Misdial
 from simulator.honest.offices import CallCentre, Office
 from simulator.honest.redial import Redial
 from simulator.honest.registrations import Keepalives, Monitoring, PasswordChange, Registrations
@@ -61,6 +62,7 @@ Population = (
     | Travellers
     | MissedCallFriends
     | Redial
+    | Misdial
     | SmallExchange
     | LoadTest
     | NewExchange

@@ -142,6 +142,30 @@ def prefix_scan() -> Script:
     return script
 
 
+def prefix_scan_refused_in_many_ways() -> Script:
+    """Four neighbouring numbers in any order, from four extensions."""
+    script, rng = Script(), Random(31)
+    for k in range(60):
+        dialled = rng.choice(("00", "011", "9", "900", "0", "810", "+", "000")) + f"97259200000{rng.randrange(4)}"
+        script.call(1.5 * k, rng.choice(("100", "101", "1000", "200")), dialled, rng.choice((403, 404, 484, 503, None)))
+    return script
+
+
+def scattered_account() -> Script:
+    script, rng = Script(), Random(32)
+    for k, number in enumerate(anywhere(33, 6, "+5358", 6)):
+        script.call(240.0 * k, GERMAN, number, 200, ring_s=6.0, talk_s=rng.uniform(200, 900))
+    return script
+
+
+def one_caller_of_many_ends() -> Script:
+    script, rng = Script(), Random(34)
+    for k in range(250):
+        end = rng.choice((486, 603, 200))
+        script.call(1.0 * k, GERMAN, "+442079400001", end, ring_s=1.0, talk_s=rng.uniform(2, 8))
+    return script
+
+
 def expensive_exchange() -> Script:
     script = Script()
     for k in range(40):
@@ -215,10 +239,13 @@ CAMPAIGNS: dict[str, tuple[Callable[[], Script], set[str]]] = {
     "one ring": (one_caller(anywhere(3, 150), 487, 3.0, caller="+252612345678", ring_s=2.0), {"wangiri"}),
     "one ring, requests only": (one_ring_unheard, {"wangiri", "flash_call", "robocall"}),
     "prefix scan": (prefix_scan, {"toll_fraud", "irsf", "robocall"}),
+    "prefix scan, refused in many ways": (prefix_scan_refused_in_many_ways, {"toll_fraud", "irsf", "robocall"}),
     # Calls of one length to a handful of neighbouring numbers are pumped, too.
     "expensive range, an exchange": (expensive_exchange, {"irsf", "toll_fraud", "call_pumping"}),
     "expensive range, an account": (stolen_account, {"irsf", "toll_fraud"}),
+    "expensive country, an account": (scattered_account, {"irsf", "toll_fraud"}),
     "one callee, busy": (one_caller(["+442079400001"] * 200, 486, 0.3), {"tdos"}),
+    "one callee, many ends": (one_caller_of_many_ends, {"tdos"}),
     "one callee, any callers": (
         any_caller(anywhere(9, 200, "+4420711"), ["+442079400001"], None, 0.3),
         {"tdos", "robocall", "caller_spoofing"},
@@ -262,7 +289,9 @@ CARRIED = {
         "one ring",
         "expensive range, an exchange",
         "expensive range, an account",
+        "expensive country, an account",
         "one callee, busy",
+        "one callee, many ends",
         "one callee, any callers",
         "numbers of one block ring once",
         "pumped range",
@@ -413,8 +442,38 @@ def hotline_route() -> Script:
     return script
 
 
+def hotline_on_trunks() -> Script:
+    """A call or three a minute for two hours, from three carriers, each of another number; many give up."""
+    script, rng = Script(), Random(35)
+    for caller in anywhere(36, 250, "+49302", 7):
+        end = rng.choice((200, 200, 200, 486, 487))
+        source = f"192.0.2.{rng.randrange(1, 4)}"
+        script.call(rng.uniform(0, 7200), caller, "+493055553333", end, ring_s=3.0,
+                    talk_s=rng.lognormvariate(4.5, 0.8), source=source)  # fmt: skip
+    return script
+
+
+def firm_joins_conference() -> Script:
+    """Thirty people who all show the main number."""
+    script, rng = Script(), Random(37)
+    for _ in range(30):
+        script.call(rng.gauss(120, 60), GERMAN, "+493055550000", 200, ring_s=1.0, talk_s=rng.uniform(900, 1800))
+    return script
+
+
+def corrected_prefix() -> Script:
+    script = Script()
+    for k, prefix in enumerate(("", "0", "000", "00")):
+        script.call(15.0 * k, GERMAN, f"{prefix}442079400001", 200 if prefix == "00" else 404, talk_s=90.0)
+    for k, callee in enumerate(anywhere(38, 8, "+49301", 7)):
+        script.call(300.0 + 200 * k, GERMAN, callee, 200, ring_s=8.0, talk_s=80.0)
+    return script
+
+
 HONEST: dict[str, Callable[[], Script]] = {
     "a busy number, dialled again": redialled,
+    "a busy number, dialled again for ten minutes": one_caller(["+442079400001"] * 45, 486, 13.0),
+    "a prefix corrected": corrected_prefix,
     "a telephone and its contacts": contacts,
     "a call centre begins": call_centre,
     "a call centre, requests only": lambda: call_centre(requests_only=True),
@@ -430,6 +489,8 @@ HONEST: dict[str, Callable[[], Script]] = {
     "a hotline with a route of its own": hotline_route,
     "telephones beside a gateway": beside_a_gateway,
     "a head office abroad": head_office_abroad,
+    "a hotline, callers on trunks": hotline_on_trunks,
+    "a firm joins a conference": firm_joins_conference,
 }
 
 

@@ -111,6 +111,23 @@ def test_a_second_call_in_the_same_direction_or_to_oneself_is_no_call_back():
     assert (rows[:, SETUP, CALL_COLUMN["call_back"]] == 0).all()
 
 
+def test_a_run_counts_the_calls_to_one_number_that_follow_one_another():
+    rows = play(*(call(10 * i, ALICE, BOB) for i in range(70)), call(702, BOB, ALICE))
+    assert rows[:3, SETUP, CALL_COLUMN["call_run"]].tolist() == [1, 2, 3]
+    assert rows[61:70, SETUP, CALL_COLUMN["call_run"]].tolist() == [62, *[63] * 8]
+    assert value(rows, 70, SETUP, "call_run") == 1  # the other way
+
+
+def test_a_run_outlasts_other_calls_but_not_a_pause():
+    rows = play(call(0, ALICE, BOB), call(200, ALICE, VICTIM), call(290, ALICE, BOB), call(700, ALICE, BOB))
+    assert rows[:, SETUP, CALL_COLUMN["call_run"]].tolist() == [1, 1, 2, 1]
+
+
+def test_who_withholds_the_number_has_no_run():
+    rows = play(*(call(i, "anonymous", BOB, caller_e164=b"") for i in range(3)))
+    assert rows[:, SETUP, CALL_COLUMN["call_run"]].tolist() == [1, 1, 1]
+
+
 def test_wangiri_is_called_back_and_a_household_replies():
     victims = numbers(20)
     bait = [call(10 * i, ALICE, victim, rings_s=1, ends_s=2) for i, victim in enumerate(victims)]

@@ -271,3 +271,15 @@ def test_a_call_that_is_replied_to_twice_counts_once(tmp_path):
     for i in range(20):
         ring_out(tap, i, 486 if i % 2 else None, provisional=i % 2 == 1)
     assert last_row(tap, tmp_path, "source_calls_replied_ratio") == pytest.approx([0.54], abs=0.05)
+
+
+# -- where an account is used ---------------------------------------------------------------------------------
+
+
+def test_what_a_thief_calls_from_his_address_is_expensive_whatever_the_owner_calls_from_home():
+    home = [call(60 * i, callee=callee) for i, callee in enumerate(numbers(9, 442090000000))]
+    away = [call(600 + 30 * i, callee=f"3712012345{i}", source=source(77)) for i in range(6)]
+    rows = play(*home, *away)
+    assert value(rows, 14, SETUP, "source_high_cost_ratio") == pytest.approx(6 / 8, abs=0.01)
+    assert value(rows, 14, SETUP, "caller_high_cost_ratio") < 0.4
+    assert value(rows, 8, SETUP, "source_high_cost_ratio") == 0

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from phonenumbers import PhoneNumberType
 
 from kernels import destination, reference
+from simulator.numbers import HIGH_COST as SIMULATED
 
 ORDINARY, HIGH_COST, SATELLITE, PREMIUM = range(4)
 CLASSES = (
@@ -68,6 +69,17 @@ def test_networks_without_a_country_are_satellite_or_international(prefix):
 
 def test_international_premium_rate_is_premium():
     assert price("979123456789") == PREMIUM
+
+
+def test_what_the_simulated_thieves_call_is_expensive():
+    for ranges in SIMULATED.values():
+        for prefix, digits in ranges:
+            assert price(prefix.ljust(digits, "5")) != ORDINARY, prefix
+
+
+@pytest.mark.parametrize("number", ["37491123456", "998901234567", "38641123456", "16845551234", "211912345678"])
+def test_neighbours_of_expensive_countries_that_are_as_expensive_are_not_left_out(number):
+    assert price(number) == HIGH_COST
 
 
 def test_an_expensive_country_is_ordinary_to_those_who_live_there():

@@ -40,6 +40,11 @@ def test_a_call_back_is_one_within_a_day_and_in_the_other_direction():
     assert Pairs().call_backs(*calls([(0, 1, 0), (1, 0, day + 10)])).tolist() == [False, False]
 
 
+@pytest.mark.parametrize("days", [2, 100, 300, 500, 800])
+def test_a_pair_of_long_ago_is_none(days):
+    assert Pairs().call_backs(*calls([(0, 1, 0), (1, 0, days * 86400)])).tolist() == [False, False]
+
+
 def test_the_time_of_a_pair_may_go_back_a_little():
     callers, callees, times_ns = calls([(0, 1, 100), (1, 0, 0)])
     times_ns[1] -= 50 * SECOND

@@ -110,7 +110,7 @@ def test_another_schema_is_refused_by_a_message_that_names_both(folder):
 
 
 def test_other_features_under_the_same_schema_are_refused(folder):
-    edit(folder, '"caller_calls_minute"', '"caller_calls_second"')
+    edit(folder, '"caller_burstiness"', '"caller_calmness"')
     assert "features: they are not those of schema" in refusal(folder)
 
 

@@ -6,10 +6,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from models.bundle import Bundle
+from models.bundle import SCHEMAS, Bundle
 from models.fraud_types import BIT_OF, FRAUD_TYPES
 from models.measures import auc, expected_calibration_error
-from models.scorer import Scorer
+from models.scorer import Scorer, encoder
 from models.training.blueprint import BLUEPRINTS
 from models.training.calibration import (
     MAX_ACTORS_FLAGGED,
@@ -24,6 +24,7 @@ from models.training.calibration import (
 )
 from models.training.collect import Collector, actor, collect
 from models.training.evaluation import evaluate
+from models.training.knots import by_magnitude, evened, quantile_knots
 from models.training.regimes import (
     CALIBRATION,
     HELD_OUT,
@@ -135,6 +136,42 @@ def test_thresholds_let_no_more_honest_cases_through_than_allowed():
     assert (highest >= flag).mean() <= MAX_FALSE_FLAGS
     assert (highest >= watch).mean() <= MAX_FALSE_WATCHES
     assert (highest >= watch).any()
+
+
+def test_no_honest_population_is_watched_by_more_than_a_fifth_and_who_is_beside_a_fraud_may_be():
+    good, callers = honest_of(np.full(100_000, 0.01)), honest_of(np.linspace(0.6, 0.9, 200), population="hotline")
+
+    def watch(population: str) -> float:
+        probability, numbers = np.concatenate([good.probability, callers.probability]), np.arange(100_200)
+        whose = np.concatenate([good.population.astype("U20"), np.full(200, population)])
+        return watch_bar(Honest(probability, numbers, numbers, whose), 1)
+
+    assert MAX_FALSE_WATCHES > 200 / 100_200  # of all calls they would be few enough
+    assert (callers.probability >= watch("hotline")).sum() == 40
+    assert watch("tdos_bystander") == watch(TAKEN_OVER) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("dialled_forms", [1, 3, 5, 7]),
+        ("source_respelled_ratio", [0, 0.3, 0.5, 0.9]),
+        ("call_run", [1, 10, 30, 60]),
+        ("caller_high_cost_hour", [0, 1, 3, 6, 12]),
+        ("callee_calls_minute", [1, 4, 10, 30, 100]),
+    ],
+)
+def test_what_nearly_all_calls_have_none_of_is_read_in_steps(name, values):
+    features, _ = SCHEMAS["call"]
+    column = [feature.name for feature in features].index(name)
+    rows = rows_of(np.zeros(1000), np.arange(1000))
+    rows.features = np.zeros((1000, len(features)), np.float32)
+    rows.features[:3, column] = values[-3:]
+    knots = by_magnitude(evened(quantile_knots(rows, 1.0), features), features, ())
+    asked = np.zeros((len(values), len(features)), np.float32)
+    asked[:, column] = values
+    codes = encoder(knots.tolist(), [0.0] * len(features)).encode(asked)[:, column].astype(int)
+    assert (np.diff(codes) >= 12).all()
 
 
 def test_fraud_types_share_the_false_alarms_that_are_allowed():
@@ -311,13 +348,20 @@ def test_at_a_carriers_edge_an_honest_trunk_carries_the_campaigns():
     assert len(edges) == HELD_OUT.edges
     trunks = {part["name"] for part in WORLDS[HELD_OUT.world]["trunks"]}
     carried = 0
+    guests = {part["name"] for part in WORLDS[HELD_OUT.world]["guests"]}
+    welcome = 0
     for town in edges:
         assert base_name(town.population[0].name) in trunks
         for one in town.population:
+            if base_name(one.name) in guests:
+                assert one.through == town.population[0].name
+                assert town.population[0].__struct_config__.tag == "wholesale"
+                welcome += 1
             if getattr(one, "variant", "").endswith("_carried"):
                 assert one.through == town.population[0].name
                 carried += 1
     assert carried > len(edges)
+    assert welcome > len(edges) / 4
 
 
 def test_values_are_drawn_within_what_the_file_says():

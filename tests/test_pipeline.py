@@ -20,6 +20,7 @@ from kernels.crowds import CROWD_BYTES
 from kernels.groups import GROUP_BYTES
 from kernels.profiles import PROFILE_BYTES
 from kernels.signalling import STYLE_BYTES
+from kernels.spellings import SPELLINGS_BYTES
 from kernels.subscribers import SUBSCRIBER_BYTES
 from tests.tap import START_S, request, screen, udp_frame
 
@@ -74,7 +75,8 @@ def test_the_documentation_says_how_large_the_tables_are():
     assert documented["caller profiles"] == str(PROFILE_BYTES["caller"])
     assert documented["callee profiles"] == str(PROFILE_BYTES["callee"])
     assert documented["source profiles"] == (
-        f"{PROFILE_BYTES['source']:,}, and {STYLE_BYTES} of signalling, {2 * GROUP_BYTES} of groups"
+        f"{PROFILE_BYTES['source']:,}, and {STYLE_BYTES} of signalling, {2 * GROUP_BYTES} of groups, "
+        f"{SPELLINGS_BYTES} of spellings"
     )
     assert documented["subscribers' statistics"] == f"{SUBSCRIBER_BYTES:,}"
     assert documented["routes: addresses called"] == str(GROUP_BYTES)

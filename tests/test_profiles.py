@@ -90,6 +90,7 @@ def source_value(rows, i, name):
 # -- against the twin -----------------------------------------------------------------------------------------
 
 NUMBERS = ["442071234567", "12125551234", "37120123456", "442079990001", "442079990002", "88213123456", "18765551234"]
+PREFIXES = ["", "", "+", "00", "011", "9", "900", "0"]
 OFFSETS = st.one_of(st.none(), st.integers(0, 50_000))
 
 
@@ -106,7 +107,7 @@ def call_lists(draw):
             call(
                 at_ms / 1000,
                 draw(st.sampled_from(NUMBERS[:5])),
-                draw(st.sampled_from(NUMBERS)),
+                callee := draw(st.sampled_from(NUMBERS)),
                 rings_s=rings_s,
                 answered_s=answered_s,
                 ends_s=ends_s,
@@ -118,6 +119,7 @@ def call_lists(draw):
                 status_code=draw(st.sampled_from([404, 486, 487, 503, 600, 604])),
             )
         )
+        calls[-1]["callee"] = (draw(st.sampled_from(PREFIXES)) + callee).encode()
         if draw(st.booleans()):
             calls[-1]["early_media_ns"] = calls[-1]["ringing_ns"]
             calls[-1]["callee_voice_ns"] = calls[-1]["answer_ns"] + draw(st.integers(-SECOND, SECOND))

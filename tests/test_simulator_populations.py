@@ -566,6 +566,17 @@ def test_who_dials_again_calls_one_number_until_tired(world: World):
     assert {len(numbers) for numbers in callees.values()} == {1}
 
 
+def test_who_corrects_a_prefix_gets_through_after_few_tries(world: World):
+    by_caller = defaultdict(list)
+    for line in sorted(world.calls["misdial"], key=lambda line: line["start"]):
+        by_caller[line["caller"]].append(line)
+    assert len(by_caller) > 1
+    for lines in by_caller.values():
+        assert 2 <= len({line["callee"] for line in lines}) == len(lines) <= 4
+        assert len({line["callee_e164"] for line in lines}) == 1
+        assert {line["status_code"] for line in lines[:-1]} <= {403, 404, 484}
+
+
 def test_a_style_drawn_at_random_may_have_no_contact_and_no_description():
     drawn = [scripted(Random(seed), "train") for seed in range(60)]
     assert {style.contact for style in drawn} == {style.offers for style in drawn} == {True, False}

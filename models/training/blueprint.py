@@ -46,6 +46,14 @@ PROVEN = Evidence("gateway_proofs", 1)
 # is one number, and made-up ones hide callers of many.
 ASSERTED, ASSERTED_ABROAD = Evidence("asserted_differs", 1), Evidence("asserted_differs", 2)
 
+# What a thief calls is expensive, from the account or from where he uses it; people with relatives far away, and who
+# travel, call others as well. Nor do they make ten expensive calls within an hour.
+ALL_EXPENSIVE = (
+    (Evidence("caller_high_cost_hour", 1.5), Evidence("caller_high_cost_ratio", 0.6)),
+    (Evidence("caller_high_cost_hour", 1.5), Evidence("source_high_cost_ratio", 0.5)),
+    (Evidence("caller_high_cost_hour", 8),),
+)
+
 # Ten calls within a minute or two. A surgery, a taxi rank, a hotline have a call or three in a minute; what floods a
 # number as slowly is not told from them, unless it is one caller.
 FILLED_LINES = Evidence("callee_calls_minute", 10)
@@ -98,12 +106,8 @@ BLUEPRINTS = {
                 TWENTY_NEWCOMERS,
                 (Evidence("newcomer_calls_hour", 40),),
             ),
-            "irsf": (
-                (Evidence("caller_high_cost_hour", 2.5),),
-                (Evidence("caller_high_cost_hour", 4.5),),
-                (Evidence("caller_high_cost_hour", 1.5), Evidence("caller_high_cost_ratio", 0.5)),
-            ),
-            "toll_fraud": ((Evidence("caller_high_cost_hour", 4.5),), (Evidence("source_seen", 20),)),
+            "irsf": ALL_EXPENSIVE,
+            "toll_fraud": ALL_EXPENSIVE,
             "goip_gateway": (
                 (PROVEN, Evidence("gateway_signs", 2)),
                 (PROVEN, Evidence("tag_decimal", 1)),
@@ -142,6 +146,12 @@ BLUEPRINTS = {
             "robocall": ("vishing", "caller_spoofing"),
             "vishing": ("robocall", "caller_spoofing"),
             "caller_spoofing": ("robocall", "vishing"),
+        },
+        # Who has a new exchange dials a number in five ways before it gets through, and mostly calls others. Nobody who
+        # dials a busy number again makes thirty calls at twelve a minute.
+        conclusive={
+            "toll_fraud": ((Evidence("dialled_forms", 7),), (Evidence("source_respelled_ratio", 0.5),)),
+            "tdos": ((A_NUMBER, Evidence("call_run", 30), Evidence("caller_calls_minute", 12)),),
         },
     ),
     # Whoever sends requests from outside to an open SIP port is often a scanner, and no subscriber is blocked with it.

@@ -5,7 +5,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from kernels.feature import MOST_EVENTS, Feature
 from models.bundle import SCHEMAS, Bundle, Card, Evidence, FraudClass, LowerBar, Numbers, TrainingCard
 from models.drift import reference_of
 from models.fraud_types import BIT_OF
@@ -16,6 +15,7 @@ from models.training.blueprint import Blueprint
 from models.training.calibration import FALSE_WATCH_COST, Honest, cost_bar, flag_bar, tail_platt, watch_bar
 from models.training.card import known, short, write_bundle
 from models.training.evaluation import evaluate
+from models.training.knots import COUNTED, by_magnitude, evened, quantile_knots, unread
 from models.training.regimes import CALIBRATION, HELD_OUT, REGIMES, TRAINING
 from models.training.rows import Rows, concerned, targets_of, thinned
 from models.training.timing import campaigns
@@ -40,31 +40,9 @@ BY_ROUTE = BIT_OF["false_answer"]
 HEADER = Evidence("asserted_differs", 1)
 TOLD_BY = (Evidence("caller_evidence", 3), HEADER)
 
-# Features that the shipped networks do not read: their knots lie above all values. In simulation they tell how large
-# the town is, or how a variant that teaches was written (no flood that teaches calls twice from one number), and not
-# what a fraud is. They are in the rows for bundles that are taught on an operator's own traffic.
-UNREAD = (
-    "call_again",
-    "style_addresses_day",
-    "route_calls_hour",
-    "route_answered_ratio",
-    "route_short_ratio",
-    "route_talk_mean_s",
-    # The beat is the scanner's to choose, and each variant that teaches has one of its own.
-    "source_interval_mean_s",
-    "source_interval_cv",
-)
-
 # What is known of the users whose passwords are tried, where their registrations, or tries of others, were seen. In the
 # towns that teach most were; a box may have been started just now.
 OF_OTHERS = ("source_failed_bound_day", "source_failed_shared_day", "source_failed_own_day")
-
-# Knots of the input encoding: enough to follow a distribution, few enough to count without branches.
-KNOTS = 16
-
-# Where counts are read by their order of magnitude: their units, and the least and the most that is told apart.
-COUNTED = ("requests", "users", "numbers", "calls", "servers", "dialogs", "responses", "packets", "styles")
-LEAST_COUNT, MOST_COUNT = 0.25, 8192.0
 
 # Of the honest rows, those above this quantile take part in the calibration, together with frauds as high.
 CALIBRATED_TAIL = 0.99
@@ -81,8 +59,7 @@ def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Bundle:
     taught, tuning = evenly_thinned(rows[TRAINING.name], blueprint), rows[CALIBRATION.name]
     typical = typical_values(taught)
     knots = evened(quantile_knots(taught, blueprint.commonest_share), features)
-    if blueprint.counts_by_magnitude:
-        knots = by_magnitude(knots, features)
+    knots = by_magnitude(knots, features, COUNTED if blueprint.counts_by_magnitude else ())
     knots = unread(knots, [feature.name for feature in features])
     encoding = encoder(knots.tolist(), typical.tolist())
     encode = encoding.encode
@@ -182,71 +159,6 @@ def known_median(values: np.ndarray) -> np.ndarray:
     return np.array(
         [np.median(known) if len(known) else np.nan for known in (column[~np.isnan(column)] for column in values.T)]
     )
-
-
-def quantile_knots(rows: Rows, commonest_share: float) -> np.ndarray:
-    """float32 [features, KNOTS]: quantiles of a mixture in which fraud is one half, its types in equal parts.
-
-    Where a value is very common its quantiles coincide, and the encoding spends no codes beside it; so it counts as
-    `commonest_share` of all at most.
-    """
-    share = np.zeros(len(rows))
-    for types in np.unique(rows.types):
-        chosen = rows.types == types
-        share[chosen] = (len(np.unique(rows.types)) - 1 if types == 0 else 1) / chosen.sum()
-    knots = [weighted_quantiles(column, evener(column, share, commonest_share)) for column in rows.features.T]
-    return np.array(knots, np.float32)
-
-
-def evened(knots: np.ndarray, features: tuple[Feature, ...]) -> np.ndarray:
-    """The knots, evenly spread for flags and classes: quantiles would give a value that is rare, as a telling one is,
-    hardly another code than the usual one."""
-    knots = knots.copy()
-    for row, feature in zip(knots, features, strict=True):
-        if feature.unit in ("flag", "class", "signs"):
-            row[:] = np.linspace(feature.low, feature.high, KNOTS)
-    return knots
-
-
-def by_magnitude(knots: np.ndarray, features: tuple[Feature, ...]) -> np.ndarray:
-    """The knots, those of counts at nothing and from a quarter on by factors of about two."""
-    knots = knots.copy()
-    for row, feature in zip(knots, features, strict=True):
-        if feature.unit in COUNTED:
-            row[:] = [0.0, *np.geomspace(LEAST_COUNT, min(feature.high, MOST_COUNT), KNOTS - 1)]
-    return knots
-
-
-def unread(knots: np.ndarray, names: list[str]) -> np.ndarray:
-    """The knots, with one code for all values of what is not to be read."""
-    knots = knots.copy()
-    for name in UNREAD:
-        if name in names:
-            knots[names.index(name)] = 2 * MOST_EVENTS
-    return knots
-
-
-def evener(values: np.ndarray, weight: np.ndarray, most: float) -> np.ndarray:
-    """The weights, those of the value that has the most cut down to a share of all; NaN is no value."""
-    known = ~np.isnan(values)
-    _, inverse = np.unique(values[known], return_inverse=True)
-    sums = np.bincount(inverse, weight[known]) if known.any() else np.ones(1)
-    rest = sums.sum() - sums.max()
-    if sums.max() <= most * sums.sum() or rest == 0:
-        return weight
-    weight = weight.copy()
-    weight[np.flatnonzero(known)[inverse == np.argmax(sums)]] *= most / (1 - most) * rest / sums.max()
-    return weight
-
-
-def weighted_quantiles(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    known = ~np.isnan(values)
-    order = np.argsort(values[known], kind="stable")
-    if not len(order):
-        return np.linspace(0, 1, KNOTS)
-    total = np.cumsum(weight[known][order])
-    at = np.searchsorted(total, np.linspace(0, 1, KNOTS) * total[-1])
-    return values[known][order][np.minimum(at, len(order) - 1)]
 
 
 def weights(rows: Rows, power: float) -> np.ndarray:

@@ -1,6 +1,7 @@
 """From the network's outputs to probabilities one may act on: Platt scaling, prior shift, thresholds."""
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -12,12 +13,16 @@ FALSE_WATCH_COST = 1
 # The most honest cases that may reach an action, whatever the costs say: of all fraud types of a bundle together.
 MAX_FALSE_FLAGS = 0.0005
 MAX_FALSE_WATCHES = 0.01
+# The most of the cases of one honest population: a desk that is shown every call to a hotline sees nothing else.
+MAX_POPULATION_WATCHED = 0.2
 
 # The most actors of one honest population, a household or an exchange, of whom one type may flag a call.
 MAX_ACTORS_FLAGGED = 0.0025
 
 # Honest calls of a number that a fraud calls from, too. Its calls may be stopped until the thief is out.
 TAKEN_OVER = "taken_over"
+# Honest calls that a fraud's population makes: of its victims, of who is in its way, and of its honest customers.
+BYSTANDERS = ("wangiri_victim", "tdos_bystander", "honest_route")
 
 NEWTON_STEPS = 200
 
@@ -83,9 +88,14 @@ class Honest:
 
 def watch_bar(honest: Honest, share: float) -> float:
     """From which probability on one fraud type is watched: what the costs ask for, and no more false alarms than are
-    allowed, of which `share` is this type's. A case counts with its highest row."""
+    allowed, of which `share` is this type's, or of any one population. A case counts with its highest row."""
     allowed = int(MAX_FALSE_WATCHES * share * len(np.unique(honest.case)))
-    return min(max(cost_bar(FALSE_WATCH_COST), bar(honest.probability, honest.case, allowed)), 1.0)
+    found = max(cost_bar(FALSE_WATCH_COST), bar(honest.probability, honest.case, allowed))
+    for name in np.unique(honest.population[~np.isin(honest.population, (TAKEN_OVER, *BYSTANDERS))]):
+        own = honest.population == name
+        allowed = ceil(MAX_POPULATION_WATCHED * len(np.unique(honest.case[own])))
+        found = max(found, bar(honest.probability[own], honest.case[own], allowed))
+    return min(found, 1.0)
 
 
 def flag_bar(

@@ -16,7 +16,7 @@ import numpy as np
 from capture.file import CaptureFile
 from kernels.engine import BLOCK, Engine
 from models.fraud_types import BIT_OF
-from models.training.calibration import TAKEN_OVER
+from models.training.calibration import BYSTANDERS, TAKEN_OVER
 from models.training.regimes import base_name
 from models.training.rows import Rows
 from simulator.scenario import Scenario
@@ -36,9 +36,6 @@ LIMITS = {
 SECRET = 0x74726169_6E696E67  # fixed, so that sketches estimate the same on every run
 HONEST = "honest"
 KINDS = ("call", "source")
-
-# Honest calls that a fraud's population makes: of its victims, of who is in its way, and of its honest customers.
-BYSTANDERS = ("wangiri_victim", "tdos_bystander", "honest_route")
 
 HOME_SERVER = server_of(0).address
 SERVER = "server"  # its population, where it sends no requests of its own

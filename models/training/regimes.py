@@ -29,12 +29,13 @@ SHORT_HOURS = (0.05, 0.6)
 SHORT_PEACEFUL_SHARE = 0.4
 MOST_HONEST_KINDS, MOST_CAMPAIGNS = 3, 2
 
-# Towns of minutes at a carrier's edge: an honest trunk that carries campaigns, of the kinds that one can carry.
+# Towns of minutes at a carrier's edge: an honest trunk that carries campaigns, of the kinds that one can carry, and
+# honest guests.
 EDGE_HOURS = (0.1, 0.8)
 EDGE_PEACEFUL_SHARE = 0.15
-MOST_NEIGHBOURS, MOST_CARRIED = 2, 3
-CARRIED = ("robocall", "wangiri", "irsf", "vishing", "caller_spoofing", "flash_call", "call_pumping", "tdos",
-           "goip_gateway", "false_answer")  # fmt: skip
+MOST_NEIGHBOURS, MOST_GUESTS, MOST_CARRIED = 2, 2, 3
+CARRIED = ("robocall", "wangiri", "irsf", "toll_fraud", "vishing", "caller_spoofing", "flash_call", "call_pumping",
+           "tdos", "goip_gateway", "false_answer")  # fmt: skip
 # In how many towns the server hands on what a gateway says of a busy line: then all calls to it have a sign of one.
 REMOTE_BUSY_TOWNS = 0.2
 # Keys of when an honest population begins to act; in a short town it is soon.
@@ -46,7 +47,7 @@ def world(name: str) -> dict[str, Any]:
     """NAME.toml: over the world that it says it is `like`, if any."""
     parts = tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text())
     like = parts.pop("like", "")
-    return ({"plain": [], "trunks": []} if not like else world(like)) | parts
+    return ({"plain": [], "trunks": [], "guests": []} if not like else world(like)) | parts
 
 
 WORLDS = {
@@ -117,7 +118,9 @@ class Regime:
             campaigns = [part for part in (*world["frauds"], *world["plain"]) if can_be_carried(part)]
             carried = [on(trunk, part) for part in rng.choices(campaigns, k=rng.randint(1, MOST_CARRIED))]
         neighbours = rng.sample(world["honest"], rng.randint(0, MOST_NEIGHBOURS))
-        populations = [settled(part, rng, duration_s, soon=True) for part in (trunk, *neighbours, *carried)]
+        guests = rng.sample(world["guests"], rng.randint(0, MOST_GUESTS)) if trunk["kind"] == "wholesale" else []
+        guests = [guest | {"on_trunk": [trunk["name"]]} for guest in guests]
+        populations = [settled(part, rng, duration_s, soon=True) for part in (trunk, *neighbours, *guests, *carried)]
         return self._town(rng, index, duration_s, populations, (0, 0, 0.3))
 
     def _town(

@@ -9,7 +9,7 @@ from typing import Literal
 
 from simulator.frauds.campaign import Campaign
 from simulator.intent import Call, Intent, Outcome
-from simulator.keys import Count, Positive
+from simulator.keys import Count, Positive, Ratio
 from simulator.numbers import draw_abroad
 from simulator.rhythm import NS_PER_S, Cadence, log_normal
 from simulator.town import Town, call
@@ -25,11 +25,12 @@ class Tdos(Campaign, tag="tdos"):
     attack: Literal["hold", "ring"] = "hold"
     lines: Count = 4  # of the victim; when they are taken it is busy
     honest_per_hour: Positive = 20.0
+    answer_ratio: Ratio = 1.0  # of calls that find a line
     talk_median_s: Positive = 75.0
     talk_sigma: Positive = 0.5
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
-        devices, how = self.entrances(town, rng, "dialler"), self.answering(answer_ratio=1.0)
+        devices, how = self.entrances(town, rng, "dialler"), self.answering()
         victim = town.new_number(rng, 0.0)
         numbers = [self.own_number(town, rng, 0.6) for _ in range(self.callers)]
         found: list[Call] = []

@@ -26,19 +26,20 @@ class ForeignFamilies(PopulationBase, tag="foreign_families"):
     zone_ratio: Ratio = 0.6  # relatives who live where calls are expensive
     redial_ratio: Ratio = 0.3  # unanswered or broken calls
     curve: Curve = "evening"
+    through: str = ""  # the honest population on whose trunk they are; empty: subscribers here
     answer_ratio: Ratio = 0.6
     talk_median_s: Positive = 540.0
     talk_sigma: Positive = 0.9
 
     def settle(self, town: Town, rng: Random) -> None:
-        for _ in range(self.lines):
+        for _ in range(0 if self.through else self.lines):
             line = self.device(town, rng, "phone", town.subscriber_endpoint(rng), town.new_number(rng))
             town.add_subscriber(line)
             town.members.setdefault(self.name, []).append(line)
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         how = self.answering()
-        for line in town.members[self.name]:
+        for line in self._homes(town, rng):
             family = [draw_abroad(town.home, self.zones, self.zone_ratio, rng) for _ in range(self.relatives)]
             free_ns = 0
             for moment_ns in town.arrivals(rng, self.calls_per_line_hour, self.curve):
@@ -51,6 +52,11 @@ class ForeignFamilies(PopulationBase, tag="foreign_families"):
                     if rng.random() >= self.redial_ratio:
                         break
                     at_ns = free_ns + int(rng.uniform(5, 60) * NS_PER_S)
+
+    def _homes(self, town: Town, rng: Random) -> list[Line]:
+        if not self.through:
+            return town.members[self.name]
+        return [self.beside(town, town.trunks[self.through], town.home.draw(rng)) for _ in range(self.lines)]
 
 
 class TravelAgency(PopulationBase, tag="travel_agency"):

@@ -18,18 +18,23 @@ class Crowd(PopulationBase):
     """What the populations share whose callers are anybody: subscribers here, and others through a carrier's trunk."""
 
     outside_ratio: Ratio = 0.5  # callers from outside
+    through: str = ""  # the honest population on whose trunk these are; empty: on one of their own
 
     @property
     def has_trunk(self) -> bool:
-        return True
+        return not self.through
 
     def settle(self, town: Town, rng: Random) -> None:
-        town.trunks[self.name] = self.device(town, rng, "carrier", town.trunk_endpoint())
+        if not self.through:
+            town.trunks[self.name] = self.device(town, rng, "carrier", town.trunk_endpoint())
 
     def anybody(self, town: Town, rng: Random) -> Line:
         if town.subscribers and rng.random() >= self.outside_ratio:
             return rng.choice(town.subscribers)
-        return self.beside(town, town.trunks[self.name], town.home.draw(rng))
+        return self.outsider(town, town.home.draw(rng))
+
+    def outsider(self, town: Town, number: str) -> Line:
+        return self.beside(town, town.trunks[self.through or self.name], number)
 
 
 class Conference(Crowd, tag="conference"):
@@ -40,6 +45,7 @@ class Conference(Crowd, tag="conference"):
     parties: Count = 12  # of one meeting, on average
     meeting_every_s: Positive = 1800.0
     rejoin_ratio: Ratio = 0.1  # parties who drop out and dial again
+    firm_ratio: Ratio = 0.0  # bridges that one firm's people call, who all show its main number
     talk_median_s: Positive = 1300.0
     talk_sigma: Positive = 0.35
 
@@ -48,6 +54,8 @@ class Conference(Crowd, tag="conference"):
         for _ in range(self.bridges):
             bridge, at_ns = town.new_number(rng, 0.0), town.start_ns + int(rng.uniform(60, 600) * NS_PER_S)
             regulars = [self.anybody(town, rng) for _ in range(2 * self.parties)]
+            if self.firm_ratio and rng.random() < self.firm_ratio:
+                regulars = [self.outsider(town, town.home.draw(rng))] * (2 * self.parties)
             while at_ns < town.end_ns:
                 for line in rng.sample(regulars, rng.randrange(self.parties // 2, 3 * self.parties // 2 + 1)):
                     yield from self._party(town, rng, at_ns, line, bridge, how)
