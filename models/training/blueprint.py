@@ -150,7 +150,7 @@ BLUEPRINTS = {
         # Who has a new exchange dials a number in five ways before it gets through, and mostly calls others. Nobody who
         # dials a busy number again makes thirty calls at twelve a minute.
         conclusive={
-            "toll_fraud": ((Evidence("dialled_forms", 7),), (Evidence("source_respelled_ratio", 0.5),)),
+            "toll_fraud": ((Evidence("dialled_forms", 6),), (Evidence("source_respelled_ratio", 0.5),)),
             "tdos": ((A_NUMBER, Evidence("call_run", 30), Evidence("caller_calls_minute", 12)),),
         },
     ),

@@ -26,6 +26,7 @@ class PrefixScan(Campaign, tag="prefix_scan"):
     calls_per_hour: Positive = 3600.0
     cadence: Cadence = "steady"
     numbers: Count = 1  # the ones that are tried
+    any_order: bool = False  # any of them behind any prefix; else one after the other
     zones: tuple[Zone, ...] = ()  # expensive ones; none: of an ordinary country abroad
     shows: Literal["extension", "extensions", "same"] = "extensions"  # From: one, another each time, or as To
 
@@ -37,8 +38,9 @@ class PrefixScan(Campaign, tag="prefix_scan"):
         ]
         prefixes, extension = rng.sample(_PREFIXES, len(_PREFIXES)), rng.choice((100, 101, 200, 1000, 1001, 5000))
         for count, at_ns in enumerate(self.moments(town, rng, self.calls_per_hour, self.cadence)):
-            number = wanted[count // len(prefixes) % len(wanted)]
-            dialled = prefixes[count % len(prefixes)] + number
+            turn = rng.randrange(len(prefixes) * len(wanted)) if self.any_order else count
+            number = wanted[turn // len(prefixes) % len(wanted)]
+            dialled = prefixes[turn % len(prefixes)] + number
             line = self._caller(devices[count % len(devices)], extension + count // 3, dialled, extension)
             yield call(rng, town, at_ns, line, number, how, self.name, label="toll_fraud", variant=self.variant,
                        dialled=dialled)  # fmt: skip
