@@ -141,7 +141,7 @@ def forgotten_together(rows: str) -> np.ndarray:
 
 def moved(rows: Rows, weight: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """float32 [n, features]: the features, those of the address and the route in a part of the rows an honest call's,
-    each population as often as it weighs.
+    each population as often as it weighs; to rows that a header tells, as often as it calls: most are on trunks.
 
     What a caller does is to be known on any trunk, and in the towns that teach most campaigns have an address of their
     own. Rows stay whose fraud only their address gives away. A route that answers falsely does so to any trunk: such
@@ -154,6 +154,8 @@ def moved(rows: Rows, weight: np.ndarray, groups: np.ndarray) -> np.ndarray:
     often = np.where(by_header, MOVED_BY_HEADER_RATIO, MOVED_RATIO)
     chosen = np.flatnonzero((rng.random(len(rows)) < often) & movable(rows))
     donors = rng.choice(honest, len(chosen), p=weight[honest] / weight[honest].sum())
+    told = by_header[chosen]
+    donors[told] = rng.choice(honest, told.sum())
     features = rows.features.copy()
     by_route = rows.types[chosen] & BY_ROUTE != 0
     for party, put in (("source", np.ones(len(chosen), bool)), ("route", ~by_route)):
