@@ -135,6 +135,18 @@ BLUEPRINTS = {
                 (A_NUMBER, Evidence("route_hasty_ratio", 0.6)),
             ),
         },
+        # A call in which nobody spoke at the far end, on a route where most are answered at once and soon over, and in
+        # many of which nobody spoke: the honest calls of such a route have a voice.
+        conclusive={
+            "false_answer": (
+                (
+                    A_NUMBER,
+                    Evidence("route_hasty_ratio", 0.6),
+                    Evidence("route_one_sided_ratio", 0.3),
+                    Evidence("one_sided", 1),
+                ),
+            ),
+        },
         # Who shows another number at each call, and asserts one, calls as robocalls do; most robocalls assert none. One
         # ring each from foreign numbers may be meant to be called back, or to prove a telephone.
         may_be={

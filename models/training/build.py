@@ -32,7 +32,7 @@ PARTIES = ("caller", "callee", "source", "route")
 OF_THE_ADDRESS = ("contact_numbers_day",)
 
 # How many of the rows that may be are put on another trunk: of all cases of some frauds, of others those that tell.
-# What a header says is the same on any trunk, and says more than the crowd that shares it.
+# What a header says of a fraud is the same on any trunk, and says more than the crowd that shares it.
 MOVED_RATIO, MOVED_BY_HEADER_RATIO = 0.2, 0.6
 KNOWN_ANYWHERE = ("wangiri", "irsf", "toll_fraud", "tdos", "call_pumping")
 BY_CALLER = BIT_OF["robocall"] | BIT_OF["vishing"] | BIT_OF["caller_spoofing"]
@@ -119,7 +119,7 @@ def forgotten_together(rows: str) -> np.ndarray:
 
 def moved(rows: Rows, weight: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """float32 [n, features]: the features, those of the address and the route in a part of the rows an honest call's,
-    each population as often as it weighs.
+    each population as often as it weighs; to rows that a header tells, as often as it calls: most are on trunks.
 
     What a caller does is to be known on any trunk, and in the towns that teach most campaigns have an address of their
     own. Rows stay whose fraud only their address gives away. A route that answers falsely does so to any trunk: such
@@ -128,9 +128,12 @@ def moved(rows: Rows, weight: np.ndarray, groups: np.ndarray) -> np.ndarray:
     names = [feature.name for feature in SCHEMAS["call"][0]]
     rng = np.random.default_rng(SEED)
     honest = np.flatnonzero(rows.types == 0)
-    often = np.where(enough(rows, names, [HEADER]), MOVED_BY_HEADER_RATIO, MOVED_RATIO)
+    by_header = (rows.types & BY_CALLER != 0) & enough(rows, names, [HEADER])
+    often = np.where(by_header, MOVED_BY_HEADER_RATIO, MOVED_RATIO)
     chosen = np.flatnonzero((rng.random(len(rows)) < often) & movable(rows))
     donors = rng.choice(honest, len(chosen), p=weight[honest] / weight[honest].sum())
+    told = by_header[chosen]
+    donors[told] = rng.choice(honest, told.sum())
     features = rows.features.copy()
     by_route = rows.types[chosen] & BY_ROUTE != 0
     for party, put in (("source", np.ones(len(chosen), bool)), ("route", ~by_route)):

@@ -22,7 +22,7 @@ UNREAD = (
 
 # What is read evenly over its range, by its unit or its name.
 EVENED_UNITS = ("flag", "class", "signs", "spellings")
-EVENED = ("call_run", "source_respelled_ratio", "source_high_cost_ratio")
+EVENED = ("call_run", "source_respelled_ratio", "source_high_cost_ratio", "route_hasty_ratio")
 
 # Knots of the input encoding: enough to follow a distribution, few enough to count without branches.
 KNOTS = 16
@@ -30,7 +30,12 @@ KNOTS = 16
 # What is read by its order of magnitude: counts, by unit, in bundles that read all of them so; in every one those that
 # most calls have none or one of, by name; and the least and the most that is told apart.
 COUNTED = ("requests", "users", "numbers", "calls", "servers", "dialogs", "responses", "packets", "styles")
-COUNTED_ANYWHERE = ("callee_calls_minute", "caller_calls_minute", "caller_high_cost_hour")
+COUNTED_ANYWHERE = (
+    "callee_calls_minute",
+    "caller_calls_minute",
+    "caller_high_cost_hour",
+    "source_asserted_abroad_day",
+)
 LEAST_COUNT, MOST_COUNT = 0.25, 8192.0
 
 

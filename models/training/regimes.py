@@ -35,7 +35,9 @@ EDGE_HOURS = (0.1, 0.8)
 EDGE_PEACEFUL_SHARE = 0.15
 MOST_NEIGHBOURS, MOST_GUESTS, MOST_CARRIED = 2, 2, 3
 CARRIED = ("robocall", "wangiri", "irsf", "toll_fraud", "vishing", "caller_spoofing", "flash_call", "call_pumping",
-           "tdos", "goip_gateway", "false_answer")  # fmt: skip
+           "tdos", "false_answer")  # fmt: skip
+# And by that of a firm: no carrier's address sends what such a gateway does.
+CARRIED_BY_FIRMS = (*CARRIED, "goip_gateway")
 # In how many towns the server hands on what a gateway says of a busy line: then all calls to it have a sign of one.
 REMOTE_BUSY_TOWNS = 0.2
 # Keys of when an honest population begins to act; in a short town it is soon.
@@ -115,7 +117,7 @@ class Regime:
         trunk = rng.choice(world["trunks"])
         carried: list[Part] = []
         if rng.random() >= EDGE_PEACEFUL_SHARE:
-            campaigns = [part for part in (*world["frauds"], *world["plain"]) if can_be_carried(part)]
+            campaigns = [part for part in (*world["frauds"], *world["plain"]) if can_be_carried(trunk, part)]
             carried = [on(trunk, part) for part in rng.choices(campaigns, k=rng.randint(1, MOST_CARRIED))]
         neighbours = rng.sample(world["honest"], rng.randint(0, MOST_NEIGHBOURS))
         guests = rng.sample(world["guests"], rng.randint(0, MOST_GUESTS)) if trunk["kind"] == "wholesale" else []
@@ -164,9 +166,10 @@ def media(rng: Random) -> Part:
     return {"share": rng.choice((0.2, 0.5, 0.8)), "limit_s": 1.0, "one_way_ratio": rng.choice((0.003, 0.01, 0.03))}
 
 
-def can_be_carried(campaign: Part) -> bool:
-    """By any trunk: not what already has one of its own, or addresses of its own."""
-    return campaign["kind"] in CARRIED and "on_trunk" not in campaign
+def can_be_carried(trunk: Part, campaign: Part) -> bool:
+    """Not what already has a trunk of its own, or addresses of its own."""
+    carried = CARRIED_BY_FIRMS if trunk["kind"] == "office" else CARRIED
+    return campaign["kind"] in carried and "on_trunk" not in campaign
 
 
 def on(trunk: Part, campaign: Part) -> Part:

@@ -67,7 +67,7 @@ class GoipGateway(Campaign, tag="goip_gateway"):
 
     def _boxes(self, town: Town, rng: Random) -> list[Line]:
         role: Role = "pbx" if self.plain else "sim_gateway"
-        if not self.shares_address:
+        if not (self.through and self.shares_address):
             return self.entrances(town, rng, role)
         address = town.trunks[self.through].endpoint.address
         return [self.device(town, rng, role, Endpoint(address, rng.randrange(10_000, 65_000)))]
