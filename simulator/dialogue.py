@@ -76,7 +76,7 @@ class Dialogue:
         return played
 
     def _exchange(self, intent: Datagram) -> Played:
-        here, there = intent.line.endpoint.address, self.server.endpoint.address
+        here, there = intent.line.endpoint.address, intent.server or self.server.endpoint.address
         ends = Endpoint(here, intent.port), Endpoint(there, intent.port)
         transport = Transport(self._network, self._mirror, self._rng, *ends)
         transport.once(intent.start_ns, intent.payload, inbound=True)

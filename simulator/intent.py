@@ -107,6 +107,7 @@ class Datagram:
     population: str
     label: str = HONEST
     variant: str = ""
+    server: str = ""  # the address of the other end; empty: the home server
 
 
 Intent = Call | Request | Datagram

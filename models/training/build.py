@@ -54,7 +54,12 @@ UNREAD = (
 
 # What is known of the users whose passwords are tried, where their registrations, or tries of others, were seen. In the
 # towns that teach most were; a box may have been started just now.
-OF_OTHERS = ("source_failed_bound_day", "source_failed_shared_day", "source_failed_own_day")
+OF_OTHERS = (
+    "source_failed_bound_day",
+    "source_failed_shared_day",
+    "source_failed_crowd_day",
+    "source_failed_own_day",
+)
 
 # Knots of the input encoding: enough to follow a distribution, few enough to count without branches.
 KNOTS = 16

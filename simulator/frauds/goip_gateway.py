@@ -58,7 +58,7 @@ class GoipGateway(Campaign, tag="goip_gateway"):
                 yield from self._registrations(rng, start_ns, end_ns, card.line)
                 yield from self._keepalives(rng, start_ns, end_ns, card, name, password)
             if self.sim_bank:
-                yield from self._sim_bank(rng, start_ns, end_ns, device)
+                yield from self._sim_bank(rng, start_ns, end_ns, device, town.trunk_endpoint().address)
 
     def _card(self, town: Town, rng: Random, device: Line) -> _Channel:
         line = self.beside(town, device, town.new_number(rng, 1.0))
@@ -110,11 +110,11 @@ class GoipGateway(Campaign, tag="goip_gateway"):
             serial += 1
             at_ns += int(self.keepalive_s * rng.uniform(0.97, 1.03) * NS_PER_S)
 
-    def _sim_bank(self, rng: Random, at_ns: int, end_ns: int, device: Line) -> Iterator[Intent]:
+    def _sim_bank(self, rng: Random, at_ns: int, end_ns: int, device: Line, bank: str) -> Iterator[Intent]:
         """The link to a bank of SIM cards elsewhere: a four-byte magic, and what follows is not public."""
         head = struct.pack("!I", SIM_BANK_MAGIC)
         while at_ns < end_ns:
             length = rng.randrange(16, 120)
             yield Datagram(at_ns, device, SIM_BANK_PORT, "sim-bank", head + rng.randbytes(length),
-                           head + rng.randbytes(16), self.name, "goip_gateway", self.variant)  # fmt: skip
+                           head + rng.randbytes(16), self.name, "goip_gateway", self.variant, bank)  # fmt: skip
             at_ns += int(log_normal(rng, 8, 0.6, 0.2, 60) * NS_PER_S)
