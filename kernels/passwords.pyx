@@ -7,6 +7,7 @@ from kernels.decay cimport DAY, HALF_LIFE_DAY_S, HALF_LIFE_MINUTE_S, HALF_LIVES,
 from kernels.distinct cimport distinct_add, distinct_advance, distinct_count, distinct_seen
 from kernels.features cimport *
 from kernels.heavy cimport heavy_add, heavy_count, heavy_forget, heavy_key, heavy_left, heavy_most
+from kernels.relations cimport FAILURE_BOUND, FAILURE_CROWD, FAILURE_OWN, FAILURE_SHARED
 from kernels.rows cimport MOST_EVENTS, clipped, shrunk
 
 cdef extern from *:
@@ -47,9 +48,18 @@ cdef void password_wrong(SourceProfile* profile, uint64_t user_key, int64_t now_
     distinct_add(&profile.failing_users_day, user_key)
 
 
-cdef void password_anew(SourceProfile* profile, uint64_t call_id_key, int64_t now_ns) noexcept nogil:
-    distinct_advance(&profile.failing_call_ids_day, now_ns, WINDOW_DAY_NS)
-    distinct_add(&profile.failing_call_ids_day, call_id_key)
+cdef void password_failed(SourceProfile* profile, int failure, uint64_t call_id_key, int64_t now_ns) noexcept nogil:
+    if failure & FAILURE_BOUND:
+        count_source(profile, SOURCE_SUM_FAILED_BOUND)
+    if failure & FAILURE_OWN:
+        count_source(profile, SOURCE_SUM_FAILED_OWN)
+    elif call_id_key:
+        distinct_advance(&profile.failing_call_ids_day, now_ns, WINDOW_DAY_NS)
+        distinct_add(&profile.failing_call_ids_day, call_id_key)
+    if failure & FAILURE_SHARED:
+        count_source(profile, SOURCE_SUM_FAILED_SHARED)
+    if failure & FAILURE_CROWD:
+        count_source(profile, SOURCE_SUM_FAILED_CROWD)
 
 
 cdef int password_right(SourceProfile* profile, uint64_t user_key, int64_t now_ns, Guess* guess) noexcept nogil:

@@ -84,7 +84,6 @@ cdef class Profiles:
     cdef CalleeProfile* callee_of(self, const Call* call) noexcept nogil
     cdef SourceProfile* source_of(self, const Call* call) noexcept nogil
 
-    cdef int _failed(self, SourceProfile* profile, uint64_t user, uint64_t address, int64_t now_ns) noexcept nogil
     cdef void _reciprocity(self, Call* call, CallerProfile* caller, int64_t now_ns) noexcept nogil
     cdef void _prefetch_source(self, int32_t slot) noexcept nogil
     cdef void _style_row(self, const Call* call, int64_t now_ns, float* row) noexcept nogil

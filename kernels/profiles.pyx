@@ -35,11 +35,11 @@ from kernels.parties cimport (
     is_unanswered, range_of,
 )
 from kernels.passwords cimport (
-    TRY_GUESSED, TRY_LET_IN, TRY_WRONG, invite_answered, password_anew, password_brought, password_features,
+    TRY_GUESSED, TRY_LET_IN, TRY_WRONG, invite_answered, password_brought, password_failed, password_features,
     password_sprayed,
 )
 from kernels.registrations cimport registration_answered, registration_asked, registration_features
-from kernels.relations cimport FAILURE_BOUND, FAILURE_CROWD, FAILURE_OWN, FAILURE_SHARED, Relations
+from kernels.relations cimport Relations
 from kernels.rows cimport (
     MOST_EVENTS, MOST_SECONDS, call_features, call_source_features, caller_features, clipped, seconds_between,
     source_features,
@@ -387,8 +387,7 @@ cdef class Profiles:
             return NO_SLOT
         found = registration_answered(profile, user_key, transaction_key, status_code, stale, now_ns, &self.guess)
         if found == TRY_WRONG:
-            if not self._failed(profile, user, address, now_ns) & FAILURE_OWN:
-                password_anew(profile, call_id_key, now_ns)
+            password_failed(profile, self.relations.failed(user, address, now_ns), call_id_key, now_ns)
         elif found == TRY_LET_IN or found == TRY_GUESSED:
             server = slots_find(&self.sources, registrar)
             if server != NO_SLOT:
@@ -419,21 +418,9 @@ cdef class Profiles:
         if found == TRY_WRONG:
             source_request(profile, target_key, now_ns)
             count_source(profile, SOURCE_SUM_INVITES)
-            self._failed(profile, hash_mix(user_key, registrar), address, now_ns)
+            user_key = hash_mix(user_key, registrar)
+            password_failed(profile, self.relations.failed(user_key, address, now_ns), 0, now_ns)
         return slot if found == TRY_WRONG or found == TRY_GUESSED else NO_SLOT
-
-    cdef int _failed(self, SourceProfile* profile, uint64_t user, uint64_t address, int64_t now_ns) noexcept nogil:
-        """Counts a wrong password by what is known of its user, the hash of the name at its registrar: a Failure."""
-        cdef int failure = self.relations.failed(user, address, now_ns)
-        if failure & FAILURE_BOUND:
-            count_source(profile, SOURCE_SUM_FAILED_BOUND)
-        if failure & FAILURE_OWN:
-            count_source(profile, SOURCE_SUM_FAILED_OWN)
-        if failure & FAILURE_SHARED:
-            count_source(profile, SOURCE_SUM_FAILED_SHARED)
-        if failure & FAILURE_CROWD:
-            count_source(profile, SOURCE_SUM_FAILED_CROWD)
-        return failure
 
     cdef int32_t on_gateway_sign(self, const Address* source, uint8_t sign, int64_t now_ns) noexcept nogil:
         cdef int32_t slot
