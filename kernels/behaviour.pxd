@@ -70,7 +70,8 @@ cdef enum:                      # counters of a source
     SOURCE_SUM_FAILED_OWN = 18      # wrong passwords for users who are registered from the address itself
     SOURCE_SUM_GUESSED_TRIES = 19   # wrong passwords of these users before
     SOURCE_SUM_GRANTED = 20         # registrations of others that the address granted
-    SOURCE_COUNTERS = 21
+    SOURCE_SUM_FAILED_CROWD = 21    # wrong passwords for users for whom two other addresses fail
+    SOURCE_COUNTERS = 22
 
 cdef enum:
     PENDING_TRIES = 16              # requests with credentials, whose answer is awaited
@@ -100,7 +101,7 @@ cdef struct CalleeProfile:      # 296 bytes
     Distinct callers_hour
     Distinct callers_day
 
-cdef struct SourceProfile:      # 1544 bytes
+cdef struct SourceProfile:      # 1640 bytes
     int64_t updated_ns
     int64_t first_ns            # of the requests
     int64_t last_ns
@@ -123,6 +124,7 @@ cdef struct SourceProfile:      # 1544 bytes
     Distinct probes_day         # users at servers that its OPTIONS requests were for
     Distinct probed_users_day   # users that they were for, at any server
     Distinct failing_users_day  # users whose passwords were wrong
+    Distinct failing_call_ids_day   # Call-IDs of REGISTERs with wrong passwords, of users not known from the address
     Heavy ranges                # called ranges, half-life 1 hour
     Heavy failures              # wrong passwords by user, half-life 1 day
     Heavy recent_failures       # the same, half-life 1 minute

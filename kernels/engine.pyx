@@ -295,7 +295,7 @@ cdef class Engine:
         else:
             slot = self.profiles.on_response(
                 &self.packet.destination.address, address_hash(&self.packet.source.address, self.secret),
-                self.message.method, user, transaction, self.message.status_code, says_stale(&self.message),
+                self.message.method, user, call_id, transaction, self.message.status_code, says_stale(&self.message),
                 self.packet.time_ns)
             if slot != NO_SLOT:
                 self._let_in(slot, self.message.to_uri.user)

@@ -31,6 +31,8 @@ cdef void password_brought(SourceProfile* profile, uint64_t transaction_key) noe
 # Whether an answer to credentials was awaited in the transaction; it no longer is.
 cdef bint password_awaited(SourceProfile* profile, uint64_t transaction_key) noexcept nogil
 cdef void password_wrong(SourceProfile* profile, uint64_t user_key, int64_t now_ns) noexcept nogil
+# What is known of its user: a Failure of kernels/relations.pxd. `call_id_key`: of the REGISTER, 0 for an INVITE.
+cdef void password_failed(SourceProfile* profile, int failure, uint64_t call_id_key, int64_t now_ns) noexcept nogil
 # The user was let in: TRY_LET_IN, or TRY_GUESSED and what came before.
 cdef int password_right(SourceProfile* profile, uint64_t user_key, int64_t now_ns, Guess* guess) noexcept nogil
 # A user was let in who had not been before, after few wrong passwords: the same, by those for others.

@@ -4,10 +4,11 @@ from libc.stdint cimport uint32_t
 
 from kernels.behaviour cimport *
 from kernels.decay cimport DAY, HALF_LIFE_DAY_S, HALF_LIFE_MINUTE_S, HALF_LIVES, decay_factors
-from kernels.distinct cimport distinct_add, distinct_advance, distinct_count
+from kernels.distinct cimport distinct_add, distinct_advance, distinct_count, distinct_seen
 from kernels.features cimport *
 from kernels.heavy cimport heavy_add, heavy_count, heavy_forget, heavy_key, heavy_left, heavy_most
-from kernels.rows cimport MOST_EVENTS, clipped
+from kernels.relations cimport FAILURE_BOUND, FAILURE_CROWD, FAILURE_OWN, FAILURE_SHARED
+from kernels.rows cimport MOST_EVENTS, clipped, shrunk
 
 cdef extern from *:
     """
@@ -15,9 +16,12 @@ cdef extern from *:
     #define SW_GUESSES 2.5f
     /* Wrong passwords of an address, of whichever users, after which whoever is let in there may have been guessed. */
     #define SW_SPRAYED 20.0f
+    /* Prior: share of the tries after a user's first. */
+    #define SW_ANEW_RATIO 0.1f
     """
     const float SPRAYED "SW_SPRAYED"
     const float GUESSES "SW_GUESSES"
+    const float ANEW_RATIO "SW_ANEW_RATIO"
 
 
 cdef void password_brought(SourceProfile* profile, uint64_t transaction_key) noexcept nogil:
@@ -42,6 +46,20 @@ cdef void password_wrong(SourceProfile* profile, uint64_t user_key, int64_t now_
     heavy_add(&profile.recent_failures, user, now_ns, HALF_LIFE_MINUTE_S)
     distinct_advance(&profile.failing_users_day, now_ns, WINDOW_DAY_NS)
     distinct_add(&profile.failing_users_day, user_key)
+
+
+cdef void password_failed(SourceProfile* profile, int failure, uint64_t call_id_key, int64_t now_ns) noexcept nogil:
+    if failure & FAILURE_BOUND:
+        count_source(profile, SOURCE_SUM_FAILED_BOUND)
+    if failure & FAILURE_OWN:
+        count_source(profile, SOURCE_SUM_FAILED_OWN)
+    elif call_id_key:
+        distinct_advance(&profile.failing_call_ids_day, now_ns, WINDOW_DAY_NS)
+        distinct_add(&profile.failing_call_ids_day, call_id_key)
+    if failure & FAILURE_SHARED:
+        count_source(profile, SOURCE_SUM_FAILED_SHARED)
+    if failure & FAILURE_CROWD:
+        count_source(profile, SOURCE_SUM_FAILED_CROWD)
 
 
 cdef int password_right(SourceProfile* profile, uint64_t user_key, int64_t now_ns, Guess* guess) noexcept nogil:
@@ -78,6 +96,17 @@ cdef int invite_answered(SourceProfile* profile, uint64_t user_key, uint64_t tra
     return TRY_WRONG
 
 
+cdef void anew_features(const SourceProfile* profile, int64_t now_ns, float* row) noexcept nogil:
+    """Of the tries after a user's first, those with another Call-ID. The users with wrong passwords are in the row."""
+    cdef double users = row[SOURCE_FAILING_USERS_DAY]
+    cdef double call_ids = distinct_count(&profile.failing_call_ids_day, now_ns, WINDOW_DAY_NS)
+    cdef double tries = distinct_seen(&profile.failing_call_ids_day, now_ns, WINDOW_DAY_NS)
+    cdef double later = max(0.0, tries - users)
+    cdef double anew = max(0.0, call_ids - users)
+    row[SOURCE_FAILED_ANEW_DAY] = clipped(anew, MOST_EVENTS)
+    row[SOURCE_FAILED_ANEW_RATIO] = shrunk(<float>min(anew, later), <float>later, ANEW_RATIO)
+
+
 cdef void password_features(const SourceProfile* profile, int64_t now_ns, float* row) noexcept nogil:
     cdef float[HALF_LIVES] left
     cdef const float* days = &profile.counts[DAY][0]
@@ -99,3 +128,5 @@ cdef void password_features(const SourceProfile* profile, int64_t now_ns, float*
     row[SOURCE_FAILED_BOUND_DAY] = clipped(days[SOURCE_SUM_FAILED_BOUND] * day, MOST_EVENTS)
     row[SOURCE_FAILED_SHARED_DAY] = clipped(days[SOURCE_SUM_FAILED_SHARED] * day, MOST_EVENTS)
     row[SOURCE_FAILED_OWN_DAY] = clipped(days[SOURCE_SUM_FAILED_OWN] * day, MOST_EVENTS)
+    anew_features(profile, now_ns, row)
+    row[SOURCE_FAILED_CROWD_DAY] = clipped(days[SOURCE_SUM_FAILED_CROWD] * day, MOST_EVENTS)

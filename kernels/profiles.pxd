@@ -63,7 +63,7 @@ cdef class Profiles:
     # slot of the source's profile when it is to be looked at at once, since an account may have been broken into
     # (`guess`); else NO_SLOT.
     cdef int32_t on_response(self, const Address* source, uint64_t registrar, uint8_t method, uint64_t user_key,
-                             uint64_t transaction_key, uint16_t status_code, bint stale,
+                             uint64_t call_id_key, uint64_t transaction_key, uint16_t status_code, bint stale,
                              int64_t now_ns) noexcept nogil
     # A later INVITE of a call brought credentials, and a response above 100 to such a one; the call's source is
     # `source`, `target_key` a hash of the address and port that it goes to. The slot of the source's profile when the
@@ -84,7 +84,6 @@ cdef class Profiles:
     cdef CalleeProfile* callee_of(self, const Call* call) noexcept nogil
     cdef SourceProfile* source_of(self, const Call* call) noexcept nogil
 
-    cdef void _failed(self, SourceProfile* profile, uint64_t user, uint64_t address, int64_t now_ns) noexcept nogil
     cdef void _reciprocity(self, Call* call, CallerProfile* caller, int64_t now_ns) noexcept nogil
     cdef void _prefetch_source(self, int32_t slot) noexcept nogil
     cdef void _style_row(self, const Call* call, int64_t now_ns, float* row) noexcept nogil

@@ -35,10 +35,11 @@ from kernels.parties cimport (
     is_unanswered, range_of,
 )
 from kernels.passwords cimport (
-    TRY_GUESSED, TRY_LET_IN, TRY_WRONG, invite_answered, password_brought, password_features, password_sprayed,
+    TRY_GUESSED, TRY_LET_IN, TRY_WRONG, invite_answered, password_brought, password_failed, password_features,
+    password_sprayed,
 )
 from kernels.registrations cimport registration_answered, registration_asked, registration_features
-from kernels.relations cimport FAILURE_BOUND, FAILURE_OWN, FAILURE_SHARED, Relations
+from kernels.relations cimport Relations
 from kernels.rows cimport (
     MOST_EVENTS, MOST_SECONDS, call_features, call_source_features, caller_features, clipped, seconds_between,
     source_features,
@@ -170,7 +171,7 @@ cdef object address_text(const Address* address):
 cdef class Profiles:
     """Profiles(callers=131072, sources=16384, callees=131072, secret=0): everything that is remembered of behaviour.
 
-    callers, sources, callees: how many of each are kept at most, 1..2^24; with the index, memory is about 590, 2020 and
+    callers, sources, callees: how many of each are kept at most, 1..2^24; with the index, memory is about 590, 2120 and
     370 bytes for each that was ever in use, and 32 to 64 bytes for each caller for the pairs of who called whom.
     secret: keys the hash of addresses.
     Raises ValueError on an impossible size, MemoryError when memory is refused.
@@ -367,7 +368,7 @@ cdef class Profiles:
         return slot
 
     cdef int32_t on_response(self, const Address* source, uint64_t registrar, uint8_t method, uint64_t user_key,
-                             uint64_t transaction_key, uint16_t status_code, bint stale,
+                             uint64_t call_id_key, uint64_t transaction_key, uint16_t status_code, bint stale,
                              int64_t now_ns) noexcept nogil:
         cdef uint64_t address = address_hash(source, self.secret)
         cdef uint64_t user = hash_mix(user_key, registrar)      # a name is only a name at its registrar
@@ -387,7 +388,7 @@ cdef class Profiles:
             return NO_SLOT
         found = registration_answered(profile, user_key, transaction_key, status_code, stale, now_ns, &self.guess)
         if found == TRY_WRONG:
-            self._failed(profile, user, address, now_ns)
+            password_failed(profile, self.relations.failed(user, address, now_ns), call_id_key, now_ns)
         elif found == TRY_LET_IN or found == TRY_GUESSED:
             server = slots_find(&self.sources, registrar)
             if server != NO_SLOT:
@@ -418,18 +419,9 @@ cdef class Profiles:
         if found == TRY_WRONG:
             source_request(profile, target_key, now_ns)
             count_source(profile, SOURCE_SUM_INVITES)
-            self._failed(profile, hash_mix(user_key, registrar), address, now_ns)
+            user_key = hash_mix(user_key, registrar)
+            password_failed(profile, self.relations.failed(user_key, address, now_ns), 0, now_ns)
         return slot if found == TRY_WRONG or found == TRY_GUESSED else NO_SLOT
-
-    cdef void _failed(self, SourceProfile* profile, uint64_t user, uint64_t address, int64_t now_ns) noexcept nogil:
-        """Counts a wrong password by what is known of its user, the hash of the name at its registrar."""
-        cdef int failure = self.relations.failed(user, address, now_ns)
-        if failure & FAILURE_BOUND:
-            count_source(profile, SOURCE_SUM_FAILED_BOUND)
-        if failure & FAILURE_OWN:
-            count_source(profile, SOURCE_SUM_FAILED_OWN)
-        if failure & FAILURE_SHARED:
-            count_source(profile, SOURCE_SUM_FAILED_SHARED)
 
     cdef int32_t on_gateway_sign(self, const Address* source, uint8_t sign, int64_t now_ns) noexcept nogil:
         cdef int32_t slot

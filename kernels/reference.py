@@ -172,9 +172,13 @@ class History:
         taken = [(key, time) for time, name, key in self.keys if name == group]
         return distinct_count([k for k, _ in taken], [t for _, t in taken], window_ns, now)
 
-    def distinct_ratio(self, group, now):
+    def seen(self, group, now):
+        """Keys of both half days, repeats too."""
         taken = [(key, time) for time, name, key in self.keys if name == group]
-        seen = len(recent_keys([k for k, _ in taken], [t for _, t in taken], HALF_DAY_NS, now))
+        return len(recent_keys([k for k, _ in taken], [t for _, t in taken], HALF_DAY_NS, now))
+
+    def distinct_ratio(self, group, now):
+        seen = self.seen(group, now)
         return shrunk(min(self.distinct(group, HALF_DAY_NS, now), seen), seen, 0.5)
 
     def rhythm(self):
@@ -373,12 +377,14 @@ def source_row(history, now):
 
 
 def note_failure(source, failing, bindings, account, address, now):
-    """A wrong password of an account, by whom else it is known. `failing`: [(address, time), ...] of each account."""
+    """A wrong password of an account, by whom else it is known: whether it is registered from the address itself.
+    `failing`: [(address, time), ...] of each account."""
     failing.setdefault(account, []).append((address, now))
     addresses = recent_keys(*zip(*failing[account], strict=True), HALF_DAY_NS, now)
     bound = bindings.find(account, address, now)
     source.note(now, failed_bound=bound == "elsewhere", failed_own=bound == "here")
-    source.note(now, failed_shared=len(set(addresses)) >= 2)
+    source.note(now, failed_shared=len(set(addresses)) >= 2, failed_crowd=len(set(addresses)) >= 3)
+    return bound == "here"
 
 
 def answer_invite(source, asked, failing, bindings, request):
@@ -428,8 +434,8 @@ def source_rows(requests):
                 address, account = request["source"].tobytes(), (user, int(request["target_key"]))
                 if status < 300:
                     bindings.note(account, address, now)
-                elif wrong:
-                    note_failure(source, failing, bindings, account, address, now)
+                elif wrong and not note_failure(source, failing, bindings, account, address, now):
+                    source.keys.append((now, "failing_call_ids", int(request["call_id_key"])))
         elif method == INVITE:
             answer_invite(source, asked, failing, bindings, request)
         if event % 2 == 1 or status == 0:

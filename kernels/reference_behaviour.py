@@ -271,6 +271,8 @@ class Passwords:
             "source_failed_bound_day": history.sum("failed_bound", now, DAY_S),
             "source_failed_own_day": history.sum("failed_own", now, DAY_S),
             "source_failed_shared_day": history.sum("failed_shared", now, DAY_S),
+            "source_failed_crowd_day": history.sum("failed_crowd", now, DAY_S),
+            **anew_row(history, now),
             "source_call_ids_day": history.distinct("call_ids", 12 * HOUR_NS, now),
             "source_call_id_ratio": history.distinct_ratio("call_ids", now),
             "source_probes_day": history.distinct("probes", 12 * HOUR_NS, now),
@@ -278,3 +280,14 @@ class Passwords:
             "source_probe_ratio": history.distinct_ratio("probes", now),
             "source_replied_ratio": min(1.0, (history.sum("replies", now, HOUR_S) + 2 * 0.9) / (outside + 2)),
         }
+
+
+def anew_row(history, now):
+    """Of the tries after a user's first, those with another Call-ID, by feature name."""
+    users = history.distinct("failing_users", 12 * HOUR_NS, now)
+    anew = max(0.0, history.distinct("failing_call_ids", 12 * HOUR_NS, now) - users)
+    later = max(0.0, history.seen("failing_call_ids", now) - users)
+    return {
+        "source_failed_anew_day": anew,
+        "source_failed_anew_ratio": (min(anew, later) + 2 * 0.1) / (later + 2),
+    }

@@ -13,6 +13,7 @@ cdef enum Failure:              # bits: what a wrong password says beside itself
     FAILURE_BOUND = 1           # its user is registered from another address
     FAILURE_SHARED = 2          # other addresses fail for its user, too
     FAILURE_OWN = 4             # its user is registered from the address itself
+    FAILURE_CROWD = 8           # two other addresses or more fail for its user
 
 cdef class Relations:
     cdef Group* groups                  # of sources, by their slots: all calls, then those of newcomers, two for each

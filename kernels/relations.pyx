@@ -28,10 +28,12 @@ from kernels.spellings cimport Spellings, spellings_note
 
 cdef extern from *:
     """
-    /* Two addresses, as the sketch counts few. */
+    /* Two addresses, and three, as the sketch counts few. */
     #define SW_SHARED_FAILURES 1.5f
+    #define SW_CROWD_FAILURES 2.5f
     """
     const float SHARED_FAILURES "SW_SHARED_FAILURES"
+    const float CROWD_FAILURES "SW_CROWD_FAILURES"
 
 cdef enum:
     CROWDS = 8192
@@ -164,12 +166,15 @@ cdef class Relations:
     cdef int failed(self, uint64_t user, uint64_t address, int64_t now_ns) noexcept nogil:
         cdef int found = 0
         cdef int bound = binding_of(&self.bindings, user, address, now_ns)
+        cdef float addresses = crowd_note(&self.crowds, CROWD_USER, user, address, now_ns)
         if bound == BOUND_ELSEWHERE:
             found |= FAILURE_BOUND
         elif bound == BOUND_HERE:
             found |= FAILURE_OWN
-        if crowd_note(&self.crowds, CROWD_USER, user, address, now_ns) >= SHARED_FAILURES:
+        if addresses >= SHARED_FAILURES:
             found |= FAILURE_SHARED
+        if addresses >= CROWD_FAILURES:
+            found |= FAILURE_CROWD
         return found
 
     cdef Group* _take_route(self, Call* call, uint64_t destination_key) noexcept nogil:

@@ -250,8 +250,8 @@ cdef void play_requests(Profiles profiles, const uint8_t[:, ::1] records, const 
                     &source, record.target_key, record.target_key, record.user_key, record.transaction_key,
                     record.status_code, record.stale != 0, record.response_ns)
             profiles.on_response(
-                &source, record.target_key, record.method, record.user_key, record.transaction_key, record.status_code,
-                record.stale != 0, record.response_ns)
+                &source, record.target_key, record.method, record.user_key, record.call_id_key, record.transaction_key,
+                record.status_code, record.stale != 0, record.response_ns)
             if not only_due:
                 profiles.source_row(slots[i], record.response_ns, &rows[i, 0])
 

@@ -536,4 +536,34 @@ GROUP_SOURCE_FEATURES = (
         source="source",
         group="source",
     ),
+    # of many users a telephone each has one Call-ID; who tries passwords has more Call-IDs than users
+    feature(
+        "source_failed_anew_day",
+        "requests",
+        "Different Call-IDs of REGISTER requests with a wrong password for users who had not been registered from the "
+        "address, less the users with wrong passwords, at least 0, in the present 12 hours and the 12 before (standard "
+        "error 13 % of both).",
+        "began anew about {value} times with another wrong password of a user; typical is {typical}",
+        source="source",
+        group="source",
+    ),
+    feature(
+        "source_failed_anew_ratio",
+        "ratio",
+        "The same / such REGISTER requests less the users with wrong passwords: of the tries after each user's first, "
+        "those with another Call-ID.",
+        "{value} of its further tries for a user began anew; typical is {typical}",
+        source="source",
+        group="source",
+        unseen=0.1,
+    ),
+    # a user may have two telephones with an old password; more addresses than that guess together
+    feature(
+        "source_failed_crowd_day",
+        "requests",
+        "Wrong passwords for users for whom at least two other addresses bring wrong passwords, too; half-life 1 day.",
+        "about {value} wrong passwords for users whom several other addresses try as well; typical is {typical}",
+        source="source",
+        group="source",
+    ),
 )

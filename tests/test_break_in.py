@@ -65,6 +65,14 @@ def test_one_password_of_many_for_many_users_that_is_right_is_told_as_that(told,
     assert lines[-1]["fraud_types"] == ["registration_scan", "password_guessing"]
 
 
+@BLOCKS
+def test_a_password_that_is_right_among_a_few_for_each_of_many_users_is_told(told, block_packets):
+    lines = told(SCANS["the same, and one is right"][0](), block_packets=block_packets)
+    assert (lines[-1]["verdict"], lines[-1]["fraud_types"]) == ("flag", ["password_guessing"])
+    assert lines[-1]["reasons"][0]["text"].startswith("let in as 1** after 17")
+    assert lines[-1]["reasons"][0]["text"].endswith(" users")
+
+
 @pytest.mark.parametrize("name", ["an old password, put right", "a password mistyped five times"])
 def test_a_telephone_whose_password_is_put_right_is_not_accused(told, name):
     assert told(HONEST[name]()) == []

@@ -12,7 +12,7 @@ from capture.goip import recognise
 from kernels import reference_signalling as twin
 from kernels.engine import BLOCK, Engine
 from kernels.schema import CALL_FEATURES, SOURCE_FEATURES
-from tests.tap import CALLEE, CALLER, Tap, request, response
+from tests.tap import CALLEE, CALLER, Tap, request, response, screen
 
 KEEPALIVE = b"req:17;id:goip1;pass:hunter2;num:+37120000001;signal:21;gsm_status:LOGIN;imei:351;imsi:24701;iccid:8937;"
 SIM_BANK = bytes.fromhex("4321567800010002")
@@ -134,6 +134,28 @@ def test_a_gateway_that_makes_no_call_is_looked_at_for_its_keepalives(tmp_path):
     assert [row["source_evidence"] for row in rows] == [4, 5, 7, 9, 12]
     assert rows[-1]["source_requests_day"] == 0
     assert rows[-1]["goip_keepalives"] == pytest.approx(12, abs=0.1)
+
+
+BESIDE_SIP = {
+    "keep-alives": ((KEEPALIVE, 44444), "keep-alives of a GSM gateway to its manager"),
+    "packets of a SIM bank": ((SIM_BANK, 56011), "packets with a SIM bank"),
+}
+
+
+@pytest.mark.parametrize("registers", [False, True], ids=["without SIP", "with registrations"])
+@pytest.mark.parametrize("traffic", list(BESIDE_SIP))
+def test_an_address_is_flagged_as_a_gateway_for_a_few(tmp_path, traffic, registers):
+    (payload, port), said = BESIDE_SIP[traffic]
+    manager = ("198.51.100.77", port)
+    tap = Tap()
+    for turn in range(6):
+        tap.send(payload, (GATEWAY[0], port), manager, after=30).reply(b"reg:17;status:0;", manager, (GATEWAY[0], port))
+        if registers:
+            known = {"method": "REGISTER", "call_id": "of the gateway", "cseq": turn, "branch": f"r{turn}"}
+            tap.send(request(**known), GATEWAY).reply(response(200, **known, to_tag="r"), destination=GATEWAY)
+    (found,) = (line for line in screen(tap.write(tmp_path / "x.pcap")) if line.get("type") == "source")
+    assert (found["source"], found["verdict"], found["fraud_types"]) == (GATEWAY[0], "flag", ["goip_gateway"])
+    assert any(said in reason["text"] for reason in found["reasons"])
 
 
 def test_an_address_that_renames_its_agent_is_told_by_the_rest(tmp_path):

@@ -8,7 +8,7 @@ from capture.file import CaptureFile
 from kernels.engine import BLOCK, Engine
 from kernels.schema import SOURCE_FEATURES
 from models.training.collect import LIMITS, SECRET, packed
-from tests.scans import HONEST, SCANNER, SCANS, SERVER, STALE, Script, screened
+from tests.scans import HONEST, SCANNER, SCANS, SERVER, STALE, Script, screened, tried, users
 
 COLUMN = {feature.name: i for i, feature in enumerate(SOURCE_FEATURES)}
 
@@ -112,34 +112,60 @@ def test_passwords_of_users_who_were_let_in_here_before_are_told_apart(last_row)
     assert last_row(HONEST["60 telephones, all passwords changed"]())["source_failed_own_day"] == 0
 
 
+def test_tries_that_begin_anew_are_told_from_those_of_telephones(last_row):
+    guessing = last_row(SCANS["three passwords for each of 60 users"][0]())
+    assert guessing["source_failed_anew_day"] == pytest.approx(120, rel=0.35)
+    assert guessing["source_failed_anew_ratio"] > 0.75
+    telephones = last_row(HONEST["60 telephones, all passwords changed"]())
+    assert telephones["source_failed_anew_ratio"] < 0.05
+    let_in_before = last_row(HONEST["60 softphones that were let in before, the same"]())
+    assert let_in_before["source_failed_anew_day"] == 0
+
+
+def test_users_whom_three_addresses_try_are_tried_together(last_row):
+    together = last_row(SCANS["one user, from six addresses, one in ten seconds"][0](), "203.0.113.1")
+    assert together["source_failed_crowd_day"] == pytest.approx(38, abs=2)
+    alone = last_row(HONEST["two telephones with an old password, each try anew"]())
+    assert alone["source_failed_crowd_day"] == 0
+
+
 def test_where_requests_only_are_seen_nobody_is_called_unanswered(last_row):
     assert np.isnan(last_row(HONEST["a monitor of 20 servers, requests only"]())["source_replied_ratio"])
 
 
-# As telephones do it: a few wrong passwords for each of many, when a provider has changed them all; one each few
-# seconds; and many in one dialog, from a telephone that keeps its nonce and is asked once more each time.
-UNNOTICED = {
-    "three passwords for each of 60 users",
-    "the same, and one is right",
+# As honest devices do it: a client that is broken and begins anew with each try, the telephone of a user under attack,
+# and an office whose passwords were all changed, at its first turn.
+WATCHED = {
     "a password every ten seconds",
-    "120 passwords in a minute, one dialog",
+    "one user, from six addresses, one in ten seconds",
+    "a password for each of 150 users",
 }
+# Nothing but their number tells them from guessing.
+WATCHED_HONEST = {"20 softphones, all passwords changed, each try anew"}
 
 
-@pytest.mark.parametrize("name", sorted(SCANS.keys() - UNNOTICED))
+@pytest.mark.parametrize("name", sorted(SCANS))
 def test_a_plain_scan_is_noticed_under_its_name(name):
     play, fraud_type = SCANS[name]
     found = screened(play)
-    assert [fraud_type in one["fraud_types"] for one in found] == [True]
-    assert found[0]["reasons"]
-    assert found[0]["verdict"] == "flag"
+    assert found
+    for one in found:
+        assert fraud_type in one["fraud_types"]
+        assert one["reasons"]
+        assert one["verdict"] == ("watch" if name in WATCHED else "flag")
 
 
-@pytest.mark.parametrize("name", sorted(UNNOTICED))
-def test_what_is_not_noticed_is_said_to_be_so(name):
-    assert screened(SCANS[name][0]) == []
+def test_a_search_for_users_is_noticed_within_its_first_twenty_five():
+    for every_s in (1 / 6, 60.0, 600.0):
+        (found,) = screened(tried("REGISTER", users(25), (401,), every_s))
+        assert (found["verdict"], found["fraud_types"]) == ("flag", ["registration_scan"])
 
 
-@pytest.mark.parametrize("name", sorted(HONEST))
-def test_what_honest_devices_do_alike_is_not_flagged(name):
-    assert [one["verdict"] for one in screened(HONEST[name]) if one["verdict"] != "watch"] == []
+@pytest.mark.parametrize("name", sorted(HONEST.keys() - WATCHED_HONEST))
+def test_what_honest_devices_do_alike_passes(name):
+    assert screened(HONEST[name]) == []
+
+
+@pytest.mark.parametrize("name", sorted(WATCHED_HONEST))
+def test_what_only_looks_like_guessing_is_watched_at_most(name):
+    assert {one["verdict"] for one in screened(HONEST[name])} <= {"watch"}

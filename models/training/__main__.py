@@ -108,7 +108,7 @@ def print_metrics(metrics: dict, indent: str = "  ") -> None:
             print(f"{indent}{key}:")
             print_metrics(value, indent + "  ")
         else:
-            print(f"{indent}{key}: {value:.6g}")
+            print(f"{indent}{key}: {'-' if value is None else format(value, '.6g')}")
 
 
 if __name__ == "__main__":  # processes that collect rows import this module, too

@@ -194,15 +194,36 @@ BLUEPRINTS = {
             "goip_gateway": Evidence("source_evidence", 8),
         },
         # Where replies to it are seen: in a mirror of one direction an exchange that asks its telephones, or a monitor,
-        # looks like a search among addresses that are nobody's.
-        lower={"options_scan": ((Evidence("source_probes_day", 8), Evidence("source_replied_ratio", 0.02)),)},
-        # A telephone with an old password that tries every two seconds, the most that teaches, comes to 43 within a
-        # minute or two; to 87 when it brings credentials at once and once more when it is asked, in its one dialog.
+        # looks like a search among addresses that are nobody's. Eight requests without a reply leave 0.18, forty 0.04.
+        lower={
+            "options_scan": (
+                (Evidence("source_probes_day", 8), Evidence("source_replied_ratio", 0.2)),
+                (Evidence("source_probes_day", 40), Evidence("source_replied_ratio", 0.07)),
+            )
+        },
+        # A telephone with an old password that tries every three seconds, the most that teaches, comes to 29 within a
+        # minute or two; to 58, all its requests, when it brings credentials at once and once more when it is asked, in
+        # its one dialog.
+        # Forty softphones behind one router that all begin anew with each try are more than teach; nobody honest has
+        # several users whom two others try as well, and begins anew with each try for them. Nobody but a gateway
+        # speaks to the manager of gateways, or to a bank of SIM cards.
         conclusive={
             "password_guessing": (
                 (Evidence("source_user_failures_minute", 50), Evidence("source_call_ids_day", 20)),
-                (Evidence("source_user_failures_minute", 90),),
+                (Evidence("source_user_failures_minute", 75),),
+                (Evidence("source_user_failures_minute", 40), Evidence("source_requests_minute", 75)),
+                (
+                    Evidence("source_failing_users_day", 40),
+                    Evidence("source_failed_anew_day", 40),
+                    Evidence("source_failed_anew_ratio", 0.7),
+                ),
+                (
+                    Evidence("source_failed_crowd_day", 8),
+                    Evidence("source_failed_anew_day", 8),
+                    Evidence("source_failing_users_day", 1.5),
+                ),
             ),
+            "goip_gateway": ((Evidence("goip_keepalives", 2.9),), (Evidence("sim_bank_packets", 3.9),)),
         },
     ),
 }

@@ -42,7 +42,17 @@ TOLD_BY = (Evidence("caller_evidence", 3), HEADER)
 
 # What is known of the users whose passwords are tried, where their registrations, or tries of others, were seen. In the
 # towns that teach most were; a box may have been started just now.
-OF_OTHERS = ("source_failed_bound_day", "source_failed_shared_day", "source_failed_own_day")
+OF_OTHERS = (
+    "source_failed_bound_day",
+    "source_failed_shared_day",
+    "source_failed_crowd_day",
+    "source_failed_own_day",
+)
+
+# What only a gateway sends, and how many of the honest rows also teach as rows of a gateway that sends it: what else
+# its address does is no matter.
+PROOFS = ("goip_keepalives", "sim_bank_packets")
+PROVEN_RATIO = 0.05
 
 # Of the honest rows, those above this quantile take part in the calibration, together with frauds as high.
 CALIBRATED_TAIL = 0.99
@@ -57,6 +67,8 @@ def build(blueprint: Blueprint, rows: dict[str, Rows], path: Path) -> Bundle:
     types = list(blueprint.evidence)
     rows = {name: concerned(part, types) for name, part in rows.items()}
     taught, tuning = evenly_thinned(rows[TRAINING.name], blueprint), rows[CALIBRATION.name]
+    if blueprint.rows == "source":
+        taught = Rows.concatenate([taught, proven(taught)])
     typical = typical_values(taught)
     knots = evened(quantile_knots(taught, blueprint.commonest_share), features)
     knots = by_magnitude(knots, features, COUNTED if blueprint.counts_by_magnitude else ())
@@ -140,6 +152,22 @@ def moved(rows: Rows, weight: np.ndarray, groups: np.ndarray) -> np.ndarray:
         place = np.flatnonzero(groups == PARTIES.index(party))
         features[np.ix_(chosen[put], place)] = rows.features[np.ix_(donors[put], place)]
     return features
+
+
+def proven(rows: Rows) -> Rows:
+    """Honest addresses, each population as often as any other, that send what a gateway sends beside SIP, too."""
+    rng = np.random.default_rng(SEED)
+    names = [feature.name for feature in SCHEMAS["source"][0]]
+    columns = [names.index(name) for name in PROOFS]
+    sent = rows.features[(rows.features[:, columns] > 0).any(axis=1) & (rows.types != 0)][:, columns]
+    honest = np.flatnonzero(rows.types == 0)
+    _, population, sizes = np.unique(rows.population[honest], return_inverse=True, return_counts=True)
+    share = 1 / sizes[population]
+    chosen = rows[rng.choice(honest, round(PROVEN_RATIO * len(honest)), p=share / share.sum())]
+    chosen.features[:, columns] = rng.choice(sent, len(chosen))
+    chosen.types[:] = BIT_OF["goip_gateway"]
+    chosen.population = np.full(len(chosen), "goip_gateway/proven")
+    return chosen
 
 
 def movable(rows: Rows) -> np.ndarray:

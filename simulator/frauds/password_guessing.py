@@ -27,6 +27,7 @@ class PasswordGuessing(Campaign, tag="password_guessing"):
     found_after: int = 0  # tries until the password is right, and the guessing ends; 0: never
     reuses_nonce: bool = False  # credentials at once, for the challenge of the first try: one message a password
     one_call_id: bool = False  # all tries for a user from one address have the same, as those of a telephone
+    one_dialog: bool = False  # all tries from one address have, for whichever user
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         devices = self.entrances(town, rng, "scanner")
@@ -54,7 +55,7 @@ class PasswordGuessing(Campaign, tag="password_guessing"):
             self.name,
             label="password_guessing",
             variant=self.variant,
-            series=user if self.one_call_id else "",
+            series=self.name if self.one_dialog else user if self.one_call_id else "",
             authorized=known,
         )
 
