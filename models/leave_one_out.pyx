@@ -31,10 +31,10 @@ cdef extern from *:
         SW_MOST_SHIFT = 12,     /* and doubles with 31 bits behind the point, together with what rounds it */
     };
 
-    /* A layer of int8, as whole numbers in floats. Inputs and outputs are counted from what stands for zero. The runtime
-       multiplies a sum with a number of 31 bits, rounds, shifts to the right, rounds, both times up from the middle as
-       ruy's kernels do, and holds it within least..least + SW_STEPS (the fixed point of Jacob et al. 2018, 2.2). That is
-       sum * factor + middle where it is not negative, without what is behind the point, + least. */
+    /* A layer of int8, as whole numbers in floats. Inputs and outputs are counted from what stands for zero. The
+       runtime multiplies a sum with a number of 31 bits, rounds, shifts to the right and rounds again, up from the
+       middle as ruy's kernels do, and holds it within least..least + SW_STEPS (the fixed point of Jacob et al. 2018,
+       2.2). That is sum * factor + middle where it is not negative, without what is behind the point, + least. */
     struct sw_layer {
         int inputs, outputs;
         int width;                  /* of the outputs with some more that mean nothing, in whole SW_LANES */
