@@ -34,6 +34,7 @@ cdef class Judge:
     cdef const float[:, ::1] innocence      # [classes, 256]: 1 - P(class), by output + 128
     cdef const double[:, ::1] softplus      # [classes, 256]: -log(1 - P(class))
     cdef const uint8_t[:, ::1] watched
+    cdef const uint8_t[:, ::1] noticed      # [classes, 256]: whether it is watched or any bar is reached
     cdef const uint32_t[::1] bits
     cdef const int[::1] first_bar
     cdef const uint8_t[:, ::1] reached
@@ -52,6 +53,10 @@ cdef class Judge:
         self.innocence = 1 - (1 / (1 + np.exp(-log_odds))).astype(np.float32)
         self.softplus = np.logaddexp(0, log_odds)
         self.watched = watched
+        self.noticed = np.stack([
+            np.vstack([watched[one], reached[first_bar[one]:first_bar[one + 1]]]).max(axis=0)
+            for one in range(self.classes)
+        ])
         self.bits = bits
         self.first_bar = first_bar
         self.reached = reached
@@ -85,6 +90,8 @@ cdef class Judge:
         for one in range(self.classes):
             at = <uint8_t>outputs[one] ^ 128
             innocence *= self.innocence[one, at]
+            if not self.noticed[one, at]:
+                continue
             level = WATCHED if self.watched[one, at] else PASSED
             for bar in range(self.first_bar[one], self.first_bar[one + 1]):
                 if self.reached[bar, at] and self._is_evident(bar, row):
