@@ -5,7 +5,7 @@ A live box keeps reasons of every suspected call and party, and most of them are
 a feature and four others, and it becomes a sentence when it is reported. A note says the same whatever bundle is at
 work by then.
 """
-from libc.math cimport isnan, rint
+from libc.math cimport exp, isnan, rint
 from libc.stdint cimport int32_t, int64_t, uint8_t
 
 import msgspec
@@ -78,25 +78,31 @@ cdef _explain(scorer, rows, uint8_t[:, ::1] notes):
     alone, without, column, first = scorer.leave_one_out(scorer.encode(rows))
     # Near 0 and 1 a probability hardly moves: features are ranked by log-odds, which do.
     chosen = strongest(alone, without, first, MAX_REASONS, LEAST_SHARE)
-    row, place = (chosen >= 0).nonzero()
-    chosen = chosen[row, place]
-    effect = 1 / (1 + np.exp(-alone[row])) - 1 / (1 + np.exp(-without[chosen]))
     kind = 1 + KINDS.index(scorer.bundle.card.rows)
-    _note(kind, scorer.bundle.typical, rows, row, place, column[chosen], effect, notes)
+    _note(kind, scorer.bundle.typical, rows, alone, without, column, chosen, notes)
 
 
-cdef _note(uint8_t kind, list typical, const float[:, ::1] rows, const int64_t[:] row, const int64_t[:] place,
-           const int32_t[::1] column, const double[::1] effect, uint8_t[:, ::1] notes):
-    """`effect` is how far the score falls when the column of a row is put back."""
-    cdef Py_ssize_t i
+cdef inline double probability(double log_odds) noexcept nogil:
+    return 1 / (1 + exp(-log_odds))
+
+
+cdef _note(uint8_t kind, list typical, const float[:, ::1] rows, const double[::1] alone, const double[::1] without,
+           const int32_t[::1] column, const int64_t[:, ::1] chosen, uint8_t[:, ::1] notes):
+    """chosen: of each row the indices into `without` and `column` of its reasons, then -1, as of `strongest`."""
+    cdef Py_ssize_t row, place
+    cdef int64_t at
     cdef ReasonNote* note
-    for i in range(row.shape[0]):
-        note = &(<Reasons*>&notes[row[i], 0]).notes[place[i]]
-        note.typical = typical[column[i]]
-        note.value = rows[row[i], column[i]]
-        note.effect = <int32_t>rint(rounded(effect[i]) * MILLION)
-        note.column = column[i]
-        note.rows = kind
+    for row in range(chosen.shape[0]):
+        for place in range(MAX_REASONS):
+            at = chosen[row, place]
+            if at < 0:
+                break
+            note = &(<Reasons*>&notes[row, 0]).notes[place]
+            note.typical = typical[column[at]]
+            note.value = rows[row, column[at]]
+            note.effect = <int32_t>rint(rounded(probability(alone[row]) - probability(without[at])) * MILLION)
+            note.column = column[at]
+            note.rows = kind
 
 
 cdef bytes _said(const ReasonNote* note):
