@@ -53,16 +53,21 @@ cdef class Judge:
         self.innocence = 1 - (1 / (1 + np.exp(-log_odds))).astype(np.float32)
         self.softplus = np.logaddexp(0, log_odds)
         self.watched = watched
-        self.noticed = np.stack([
-            np.vstack([watched[one], reached[first_bar[one]:first_bar[one + 1]]]).max(axis=0)
-            for one in range(self.classes)
-        ])
         self.bits = bits
         self.first_bar = first_bar
         self.reached = reached
         self.first_evidence = first_evidence
         self.evidence = evidence
         self.minimum = minimum
+        self.noticed = self._noticed(np.array(watched, np.uint8))
+
+    cdef uint8_t[:, ::1] _noticed(self, uint8_t[:, ::1] noticed):
+        cdef int one, bar, at
+        for one in range(self.classes):
+            for bar in range(self.first_bar[one], self.first_bar[one + 1]):
+                for at in range(OUTPUT_VALUES):
+                    noticed[one, at] |= self.reached[bar, at]
+        return noticed
 
     def judge(self, const int8_t[:, ::1] outputs, const float[:, ::1] rows):
         """outputs: int8 [n, classes], of rows: float32 [n, features].
