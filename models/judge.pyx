@@ -34,6 +34,7 @@ cdef class Judge:
     cdef const float[:, ::1] innocence      # [classes, 256]: 1 - P(class), by output + 128
     cdef const double[:, ::1] softplus      # [classes, 256]: -log(1 - P(class))
     cdef const uint8_t[:, ::1] watched
+    cdef const uint8_t[:, ::1] noticed      # [classes, 256]: whether it is watched or any bar is reached
     cdef const uint32_t[::1] bits
     cdef const int[::1] first_bar
     cdef const uint8_t[:, ::1] reached
@@ -58,6 +59,15 @@ cdef class Judge:
         self.first_evidence = first_evidence
         self.evidence = evidence
         self.minimum = minimum
+        self.noticed = self._noticed(np.array(watched, np.uint8))
+
+    cdef uint8_t[:, ::1] _noticed(self, uint8_t[:, ::1] noticed):
+        cdef int one, bar, at
+        for one in range(self.classes):
+            for bar in range(self.first_bar[one], self.first_bar[one + 1]):
+                for at in range(OUTPUT_VALUES):
+                    noticed[one, at] |= self.reached[bar, at]
+        return noticed
 
     def judge(self, const int8_t[:, ::1] outputs, const float[:, ::1] rows):
         """outputs: int8 [n, classes], of rows: float32 [n, features].
@@ -85,6 +95,8 @@ cdef class Judge:
         for one in range(self.classes):
             at = <uint8_t>outputs[one] ^ 128
             innocence *= self.innocence[one, at]
+            if not self.noticed[one, at]:
+                continue
             level = WATCHED if self.watched[one, at] else PASSED
             for bar in range(self.first_bar[one], self.first_bar[one + 1]):
                 if self.reached[bar, at] and self._is_evident(bar, row):

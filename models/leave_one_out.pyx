@@ -2,9 +2,10 @@
 """Leave-one-out over encoded rows: what the network says of each row without one of its features, for each of them.
 
 A row has some fifty features that are not typical, and a variant of it differs from it in one input. So the sums of the
-first layer are made once for a row, and for a variant only what its one input changes is added. This is the one place
-where the network is computed apart from the TFLite runtime, which would compute each variant whole. The arithmetic is
-the runtime's, of integers, and so are the outputs, bit for bit.
+first layer are made once for a row, and for a variant only what its one input changes is added; and what the rectifier
+holds at zero in all variants of a row, about half, is left out of the second. This is the one place where the network
+is computed apart from the TFLite runtime, which would compute each variant whole. The arithmetic is the runtime's, of
+integers, and so are the outputs, bit for bit.
 """
 import math
 
@@ -23,93 +24,127 @@ cdef extern from *:
     enum {
         SW_MOST_LAYERS = 8,
         SW_MOST_WIDTH = 256,    /* inputs or outputs of a layer, on the stack */
-        SW_MOST_SUM = 1 << 21,  /* no sum of a layer reaches it: as a double it has room for 31 bits behind the point */
+        SW_LANES = 16,          /* outputs computed side by side */
+        SW_TOGETHER = 8,        /* variants for which a weight is fetched once */
+        SW_STEPS = 255,         /* between the least and the most of an output */
+        SW_MOST_SUM = 1 << 21,  /* no sum of a layer reaches it: floats hold it exactly, added up in whatever order */
+        SW_MOST_SHIFT = 12,     /* and doubles with 31 bits behind the point, together with what rounds it */
     };
 
-    /* A layer of int8. Inputs and outputs are counted from what stands for zero. An output is the sum times `factor`,
-       rounded, shifted to the right by `shift`, rounded, and lies in least..most. Both round up from the middle, as
-       ruy's kernels do; the fixed point is that of Jacob et al. 2018, 2.2. */
+    /* A layer of int8, as whole numbers in floats. Inputs and outputs are counted from what stands for zero. The
+       runtime multiplies a sum with a number of 31 bits, rounds, shifts to the right and rounds again, up from the
+       middle as ruy's kernels do, and holds it within least..least + SW_STEPS (the fixed point of Jacob et al. 2018,
+       2.2). That is sum * factor + middle where it is not negative, without what is behind the point, + least. */
     struct sw_layer {
-        int inputs, outputs, shift, least, most;
-        double factor;              /* 0.5..1, of 31 bits */
-        const int16_t *weights;     /* [outputs, inputs]; of the first layer [inputs, outputs] */
-        const int32_t *bias;        /* [outputs] */
+        int inputs, outputs;
+        int width;                  /* of the outputs with some more that mean nothing, in whole SW_LANES */
+        int least;
+        double factor, middle;
+        const float *weights;       /* [inputs, width] */
+        const float *bias;          /* [width] */
     };
 
-    static inline void sw_add_input(const struct sw_layer *layer, int input, int16_t change,
-                                    const int32_t *restrict from, int32_t *restrict sums) {
-        const int outputs = layer->outputs;
-        const int16_t *restrict weights = layer->weights + input * outputs;
-        for (int i = 0; i < outputs; i++) sums[i] = from[i] + weights[i] * change;
+    static inline void sw_add_input(const struct sw_layer *layer, int input, float change, const float *from,
+                                    float *sums) {
+        const float *weights = layer->weights + input * layer->width;
+        for (int i = 0; i < layer->width; i++) sums[i] = from[i] + weights[i] * change;
     }
-    static inline void sw_add_inputs(const struct sw_layer *layer, const int16_t *restrict inputs,
-                                     int32_t *restrict sums) {
-        const int16_t *restrict weights = layer->weights;
-        const int32_t *restrict bias = layer->bias;
-        const int count = layer->inputs, outputs = layer->outputs;
-        for (int to = 0; to < outputs; to++) {
-            int32_t sum = 0;
-            for (int i = 0; i < count; i++) sum += weights[i] * inputs[i];
-            sums[to] = bias[to] + sum;
-            weights += count;
+    /* SW_TOGETHER times the sums of inputs, of which only those in `which` can be other than zero. */
+    static inline void sw_add_inputs(const struct sw_layer *layer, const int *which, int count,
+                                     float (*inputs)[SW_MOST_WIDTH], float (*sums)[SW_MOST_WIDTH]) {
+        for (int at = 0; at < layer->width; at += SW_LANES) {
+            float sum[SW_TOGETHER][SW_LANES];
+            for (int i = 0; i < SW_TOGETHER; i++)
+                for (int to = 0; to < SW_LANES; to++) sum[i][to] = layer->bias[at + to];
+            for (int k = 0; k < count; k++) {
+                const int input = which[k];
+                const float *weights = layer->weights + input * layer->width + at;
+                for (int i = 0; i < SW_TOGETHER; i++)
+                    for (int to = 0; to < SW_LANES; to++) sum[i][to] += weights[to] * inputs[i][input];
+            }
+            for (int i = 0; i < SW_TOGETHER; i++)
+                for (int to = 0; to < SW_LANES; to++) sums[i][at + to] = sum[i][to];
         }
     }
-    static inline void sw_scale(const struct sw_layer *layer, const int32_t *restrict sums,
-                                int16_t *restrict outputs) {
-        const int count = layer->outputs, shift = layer->shift, least = layer->least, most = layer->most;
-        const int half = shift ? 1 << (shift - 1) : 0;
-        const double factor = layer->factor;
-        for (int i = 0; i < count; i++) {       /* is not negative when it is cut, which is then to round down */
-            int value = (int)(sums[i] * factor + (SW_MOST_SUM + 0.5)) - SW_MOST_SUM;
-            value = (value + half) >> shift;
-            value = value > least ? value : least;
-            outputs[i] = value < most ? value : most;
+    static inline void sw_scale(const struct sw_layer *layer, float *values) {
+        for (int i = 0; i < layer->width; i++) {
+            double scaled = values[i] * layer->factor + layer->middle;
+            int steps = (int)(scaled > 0 ? scaled : 0);
+            values[i] = (steps < SW_STEPS ? steps : SW_STEPS) + layer->least;
         }
     }
-    /* The outputs of a row that has these sums in the first layer. */
-    static void sw_finish(const struct sw_layer *layers, int count, int32_t *sums, int8_t *outputs) {
-        const struct sw_layer *last = layers + count - 1;
-        int16_t values[SW_MOST_WIDTH];
-        sw_scale(layers, sums, values);
-        for (int i = 1; i < count; i++) {
-            sw_add_inputs(layers + i, values, sums);
-            sw_scale(layers + i, sums, values);
+    /* The outputs of a layer that can be other than zero in a variant: behind a rectifier, half of them are not. */
+    static inline int sw_find_moving(const struct sw_layer *layer, const float *whole, const int *inputs,
+                                     const float *changes, int variants, int *moving) {
+        float most[SW_MOST_WIDTH], sums[SW_MOST_WIDTH];
+        int count = 0;
+        for (int i = 0; i < layer->width; i++) most[i] = whole[i];
+        for (int one = 0; one < variants; one++) {
+            sw_add_input(layer, inputs[one], changes[one], whole, sums);
+            for (int i = 0; i < layer->width; i++) most[i] = sums[i] > most[i] ? sums[i] : most[i];
         }
-        for (int i = 0; i < last->outputs; i++)     /* zero is as far below 127 as it is below `most` */
-            outputs[i] = (int8_t)(values[i] + 127 - last->most);
+        sw_scale(layer, most);
+        for (int i = 0; i < layer->outputs; i++) {
+            moving[count] = i;
+            count += layer->least != 0 || most[i] != 0;
+        }
+        return count;
     }
-    /* Those of a row, and one after the other those of its variants. */
+    /* The outputs of a row, and one after the other those of its variants. */
     SW_CLONES
     static void sw_leave_one_out(const struct sw_layer *layers, int count, const int8_t *codes, const int8_t *typical,
                                  int8_t *alone, int8_t *without) {
-        int32_t whole[SW_MOST_WIDTH], sums[SW_MOST_WIDTH];
-        for (int i = 0; i < layers->outputs; i++) whole[i] = layers->bias[i];
+        const struct sw_layer *last = layers + count - 1;
+        float whole[SW_MOST_WIDTH], changes[SW_MOST_WIDTH + 1], values[2][SW_TOGETHER][SW_MOST_WIDTH];
+        int inputs[SW_MOST_WIDTH + 1], moving[SW_MOST_WIDTH], every[SW_MOST_WIDTH];
+        int variants = 1;           /* the first is the row as it is */
+        inputs[0] = 0;
+        changes[0] = 0;
+        for (int i = 0; i < layers->width; i++) whole[i] = layers->bias[i];
         for (int input = 0; input < layers->inputs; input++) {
-            sw_add_input(layers, input, codes[input], whole, sums);
-            for (int i = 0; i < layers->outputs; i++) whole[i] = sums[i];
+            sw_add_input(layers, input, codes[input], whole, whole);
+            inputs[variants] = input;
+            changes[variants] = typical[input] - codes[input];
+            variants += typical[input] != codes[input];
         }
-        sw_finish(layers, count, sums, alone);
-        for (int input = 0; input < layers->inputs; input++) {
-            if (codes[input] == typical[input]) continue;
-            sw_add_input(layers, input, typical[input] - codes[input], whole, sums);
-            sw_finish(layers, count, sums, without);
-            without += layers[count - 1].outputs;
+        const int moves = sw_find_moving(layers, whole, inputs, changes, variants, moving);
+        for (int i = 0; i < SW_MOST_WIDTH; i++) every[i] = i;
+        for (int first = 0; first < variants; first += SW_TOGETHER) {
+            for (int i = 0; i < SW_TOGETHER; i++) {
+                int one = first + i < variants ? first + i : variants - 1;
+                sw_add_input(layers, inputs[one], changes[one], whole, values[0][i]);
+                sw_scale(layers, values[0][i]);
+            }
+            for (int layer = 1; layer < count; layer++) {
+                float (*sums)[SW_MOST_WIDTH] = values[layer & 1];
+                sw_add_inputs(layers + layer, layer == 1 ? moving : every, layer == 1 ? moves : layers[layer].inputs,
+                              values[(layer - 1) & 1], sums);
+                for (int i = 0; i < SW_TOGETHER; i++) sw_scale(layers + layer, sums[i]);
+            }
+            for (int i = 0; i < SW_TOGETHER && first + i < variants; i++) {
+                const float *from = values[(count - 1) & 1][i];
+                int8_t *to = first + i == 0 ? alone : without + (first + i - 1) * last->outputs;
+                for (int k = 0; k < last->outputs; k++) to[k] = (int8_t)(from[k] - last->least - 128);
+            }
         }
     }
     """
     enum:
+        LANES "SW_LANES"
+        STEPS "SW_STEPS"
         MOST_LAYERS "SW_MOST_LAYERS"
         MOST_WIDTH "SW_MOST_WIDTH"
         MOST_SUM "SW_MOST_SUM"
+        MOST_SHIFT "SW_MOST_SHIFT"
     struct Layer "sw_layer":
         int inputs
         int outputs
-        int shift
+        int width
         int least
-        int most
         double factor
-        const short* weights
-        const int32_t* bias
+        double middle
+        const float* weights
+        const float* bias
     void leave_one_out "sw_leave_one_out"(
         const Layer* layers, int count, const int8_t* codes, const int8_t* typical, int8_t* alone,
         int8_t* without) noexcept nogil
@@ -131,26 +166,33 @@ cdef class LeaveOneOut:
             raise BundleError(f"the model has {len(layers)} layers: reasons can be given of at most {MOST_LAYERS}")
         self.count = len(layers)
         self.typical = typical
-        self.held = [self._lay_out(i, layer) for i, layer in enumerate(layers)]
+        self.held = []
+        for i, layer in enumerate(layers):
+            inputs = len(typical) if i == 0 else len(layers[i - 1].weights)
+            if layer.weights.shape[1] != inputs:
+                raise BundleError(f"layer {i + 1} of the model has {layer.weights.shape[1]} inputs, not {inputs}")
+            self.held.append(self._lay_out(i, layer, 128 if i == 0 else STEPS))
         self.classes = self.layers[self.count - 1].outputs
 
-    def _lay_out(self, int i, layer):
+    def _lay_out(self, int i, layer, int largest_input):
         """Layer `i` as the kernel reads it. The arrays that it points into."""
         cdef Layer* to = &self.layers[i]
-        cdef const short[:, ::1] weights
-        cdef const int32_t[::1] bias
+        cdef float[:, ::1] weights
+        cdef float[::1] bias
         mantissa, exponent = math.frexp(layer.factor)
+        shift = -exponent
         to.outputs, to.inputs = layer.weights.shape
-        if to.inputs != (len(self.typical) if i == 0 else self.layers[i - 1].outputs):
-            raise BundleError(f"layer {i + 1} of the model has {to.inputs} inputs, other than are made for it")
-        to.factor, to.shift = round(mantissa * 2**31) / 2**31, -exponent
-        to.least, to.most = -128 - layer.zero, 127 - layer.zero
-        largest_input = 128 if i == 0 else max(-self.layers[i - 1].least, self.layers[i - 1].most)
         largest = largest_input * np.abs(layer.weights.astype(int)).sum(1) + np.abs(layer.bias.astype(int))
-        if max(to.inputs, to.outputs) > MOST_WIDTH or largest.max() >= MOST_SUM or not 0 <= to.shift < 31:
+        if max(to.inputs, to.outputs) > MOST_WIDTH or largest.max() >= MOST_SUM or not 0 <= shift <= MOST_SHIFT:
             raise BundleError(f"layer {i + 1} of the model is too large for reasons, or its scale is unusual")
-        weights = np.ascontiguousarray(layer.weights.T if i == 0 else layer.weights, np.int16)
-        bias = np.ascontiguousarray(layer.bias, np.int32)
+        to.width = (to.outputs + LANES - 1) // LANES * LANES
+        to.least = -128 - layer.zero
+        to.factor = round(mantissa * 2**31) / 2**31 / 2**shift
+        to.middle = (0.5 + 2**shift // 2) / 2**shift - to.least
+        weights = np.zeros((to.inputs, to.width), np.float32)
+        weights.base[:, :to.outputs] = layer.weights.T
+        bias = np.zeros(to.width, np.float32)
+        bias.base[:to.outputs] = layer.bias
         to.weights, to.bias = &weights[0, 0], &bias[0]
         return weights, bias
 

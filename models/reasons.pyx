@@ -5,9 +5,7 @@ A live box keeps reasons of every suspected call and party, and most of them are
 a feature and four others, and it becomes a sentence when it is reported. A note says the same whatever bundle is at
 work by then.
 """
-from functools import lru_cache
-
-from libc.math cimport rint
+from libc.math cimport exp, isnan, rint
 from libc.stdint cimport int32_t, int64_t, uint8_t
 
 import msgspec
@@ -25,15 +23,19 @@ LEAST_SHARE = 0.2
 # Their variants, some 50 of each, and what comes of them lie in the second-level cache.
 ROWS_AT_ONCE = 64
 
-# What is said of a feature whatever its value is kept for so many: those of all bundles, and of some before them.
-WORDINGS = 2048
-
 REASONS_BYTES = sizeof(Reasons)
 
 cdef double MILLION = 1e6
 cdef list FEATURES = [features for features, _ in SCHEMAS.values()]
 cdef list KINDS = list(SCHEMAS)
+# Of each feature the latest: its typical value is another one only of another bundle.
+cdef list WORDINGS = [[None] * len(features) for features in FEATURES]
 cdef object encode = msgspec.json.Encoder().encode
+cdef object decode = msgspec.json.Decoder(list[Reason]).decode
+
+# Stand for what a reason is told with, and for nothing else: a typical value has four digits.
+cdef double NUMBER = 0.123456789
+cdef str VALUE = "{value}"
 
 
 def explain(scorer, rows):
@@ -48,11 +50,17 @@ def told(const uint8_t[::1] notes) -> list[Reason]:
     """The reasons of one row of `explain` as reports carry them."""
     if notes.shape[0] != REASONS_BYTES:
         raise ValueError(f"expected {REASONS_BYTES} bytes, got {notes.shape[0]}")
-    return _told(<const Reasons*>&notes[0])
+    return decode(reasons_json(<const Reasons*>&notes[0]))
 
 
 cdef bytes reasons_json(const Reasons* reasons):
-    return encode(_told(reasons)) if reasons.notes[0].rows else b"[]"
+    cdef list said = []
+    cdef int i
+    for i in range(MAX_REASONS):
+        if reasons.notes[i].rows == 0:
+            break
+        said.append(_said(&reasons.notes[i]))
+    return b"[" + b",".join(said) + b"]"
 
 
 cdef bint are_reasons(const Reasons* reasons) noexcept:
@@ -70,43 +78,65 @@ cdef _explain(scorer, rows, uint8_t[:, ::1] notes):
     alone, without, column, first = scorer.leave_one_out(scorer.encode(rows))
     # Near 0 and 1 a probability hardly moves: features are ranked by log-odds, which do.
     chosen = strongest(alone, without, first, MAX_REASONS, LEAST_SHARE)
-    row, place = (chosen >= 0).nonzero()
-    chosen = chosen[row, place]
-    effect = 1 / (1 + np.exp(-alone[row])) - 1 / (1 + np.exp(-without[chosen]))
     kind = 1 + KINDS.index(scorer.bundle.card.rows)
-    _note(kind, scorer.bundle.typical, rows, row, place, column[chosen], effect, notes)
+    _note(kind, scorer.bundle.typical, rows, alone, without, column, chosen, notes)
 
 
-cdef _note(uint8_t kind, list typical, const float[:, ::1] rows, const int64_t[:] row, const int64_t[:] place,
-           const int32_t[::1] column, const double[::1] effect, uint8_t[:, ::1] notes):
-    """`effect` is how far the score falls when the column of a row is put back."""
-    cdef Py_ssize_t i
+cdef inline double probability(double log_odds) noexcept nogil:
+    return 1 / (1 + exp(-log_odds))
+
+
+cdef _note(uint8_t kind, list typical, const float[:, ::1] rows, const double[::1] alone, const double[::1] without,
+           const int32_t[::1] column, const int64_t[:, ::1] chosen, uint8_t[:, ::1] notes):
+    """chosen: of each row the indices into `without` and `column` of its reasons, then -1, as of `strongest`."""
+    cdef Py_ssize_t row, place
+    cdef int64_t at
     cdef ReasonNote* note
-    for i in range(row.shape[0]):
-        note = &(<Reasons*>&notes[row[i], 0]).notes[place[i]]
-        note.typical = typical[column[i]]
-        note.value = rows[row[i], column[i]]
-        note.effect = <int32_t>rint(rounded(effect[i]) * MILLION)
-        note.column = column[i]
-        note.rows = kind
+    for row in range(chosen.shape[0]):
+        for place in range(MAX_REASONS):
+            at = chosen[row, place]
+            if at < 0:
+                break
+            note = &(<Reasons*>&notes[row, 0]).notes[place]
+            note.typical = typical[column[at]]
+            note.value = rows[row, column[at]]
+            note.effect = <int32_t>rint(rounded(probability(alone[row]) - probability(without[at])) * MILLION)
+            note.column = column[at]
+            note.rows = kind
 
 
-cdef list _told(const Reasons* reasons):
-    cdef const ReasonNote* note
-    cdef list said = []
-    cdef int i
-    for i in range(MAX_REASONS):
-        note = &reasons.notes[i]
-        if note.rows == 0:
-            break
-        feature, typical, sentence = _wording(note.rows, note.column, note.typical)
-        words = (<str>sentence).replace("{value}", text(feature.unit, feature.words, note.value))
-        said.append(Reason(feature.name, shortened(note.value), typical, note.effect / MILLION, words))
-    return said
+cdef bytes _said(const ReasonNote* note):
+    """A reason as JSON."""
+    cdef Wording wording = _wording_of(note)
+    cdef str value = text(wording.unit, wording.words, note.value)
+    return b"".join((
+        wording.before, encode(shortened(note.value)), wording.between, encode(note.effect / MILLION),
+        wording.sentence, value.encode(), wording.after,
+    ))
 
 
-@lru_cache(WORDINGS)
-def _wording(int rows, int column, double typical):
-    """What a reason says whatever the value, which is left to be put in."""
-    feature = FEATURES[rows - 1][column]
-    return feature, shortened(typical), feature.reason.format(value="{value}", typical=feature.text(typical))
+cdef class Wording:
+    """Wording(feature, typical): what a reason says of a feature whatever its value, as JSON in parts."""
+    cdef double typical
+    cdef str unit
+    cdef tuple words            # for the values, as text() has them
+    cdef bytes before           # its value
+    cdef bytes between          # that and its effect
+    cdef bytes sentence         # from behind the effect to where the value is put into words
+    cdef bytes after            # from there on
+
+    def __init__(self, feature, double typical):
+        self.typical = typical
+        self.unit, self.words = feature.unit, feature.words
+        sentence = feature.reason.format(value=VALUE, typical=feature.text(typical))
+        whole = encode(Reason(feature.name, NUMBER, shortened(typical), NUMBER, sentence))
+        self.before, self.between, rest = whole.split(encode(NUMBER))
+        self.sentence, self.after = rest.split(VALUE.encode())
+
+
+cdef Wording _wording_of(const ReasonNote* note):
+    cdef list kept = WORDINGS[note.rows - 1]
+    cdef Wording wording = kept[note.column]
+    if wording is None or not (wording.typical == note.typical or isnan(wording.typical) and isnan(note.typical)):
+        wording = kept[note.column] = Wording(FEATURES[note.rows - 1][note.column], note.typical)
+    return wording

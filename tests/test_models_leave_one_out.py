@@ -7,7 +7,7 @@ import pytest
 
 from models.bundle import Bundle
 from models.errors import BundleError
-from models.interpreter import Interpreter
+from models.interpreter import Interpreter, Layer
 from models.leave_one_out import LeaveOneOut
 from models.scorer import Scorer
 
@@ -35,6 +35,30 @@ def test_every_variant_has_the_outputs_of_the_runtime_bit_for_bit(scorer):
     variants = np.repeat(codes, np.diff(first), axis=0)
     variants[np.arange(len(variants)), column] = typical[column]
     assert np.array_equal(without, scorer.interpreter.run(variants))
+
+
+def computed(layers: list[Layer], codes: np.ndarray) -> np.ndarray:
+    """The fixed point of Jacob et al. 2018, 2.2, in whole numbers: int8 [n, inputs] -> int8 [n, outputs]."""
+    values = codes.astype(np.int64)
+    for layer in layers:
+        mantissa, exponent = np.frexp(layer.factor)
+        product = (values @ layer.weights.T.astype(np.int64) + layer.bias) * round(mantissa * 2**31)
+        rounded = (product + 2**30) >> 31
+        values = np.clip((rounded + (2**-exponent >> 1)) >> -exponent, -128 - layer.zero, 127 - layer.zero)
+    return (values + layers[-1].zero).astype(np.int8)
+
+
+@pytest.mark.parametrize("zero", [-128, -40, 0])
+def test_a_layer_need_not_have_a_rectifier(scorer, zero):
+    typical = scorer.typical_codes
+    codes = any_codes(typical, 20)
+    layers = scorer.interpreter.layers()
+    layers[0] = dataclasses.replace(layers[0], zero=zero)
+    alone, without, column, first = LeaveOneOut(layers, typical).outputs(codes)
+    variants = np.repeat(codes, np.diff(first), axis=0)
+    variants[np.arange(len(variants)), column] = typical[column]
+    assert np.array_equal(alone, computed(layers, codes))
+    assert np.array_equal(without, computed(layers, variants))
 
 
 def test_what_is_typical_already_has_no_variant_and_all_else_has_one(scorer):

@@ -2,13 +2,14 @@
 
 import math
 import random
+from itertools import chain
 
 import msgspec
 import numpy as np
 import pytest
 
 from kernels.schema import CALL_FEATURES
-from models.bundle import Bundle, Evidence, LowerBar
+from models.bundle import SCHEMAS, Bundle, Evidence, LowerBar
 from models.errors import BundleError
 from models.fraud_types import BIT_OF, FRAUD_TYPES, names_of
 from models.reason import Reason
@@ -188,6 +189,25 @@ def test_reasons_come_strongest_first_and_none_is_stronger_than_they_are(scorer)
         np.fill_diagonal(backs, typical)
         falls = scorer.score(row[None]).score[0] - scorer.score(backs).score
         assert falls.max() == pytest.approx(effects[0], abs=2e-6)
+
+
+@pytest.mark.parametrize("features", [features for features, _ in SCHEMAS.values()], ids=SCHEMAS)
+def test_a_sentence_says_its_value_once_and_in_words_that_json_need_not_escape(features):
+    for feature in features:
+        assert feature.reason.count("{value}") == 1
+        said = [feature.text(value) for value in (*range(len(feature.words)), 0.0, 0.5, 99.95, 1e6, np.nan)]
+        assert [msgspec.json.encode(words) for words in said] == [f'"{words}"'.encode() for words in said]
+
+
+def test_reasons_by_another_bundle_say_its_typical_values(scorer):
+    rows = suspects(scorer, 10)
+    other = changed(scorer.bundle)
+    other.bundle.typical = [2 * typical + 1 for typical in scorer.bundle.typical]
+    before, after = reasons_of(scorer, rows), reasons_of(other, rows)
+    assert reasons_of(scorer, rows) == before
+    for one, the_other in zip(chain(*before), chain(*after), strict=True):
+        assert (one.feature, one.value, one.effect) == (the_other.feature, the_other.value, the_other.effect)
+        assert one.typical is None or one.typical != the_other.typical
 
 
 def test_reasons_do_not_depend_on_the_rows_beside(scorer):
