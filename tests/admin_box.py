@@ -76,7 +76,7 @@ class Box:
             calls=totals["calls"], open_calls=open_calls, flagged=7, watched=2, findings=1,
             evicted=0, rates=status.RateStatus(packets=1234.5, calls=6.7, verdicts=8.9),
             latency=status.LatencyStatus(verdicts=12, p50_ms=1.0, p99_ms=5.0, p999_ms=7.5),
-            queue=status.QueueStatus(depth=0, dropped=0),
+            queue=status.QueueStatus(depth=0, dropped=0, unreadable=0),
             store=status.StoreStatus(
                 state=health.state, problem=health.problem, bytes=health.bytes, findings=health.findings, waiting=0,
                 lost=0, retired=0,

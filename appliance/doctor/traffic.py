@@ -165,6 +165,9 @@ def _queue(status: Status) -> Check:
     queue = status.queue
     if queue.dropped:
         return warn("queue to the disk", f"{queue.dropped:,} were dropped", "a faster disk: it did not keep up")
+    if queue.unreadable:
+        seen = f"{queue.unreadable:,} findings could not be read and are lost"
+        return warn("queue to the disk", seen, "a fault of this version: the log has what was wrong with them")
     return ok("queue to the disk", f"{queue.depth:,} wait")
 
 
