@@ -19,6 +19,7 @@ from appliance.sources import filter as packet_filter
 from appliance.sources.directory import ABANDONED_S, SETTLED_S, DirectorySource
 from appliance.sources.errors import FilterError
 from appliance.sources.hep import MAXIMUM_CONNECTIONS, HepSource
+from appliance.sources.hep_secrets import HepSecrets
 from capture import hep as hep_reader
 from tests.hep_messages import OLD, hep
 from tests.tap import Tap, request
@@ -169,6 +170,21 @@ def test_with_a_key_in_a_file_other_messages_are_refused(tmp_path):
         watch.until(lambda: source.details()["messages"] == 3)
         assert watch.counts()["sip_requests"] == 1
         assert source.details()["refused"] == 2
+
+
+def test_a_key_that_is_renewed_is_the_one_that_counts_from_then_on(tmp_path):
+    key = tmp_path / "key"
+    key.write_text("open sesame")
+    with listening(key_file=str(key)) as (source, watch):
+        key.write_text("another one")
+        source.use(HepSecrets.read(Hep(listen="127.0.0.1:0", key_file=str(key))))
+        datagrams(source.port, hep(OPTIONS, key=b"open sesame"), hep(OPTIONS, key=b"another one"))
+        watch.until(lambda: source.details()["messages"] == 2)
+        assert watch.counts()["sip_requests"] == 1
+        assert source.details()["refused"] == 1
+        source.use(HepSecrets(None, None))
+        datagrams(source.port, hep(request("OPTIONS", cseq=2)))
+        watch.until(lambda: watch.counts()["sip_requests"] == 2)
 
 
 @pytest.fixture(scope="module")
