@@ -9,14 +9,9 @@ import struct
 import subprocess
 import sys
 import threading
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from appliance import config as configuration
 from appliance import report
@@ -27,6 +22,7 @@ from appliance.live.tracker import Tracker
 from appliance.pipeline import Pipeline
 from capture.file import CaptureFile
 from models.bundle import SHIPPED
+from tests.certificates import self_signed
 from tests.collectors import free_port
 from tests.disks import ROOT_ONLY, tmpfs
 from tests.feed import Feed, Lines
@@ -166,7 +162,7 @@ def test_a_configuration_that_is_broken_under_sighup_changes_nothing_and_is_said
 
 def test_a_certificate_that_was_renewed_in_its_file_is_shown_after_sighup_and_a_broken_one_never(service, tmp_path):
     port, chain, key = free_port(), tmp_path / "chain.pem", tmp_path / "key.pem"
-    chain.write_text(make_certificate(key))
+    chain.write_text(self_signed(key))
     service.configure(f'[hep]\nlisten = "127.0.0.1:{port}"\ntls_certificate = "{chain}"\ntls_key = "{key}"')
     service.start()
 
@@ -182,26 +178,12 @@ def test_a_certificate_that_was_renewed_in_its_file_is_shown_after_sighup_and_a_
     until(lambda: refusals(service))
     assert "hep.tls_certificate" in refusals(service)[0]
     assert shown() == first
-    second = make_certificate(key)
+    second = self_signed(key)
     chain.write_text(second)
     service.hang_up()
     until(lambda: not refusals(service))
     assert shown() == second != first
     assert service.stop() == 0
-
-
-def make_certificate(key: Path) -> str:
-    """A new certificate in PEM, of a new key that goes to `key`."""
-    private = ec.generate_private_key(ec.SECP256R1())
-    pem = serialization.Encoding.PEM
-    key.write_bytes(private.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(private.public_key())
-    made = (
-        made.serial_number(x509.random_serial_number()).not_valid_before(now).not_valid_after(now + timedelta(days=1))
-    )
-    return made.sign(private, hashes.SHA256()).public_bytes(pem).decode()
 
 
 def test_a_bundle_that_is_cut_short_during_a_reload_is_refused_and_the_old_one_goes_on(service, tmp_path, screened):

@@ -4,8 +4,8 @@ import gzip
 import json
 import re
 import shutil
-import subprocess
 import struct
+import subprocess
 from pathlib import Path
 
 import pytest

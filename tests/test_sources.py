@@ -9,9 +9,11 @@ import ssl
 import subprocess
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 
+from appliance import log
 from appliance.config import Capture, Config, Hep, Service
 from appliance.errors import SettingError
 from appliance.sources import directory, open_sources
@@ -21,6 +23,7 @@ from appliance.sources.errors import FilterError
 from appliance.sources.hep import MAXIMUM_CONNECTIONS, HepSource
 from appliance.sources.hep_secrets import HepSecrets
 from capture import hep as hep_reader
+from tests.certificates import self_signed
 from tests.hep_messages import OLD, hep
 from tests.tap import Tap, request
 from tests.waiting import until
@@ -233,6 +236,27 @@ def test_with_a_certificate_tls_is_all_that_is_spoken(certificate):
         assert watch.counts()["packets"] == 2
         plain.close()
         stream.close()
+
+
+def test_an_agent_that_does_not_speak_tls_is_named_with_what_it_did(certificate, capsys):
+    log.configure("warning", "text")
+    settings = {"tls_certificate": str(certificate / "crt"), "tls_key": str(certificate / "key")}
+    with listening(**settings) as (source, watch), socket.create_connection(("127.0.0.1", source.port)) as plain:
+        plain.sendall(hep(OPTIONS))
+        watch.until(lambda: source.counters().errors == 1)
+    assert "the agent does not speak TLS" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("days, warned", [(-1, True), (0, False), (2, True)])
+def test_a_certificate_that_is_not_valid_now_is_warned_of_and_shown_all_the_same(tmp_path, capsys, days, warned):
+    log.configure("warning", "text")
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    chain.write_text(self_signed(key, age=timedelta(days=days)))
+    secrets = HepSecrets.read(Hep(listen="127.0.0.1:0", tls_certificate=str(chain), tls_key=str(key)))
+    assert secrets.tls is not None
+    said = capsys.readouterr().err
+    assert ("is not valid now" in said) == warned
+    assert (f"certificate={chain}" in said) == warned
 
 
 @pytest.mark.parametrize(

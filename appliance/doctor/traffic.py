@@ -70,7 +70,10 @@ def _nothing_comes(config: Config, name: str) -> str:
     if config.capture.directory and name == str(Path(config.capture.directory)):
         return "a file is read when its writer has closed it or moved it here: is one there, and not hidden or a .tmp?"
     if name.startswith("hep"):
-        return "does the agent send to this address and port, and through the firewall? Is its HEP key the same?"
+        return (
+            "does the agent send to this address and port, and through the firewall? Is its HEP key the same? Does it "
+            "trust the certificate?"
+        )
     return "is it mirrored to this interface, and does the filter let it through: see [capture] filter"
 
 

@@ -2,8 +2,12 @@
 
 import ssl
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from cryptography import x509
+
+from appliance import log
 from appliance.config import Hep
 from appliance.errors import SettingError
 
@@ -40,6 +44,16 @@ def _tls(settings: Hep) -> ssl.SSLContext | None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-    except (OSError, ssl.SSLError) as error:
+        own = x509.load_pem_x509_certificate(Path(settings.tls_certificate).read_bytes())
+    except (OSError, ssl.SSLError, ValueError) as error:
         raise SettingError("hep.tls_certificate", f"{settings.tls_certificate} cannot be used: {error}") from error
+    begin, end = own.not_valid_before_utc, own.not_valid_after_utc
+    if not begin <= datetime.now(UTC) < end:
+        # whether that matters is for the agents to say: many never look
+        log.warning(
+            "the certificate for HEP is not valid now",
+            certificate=settings.tls_certificate,
+            begin=f"{begin:%Y-%m-%dT%H:%M:%SZ}",
+            end=f"{end:%Y-%m-%dT%H:%M:%SZ}",
+        )
     return context
