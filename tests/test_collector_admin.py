@@ -20,12 +20,13 @@ from appliance.reporting.enroll import run
 from appliance.reporting.identity import Identity
 from collector.authority import Authority
 from collector.backup import backup
-from collector.errors import CollectorError
+from collector.errors import CollectorError, StoreError
 from collector.pseudonyms import Numbers
 from collector.store import tables
 from collector.store.database import migrate
 from collector.store.store import Store
 from tests.collectors import ROOT, CollectorProcess, Desk, call_line, health, minute
+from tests.disks import ROOT_ONLY, tmpfs
 from tests.waiting import until
 
 USER = {"name": "ann", "role": "analyst", "password": "x", "created_ns": 1, "changed_ns": 1}
@@ -159,6 +160,16 @@ def test_an_account_is_added_with_a_password_from_standard_input(collector: Coll
     for arguments, stdin in ((("bob",), "short\n"), (("bob", "--role", "king"), "correct horse battery\n")):
         assert collector.command("users", "add", *arguments, stdin=stdin).returncode == 2
     assert collector.command("users", "add", "ann", stdin="correct horse battery\n").returncode == 1
+
+
+@ROOT_ONLY
+def test_a_store_on_a_read_only_disk_is_said_to_be_on_one(tmp_path: Path) -> None:
+    with tmpfs(tmp_path / "disk", "32m") as disk:
+        url = f"sqlite:///{disk / 'store.sqlite'}"
+        Store.open(url, create=True).close()
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        with pytest.raises(StoreError, match=f"cannot open the store: the disk of {disk} is read-only"):
+            Store.open(url)
 
 
 def test_a_configuration_that_is_wrong_is_named(tmp_path: Path) -> None:
