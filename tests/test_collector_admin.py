@@ -20,8 +20,10 @@ from appliance.reporting.enroll import run
 from appliance.reporting.identity import Identity
 from collector.authority import Authority
 from collector.backup import backup
+from collector.config import Config, NumbersSection, Service
 from collector.errors import CollectorError, StoreError
 from collector.pseudonyms import Numbers
+from collector.server import Core
 from collector.store import tables
 from collector.store.database import migrate
 from collector.store.store import Store
@@ -351,6 +353,31 @@ def test_what_is_no_backup_is_said_to_be_none(tmp_path: Path) -> None:
     assert "is not a backup" in done.stderr
     absent = CollectorProcess(tmp_path / "c").command("restore", str(tmp_path / "y.tar"))
     assert absent.stderr == f"error: {tmp_path}/y.tar cannot be read: No such file or directory\n"
+
+
+def test_another_key_than_that_of_the_stored_pseudonyms_is_said_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = tmp_path / "numbers.key"
+    config = Config(service=Service(state_dir=str(tmp_path)), numbers=NumbersSection(policy="pseudonym"))
+
+    def said() -> bool:
+        caplog.clear()
+        core = Core.open(config)
+        core.store.close()
+        return any("numbers_key_changed" in record.message for record in caplog.records)
+
+    assert not said(), "nothing is stored yet"
+    desk = Desk(Store.open(config.store_url), Numbers.open("pseudonym", key))
+    desk.put("edge-1", desk.enrol("edge-1"), [(1, call_line(1))])
+    desk.writer.stop()
+    desk.store.close()
+    assert not said()
+    kept = key.read_bytes()
+    key.unlink()
+    assert said()
+    key.write_bytes(kept)
+    assert not said(), "the old one is back"
 
 
 def test_a_pseudonym_is_revealed_with_the_key_and_the_audit_trail_knows(tmp_path: Path) -> None:
