@@ -189,13 +189,13 @@ class Findings:
     def _few(self, wanted: Filter) -> ColumnElement[bool] | None:
         """That a finding is among those which one of several filters leaves, when it alone leaves few."""
         key = tables.findings.c.id
-        for ids in _leads(wanted):
+        for table, ids in _leads(wanted):
             counted = sa.select(sa.func.count()).select_from(ids.limit(FEW + 1).subquery())
             with self._engine.connect() as connection:
                 count = connection.scalar(counted) or 0
-            if count <= RARE and not is_sqlite(self._engine):
-                # PostgreSQL would rather read an index of all and throw away what is not among them: it expects a
-                # lookup by a join to go into every partition
+            if table is tables.finding_types and count <= RARE and not is_sqlite(self._engine):
+                # No statistics say how many findings the mask of their types leaves, and a lookup by a join is expected
+                # to go into every partition: PostgreSQL would rather read an index of all findings.
                 return key == sa.any_(sa.func.array(ids.scalar_subquery()))
             if count <= FEW:
                 return key.in_(ids)
@@ -242,15 +242,16 @@ def _newest_of_many(wanted: Filter, few: ColumnElement[bool] | None, before: Pla
     return _joined(tables.findings, _LISTED).where(c.id.in_(narrow)).order_by(c.time_ns.desc(), c.id.desc())
 
 
-def _leads(wanted: Filter) -> Iterator[sa.Select]:
-    """The ids that single filters leave, each by an index of its own."""
-    c, types = tables.findings.c, tables.finding_types.c
+def _leads(wanted: Filter) -> Iterator[tuple[sa.Table, sa.Select]]:
+    """The ids that single filters leave, and the table from whose index they are read."""
+    findings, c, types = tables.findings, tables.findings.c, tables.finding_types.c
     if wanted.fraud_type is not None:
-        yield sa.select(types.finding_id).where(types.fraud_type == FRAUD_TYPES.index(wanted.fraud_type))
+        of_type = FRAUD_TYPES.index(wanted.fraud_type)
+        yield tables.finding_types, sa.select(types.finding_id).where(types.fraud_type == of_type)
     if wanted.label in ("fraud", "honest"):
-        yield sa.select(c.id).where(c.label == wanted.label)
+        yield findings, sa.select(c.id).where(c.label == wanted.label)
     if wanted.box is not None:
-        yield sa.select(c.id).where(c.box_id == tables.box_id(wanted.box))
+        yield findings, sa.select(c.id).where(c.box_id == tables.box_id(wanted.box))
 
 
 def _newest_calls(wanted: Filter, before: int | None, limit: int) -> sa.Select:
