@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from appliance import config as configuration
+from appliance import log
 from appliance.errors import ApplianceError
 from appliance.exit import Exit, complain
 from appliance.live.memory import unit_limits
@@ -13,6 +14,7 @@ from models.errors import ModelError
 
 def run(path: Path | None, unit: bool = False) -> Exit:
     """The command: one line on stdout, or on stderr what is wrong. `unit`: the limits for systemd instead."""
+    log.configure("warning", "text")
     try:
         config = configuration.load(path)
         # what the configuration names must be usable too

@@ -68,15 +68,21 @@ cdef class HepFeed(RecordSource):
     """
 
     def __cinit__(self, bytes key=None):
-        self.key = key
-        if key is not None:
-            self.key_data = <const uint8_t*><const char*>key
-            self.key_bytes = <uint32_t>len(key)
+        self.use_key(key)
         self.datagrams = <uint8_t*>calloc(DATAGRAMS, DATAGRAM_BYTES)
         self.stream = <uint8_t*>calloc(1, STREAM_BYTES)
         self.waiting = <Waiting*>calloc(MESSAGES, sizeof(Waiting))
         if self.datagrams == NULL or self.stream == NULL or self.waiting == NULL:
             raise MemoryError("no memory for HEP messages")
+
+    def use_key(self, bytes key):
+        """Asks for `key` from now on; None: for none. Not while messages are taken."""
+        self.key = key
+        self.key_data = NULL
+        self.key_bytes = 0
+        if key is not None:
+            self.key_data = <const uint8_t*><const char*>key
+            self.key_bytes = <uint32_t>len(key)
 
     def __dealloc__(self):
         free(self.datagrams)

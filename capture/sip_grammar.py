@@ -18,6 +18,7 @@ from capture.abnf import (
     comment,
     generic_parameter,
     host,
+    is_ipv4,
     is_ipv6,
     number,
     port,
@@ -185,7 +186,8 @@ def value_list(cursor: Cursor, element: Callable[[Cursor], None]) -> None:
 def from_or_to(cursor: Cursor) -> None:
     """from-spec, to-spec = ( name-addr / addr-spec ) *( SEMI ( tag-param / generic-param ) )
 
-    tag-param = "tag" EQUAL token. Its absence from From is left alone: so speaks RFC 2543 (RFC 4475 3.4.1).
+    tag-param = "tag" EQUAL token. Its absence from From is left alone: so speaks RFC 2543 (RFC 4475 3.4.1). So are a
+    port and the parameters of the URI, which the grammar has and table 1 of 19.1.1 does not want here: many send them.
     """
     address(cursor)
     parameters(cursor, check_tag)
@@ -277,7 +279,8 @@ RECEIVED_IPV6 = re.compile(rb"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 
 
 def via_parameter(cursor: Cursor) -> None:
-    """One of via-params. The value of received is the only one that may hold colons outside of quotes."""
+    """One of via-params. via-received = "received" EQUAL (IPv4address / IPv6address): never a name, and the only value
+    that may hold colons outside of quotes."""
     start = cursor.at
     name = cursor.take(TOKEN, SipError.BAD_PARAMETER).lower()
     if name == b"received" and cursor.accept_separator(b"="):
@@ -287,6 +290,9 @@ def via_parameter(cursor: Cursor) -> None:
             raise SipGrammarError(SipError.BAD_IPV6, address_start)
         if not text:
             host(cursor)
+            text = cursor.data[address_start : cursor.at]
+            if not text.startswith(b"[") and not is_ipv4(text):
+                raise SipGrammarError(SipError.BAD_PARAMETER, address_start)
         return
     cursor.at = start
     name, value = generic_parameter(cursor)
@@ -383,7 +389,8 @@ def content_disposition(cursor: Cursor) -> None:
     parameters(cursor)
 
 
-# SIP-date = rfc1123-date = wkday "," SP date1 SP time SP "GMT"
+# SIP-date = rfc1123-date = wkday "," SP date1 SP time SP "GMT". The times end with 23:59:59 there; the leap second of
+# RFC 5322 3.3 is taken as well.
 DATE = re.compile(
     rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (?:0[1-9]|[12][0-9]|3[01])"
     rb" (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [0-9]{4}"
@@ -402,7 +409,11 @@ WARNING_AGENT = re.compile(rb"[^ \t\r\n\",]+")
 
 
 def warning_element(cursor: Cursor) -> None:
-    """warning-value = warn-code SP warn-agent SP warn-text ; warn-agent = hostport / pseudonym"""
+    """warning-value = warn-code SP warn-agent SP warn-text ; warn-agent = hostport / pseudonym
+
+    A fold or more than one SP is taken, as all linear white space means SP (25.1); of the agent, anything without
+    white space and separators of the list, since it is there for people.
+    """
     cursor.take(WARNING_CODE, SipError.BAD_WARNING)
     cursor.take(LWS, SipError.BAD_WARNING)
     cursor.take(WARNING_AGENT, SipError.BAD_WARNING)
@@ -413,9 +424,10 @@ def warning_element(cursor: Cursor) -> None:
 
 
 def product(cursor: Cursor) -> None:
-    """server-val = product / comment ; product = token [SLASH product-version]
+    """server-val *(LWS server-val) ; server-val = product / comment ; product = token [SLASH product-version]
 
-    LWS between the values may be missing before a comment: `PBX-2.8(1.4)` is how many gateways name themselves.
+    LWS between the values may be missing before a comment: `PBX-2.8(1.4)` is how many gateways name themselves. The
+    rule wants one value at least; none is taken as well, as of a sender that hides what it is.
     """
     while not cursor.done():
         if cursor.peek() == b"(":

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, get_args
 
-import msgspec
 import typer
 
 from collector.commands_api import api_tokens
+from collector.commands_boxes import boxes
 from collector.commands_webhooks import webhooks
 from collector.errors import CollectorError
 from collector.shell import USAGE_ERROR, AsJson, Chosen, actor, fail, open_store, print_pages, read_config, when
@@ -22,7 +22,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-boxes = typer.Typer(no_args_is_help=True, help="The boxes that report here.")
 token = typer.Typer(no_args_is_help=True, help="Tokens that enrol a box.")
 users = typer.Typer(no_args_is_help=True, help="The accounts of the console.")
 app.add_typer(boxes, name="boxes")
@@ -71,41 +70,6 @@ def migrate() -> None:
     print(f"the store has schema revision {newest_revision()}")
 
 
-# --- boxes
-
-
-@boxes.command("list")
-def list_boxes(as_json: AsJson = False) -> None:
-    """List the boxes."""
-    columns = {
-        "box": lambda box: box.name,
-        "state": lambda box: box.state,
-        "last report": lambda box: when(box.last_report_ns),
-        "version": lambda box: (box.health or {}).get("version", "-"),
-        "clock ms": lambda box: "-" if box.clock_offset_ms is None else box.clock_offset_ms,
-        "reports": lambda box: box.items,
-        "lost": lambda box: box.lost,
-    }
-    nothing = "No boxes: `sipwarden-collector token create` says how one is enrolled."
-    print_pages(open_store().fleet.boxes, as_json, columns, nothing)
-
-
-@boxes.command("show")
-def show_box(name: str) -> None:
-    """Show one box with its certificates and its last health report, as JSON."""
-    fleet = open_store().fleet
-    box = fleet.box(name)
-    shown = {"box": box, "certificates": fleet.certificates(box.id)}
-    print(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode())
-
-
-@boxes.command("revoke")
-def revoke_box(name: str, reason: Annotated[str, typer.Option(help="For the record.")] = "revoked") -> None:
-    """Void the certificates of a box: it is refused from its next report on."""
-    open_store().fleet.revoke(name, actor(), reason[:32])
-    print(f"{name} is revoked")
-
-
 # --- tokens
 
 
@@ -148,12 +112,14 @@ def list_tokens(as_json: AsJson = False) -> None:
 
 @users.command("add")
 def add_user(
-    name: str,
+    name: Annotated[str, typer.Argument(help="To log in with; the audit trail has it, too.")],
     role: Annotated[str, typer.Option(help="reader, analyst or administrator")] = "reader",
 ) -> None:
     """Add an account of the console. The password is asked for, or read from standard input."""
-    from collector.store.accounts import MIN_PASSWORD, Role  # noqa: PLC0415
+    from collector.store.accounts import MIN_PASSWORD, USER_NAME, Role, is_user_name  # noqa: PLC0415
 
+    if not is_user_name(name):
+        fail(USER_NAME, USAGE_ERROR)
     if role not in get_args(Role):
         fail(f"no such role: {role} (there are {', '.join(get_args(Role))})", USAGE_ERROR)
     interactive = sys.stdin.isatty()

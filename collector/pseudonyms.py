@@ -73,6 +73,14 @@ class Numbers:
         except (InvalidTag, binascii.Error, ValueError) as error:
             raise NumberKeyError("not a pseudonym of this key") from error
 
+    def knows(self, token: str) -> bool:
+        """Whether a pseudonym is one of this key."""
+        try:
+            self.reveal(token)
+        except NumberKeyError:
+            return False
+        return True
+
     def apply(self, line: Any) -> Any:
         """A call or source line with its numbers as they are stored. The number of a party is its E.164 where that is
         known, so that every way of writing it gives the same token."""

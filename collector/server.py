@@ -28,7 +28,7 @@ from collector.ingest import ingest_app
 from collector.maintenance import maintain
 from collector.metrics import Metrics, metrics_app
 from collector.peer import PeerProtocol
-from collector.pseudonyms import Numbers
+from collector.pseudonyms import PREFIX, Numbers
 from collector.refusals import Refusals, Strangers
 from collector.store.database import first_line, revision_of
 from collector.store.store import Store
@@ -66,10 +66,17 @@ class Core:
         """Opens the store (made when it is empty), the authority and the keys. Raises CollectorError."""
         config.state_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
         store = Store.open(config.store_url, create=_is_empty(config.store_url))
+        numbers = open_numbers(config)
+        if not _is_of_store(numbers, store):
+            log.warning(
+                "numbers_key_changed key=%s: the numbers behind the pseudonyms in the store cannot be shown, and every "
+                "number has another pseudonym from now on; a backup has the key that they were made with",
+                numbers_key_file(config),
+            )
         return cls(
             config,
             store,
-            open_numbers(config),
+            numbers,
             Authority.open(config.authority_dir, config.tls.names),
             Refusals(store),
             Writer(store, config.ingest.queue_mib << 20),
@@ -90,6 +97,15 @@ def _is_empty(url: str) -> bool:
 def open_numbers(config: Config) -> Numbers:
     """The number policy of a configuration, with its key."""
     return Numbers.open(config.numbers.policy, numbers_key_file(config))
+
+
+def _is_of_store(numbers: Numbers, store: Store) -> bool:
+    """Whether the newest pseudonym in the store, when there is one, was made with this key."""
+    if numbers.policy == "plain":
+        return True
+    parties = (party for found in store.findings.find().items for party in (found.caller, found.callee))
+    token = next((party for party in parties if party and party.startswith(PREFIX)), None)
+    return token is None or numbers.knows(token)
 
 
 def numbers_key_file(config: Config) -> Path:

@@ -62,6 +62,11 @@ def when(time_ns: int | None) -> str:
     return "-" if time_ns is None else f"{datetime.fromtimestamp(time_ns / 1e9, UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
+def visible(text: str) -> str:
+    """What a box says about itself may hold anything: nothing of it moves a cursor."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
 def print_rows(rows: Iterable[Any], as_json: bool, columns: dict[str, Any], nothing: str) -> None:
     """Rows as JSON lines, or as a table of `columns`: heading -> text of a row; without any, `nothing` for people."""
     if as_json:
@@ -75,7 +80,7 @@ def print_rows(rows: Iterable[Any], as_json: bool, columns: dict[str, Any], noth
 
     table = Table(*columns, box=box.SIMPLE)
     for row in rows:
-        table.add_row(*(Text(str(text(row))) for text in columns.values()))
+        table.add_row(*(Text(visible(str(text(row)))) for text in columns.values()))
     if table.row_count:
         Console().print(table)
     else:

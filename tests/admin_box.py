@@ -76,7 +76,7 @@ class Box:
             calls=totals["calls"], open_calls=open_calls, flagged=7, watched=2, findings=1,
             evicted=0, rates=status.RateStatus(packets=1234.5, calls=6.7, verdicts=8.9),
             latency=status.LatencyStatus(verdicts=12, p50_ms=1.0, p99_ms=5.0, p999_ms=7.5),
-            queue=status.QueueStatus(depth=0, dropped=0),
+            queue=status.QueueStatus(depth=0, dropped=0, unreadable=0),
             store=status.StoreStatus(
                 state=health.state, problem=health.problem, bytes=health.bytes, findings=health.findings, waiting=0,
                 lost=0, retired=0,
@@ -124,7 +124,10 @@ def open_calls(box: Box, folder: Path, count: int, *, first: int = 0, answered: 
         box.pipeline.screen_file(tap.write(folder / "open.pcap"), lambda _: None)
 
 
-def call_finding(call_id: str = "bad-call@192.0.2.7", verdict: str = "flag", caller: str = CALLER) -> StoredFinding:
+def call_finding(
+    call_id: str = "bad-call@192.0.2.7", verdict: str = "flag", caller: str = CALLER, **changes: list
+) -> StoredFinding:
+    """A call that was found; `changes` are of its line."""
     line = {
         "type": "call", "call_id": call_id, "caller": caller, "callee": "+33612345678", "caller_e164": caller,
         "callee_e164": "+33612345678", "source": "192.0.2.7:5060", "destination": "198.51.100.1:5060",
@@ -132,10 +135,10 @@ def call_finding(call_id: str = "bad-call@192.0.2.7", verdict: str = "flag", cal
         "post_dial_delay_s": 1.0, "ring_s": 2.0, "duration_s": None, "messages": 4, "user_agent": None, "streams": [],
         "verdict": verdict, "score": 0.97, "fraud_types": ["robocall"], "reasons": [REASON], "bundle": "call@1",
         "stage": "setup", "flagged_at": "2023-11-14T22:13:20.000000Z", "quality": QUALITY,
-    }  # fmt: skip
+    } | changes  # fmt: skip
     return StoredFinding(
-        time_ns=FOUND_NS, kind="call", verdict=verdict, score=0.97, fraud_types=["robocall"], source="192.0.2.7:5060",
-        caller=caller, callee="+33612345678", call_id=call_id, line=_checked(line),
+        time_ns=FOUND_NS, kind="call", verdict=verdict, score=0.97, fraud_types=line["fraud_types"],
+        source="192.0.2.7:5060", caller=caller, callee="+33612345678", call_id=call_id, line=_checked(line),
     )  # fmt: skip
 
 

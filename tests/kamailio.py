@@ -12,6 +12,8 @@ PROXY = "127.0.0.1:5060"
 # What the user part of the request line leads to: the port of a sipp that behaves so.
 CALLEES = {"answer": 5081, "busy": 5082, "ring": 5083}
 
+MODULES = [Path(f"/usr/lib/{machine}-linux-gnu/kamailio/modules") for machine in ("x86_64", "aarch64")]
+
 CONFIG = """#!KAMAILIO
 debug=-1
 log_stderror=yes
@@ -31,7 +33,7 @@ modparam("siptrace", "trace_mode", 1)
 modparam("siptrace", "hep_mode_on", 1)
 modparam("siptrace", "hep_version", 3)
 modparam("siptrace", "hep_capture_id", 7)
-modparam("siptrace", "duplicate_uri", "sip:127.0.0.1:{hep_port}")
+modparam("siptrace", "duplicate_uri", "sip:127.0.0.1:{hep_port}{parameters}")
 request_route {{
     if (has_totag()) {{
         if (loose_route() || t_check_trans()) t_relay();
@@ -48,9 +50,25 @@ request_route {{
 """
 
 
-def config(hep_port):
+# Kamailio speaks TLS to others when it listens for it itself.
+TLS = """enable_tls=yes
+listen=tls:127.0.0.1:5061
+loadmodule "tls.so"
+modparam("tls", "config", "{folder}/tls.cfg")
+"""
+TLS_ENDS = """[server:default]
+certificate = {certificate}
+private_key = {key}
+[client:default]
+verify_certificate = yes
+ca_list = {certificate}
+"""
+
+
+def config(hep_port, tls="", parameters=""):
     routes = "\n    ".join(f'if ($rU == "{user}") $du = "sip:127.0.0.1:{port}";' for user, port in CALLEES.items())
-    return CONFIG.format(hep_port=hep_port, routes=routes)
+    text = CONFIG.format(hep_port=hep_port, routes=routes, parameters=parameters)
+    return text.replace("loadmodule", f"{tls}loadmodule", 1)
 
 
 @contextmanager
@@ -108,6 +126,12 @@ request_route {
 
 def proxy(folder, hep_port):
     return kamailio(folder, config(hep_port))
+
+
+def tls_proxy(folder, hep_port, certificate, key):
+    """It sends HEP over TLS, to nobody who does not show `certificate`."""
+    (folder / "tls.cfg").write_text(TLS_ENDS.format(certificate=certificate, key=key))
+    return kamailio(folder, config(hep_port, TLS.format(folder=folder), ";transport=tls"))
 
 
 def registrar(folder, others='"404", "Not Found"'):

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from appliance.client import listings
 from appliance.exit import Exit
 from appliance.live.status import Status
 from tests.admin_box import CALLER, Box, call_finding, command, open_calls, serving, source_finding
@@ -195,6 +196,20 @@ def test_findings_for_people_say_who_when_and_why(ask, box: Box) -> None:
         310 numbers called in an hour
 """
     )
+
+
+def test_raw_has_one_field_between_two_tabs_whatever_is_in_it(ask, box: Box) -> None:
+    hostile = "a\tb\r\nc,d|e\x1b[2J"
+    reasons = [
+        {"feature": "x", "value": 1, "typical": 2, "effect": 0.1, "text": f"{n} calls, {hostile}"} for n in (1, 2)
+    ]
+    box.store.put([call_finding(call_id=hostile, fraud_types=["robocall", "wangiri"], reasons=reasons)])
+    (row,) = rows(ask("findings", "-o", "raw"))
+    assert len(row) == len(listings.FINDINGS.raw)
+    unseen = "\N{REPLACEMENT CHARACTER}"
+    assert row[5].split("|") == ["robocall", "wangiri"]
+    assert row[9:11] == [f"a b{unseen} c,d|e{unseen}[2J", "-"]
+    assert row[11].split("|") == [f"{n} calls, a b{unseen} c,d/e{unseen}[2J" for n in (1, 2)]
 
 
 def test_findings_are_chosen_by_verdict_type_number_source_and_time(ask, box: Box) -> None:

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -18,11 +20,15 @@ from appliance.reporting.enroll import run
 from appliance.reporting.identity import Identity
 from collector.authority import Authority
 from collector.backup import backup
+from collector.config import Config, NumbersSection, Service
+from collector.errors import CollectorError, StoreError
 from collector.pseudonyms import Numbers
+from collector.server import Core
 from collector.store import tables
 from collector.store.database import migrate
 from collector.store.store import Store
-from tests.collectors import ROOT, CollectorProcess, Desk, call_line, minute
+from tests.collectors import ROOT, CollectorProcess, Desk, call_line, health, minute
+from tests.disks import ROOT_ONLY, tmpfs
 from tests.waiting import until
 
 USER = {"name": "ann", "role": "analyst", "password": "x", "created_ns": 1, "changed_ns": 1}
@@ -97,8 +103,9 @@ def test_a_box_is_listed_shown_and_revoked(collector: CollectorProcess) -> None:
     box = collector.enrolled("edge-8")
     assert box.send([(1, call_line(1))]).status_code == 200
     assert "edge-8" in collector.command("boxes", "list").stdout
-    shown = json.loads(collector.command("boxes", "show", "edge-8").stdout)
+    shown = json.loads(collector.command("boxes", "show", "edge-8", "--json").stdout)
     assert (shown["box"]["items"], len(shown["certificates"])) == (1, 1)
+    assert shown["box"]["enrolled_ns"] > 10**18
     assert collector.command("boxes", "revoke", "edge-8", "--reason", "stolen").returncode == 0
     assert box.send([(2, call_line(2))]).status_code == 403
     store = collector.store()
@@ -107,6 +114,43 @@ def test_a_box_is_listed_shown_and_revoked(collector: CollectorProcess) -> None:
     assert entry.actor.startswith("shell:")
     missing = collector.command("boxes", "show", "nowhere")
     assert (missing.returncode, missing.stderr) == (1, "error: no box is called 'nowhere'\n")
+
+
+def test_a_box_is_shown_with_times_that_people_read_and_nothing_of_it_moves_a_cursor(
+    collector: CollectorProcess,
+) -> None:
+    box = collector.enrolled("edge-9")
+    said = health(config="1\x1b[2J", problems=["the disk is full", "no capture"])
+    assert box.send([(1, said)]).status_code == 200
+    shown = collector.command("boxes", "show", "edge-9")
+    assert shown.returncode == 0, shown.stderr
+    lines = [line.split(maxsplit=1) for line in shown.stdout.splitlines()]
+    assert ["state", "active"] in lines
+    assert ["problems", "the disk is full; no capture"] in lines
+    assert ["config", "1\N{REPLACEMENT CHARACTER}[2J"] in lines
+    now = f"{datetime.now(UTC):%Y-%m-%d}"
+    assert sum(now in line for line in shown.stdout.splitlines()) >= 4, "enrolled, last report, health, certificate"
+    assert not re.search(r"[0-9]{19}", shown.stdout), "no nanoseconds"
+
+
+NO_NAMES = ["", "ann lee", " ann", "ann\n", "a\x1b[2J", "shell:root", "-ann", "a" * 64, "an\u200bn", "安"]
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_a_user_name_is_of_letters_and_digits_that_everybody_sees(tmp_path: Path, name: str) -> None:
+    store = Store.open(f"sqlite:///{tmp_path / 'store.sqlite'}", create=True)
+    with pytest.raises(CollectorError, match="a user name begins with a letter or digit"):
+        store.accounts.add_user(name, "reader", "correct horse battery", "test")
+    assert not store.accounts.users().items
+    store.close()
+
+
+def test_a_user_name_that_is_none_is_refused_before_a_password_is_asked_for(collector: CollectorProcess) -> None:
+    done = collector.command("users", "add", "ann lee", stdin="")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "error: a user name begins with a letter or digit and goes on with letters, digits and . _ @ -, 63 at most\n"
+    )
 
 
 def test_an_account_is_added_with_a_password_from_standard_input(collector: CollectorProcess) -> None:
@@ -118,6 +162,16 @@ def test_an_account_is_added_with_a_password_from_standard_input(collector: Coll
     for arguments, stdin in ((("bob",), "short\n"), (("bob", "--role", "king"), "correct horse battery\n")):
         assert collector.command("users", "add", *arguments, stdin=stdin).returncode == 2
     assert collector.command("users", "add", "ann", stdin="correct horse battery\n").returncode == 1
+
+
+@ROOT_ONLY
+def test_a_store_on_a_read_only_disk_is_said_to_be_on_one(tmp_path: Path) -> None:
+    with tmpfs(tmp_path / "disk", "32m") as disk:
+        url = f"sqlite:///{disk / 'store.sqlite'}"
+        Store.open(url, create=True).close()
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        with pytest.raises(StoreError, match=f"cannot open the store: the disk of {disk} is read-only"):
+            Store.open(url)
 
 
 def test_a_configuration_that_is_wrong_is_named(tmp_path: Path) -> None:
@@ -299,6 +353,31 @@ def test_what_is_no_backup_is_said_to_be_none(tmp_path: Path) -> None:
     assert "is not a backup" in done.stderr
     absent = CollectorProcess(tmp_path / "c").command("restore", str(tmp_path / "y.tar"))
     assert absent.stderr == f"error: {tmp_path}/y.tar cannot be read: No such file or directory\n"
+
+
+def test_another_key_than_that_of_the_stored_pseudonyms_is_said_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = tmp_path / "numbers.key"
+    config = Config(service=Service(state_dir=str(tmp_path)), numbers=NumbersSection(policy="pseudonym"))
+
+    def said() -> bool:
+        caplog.clear()
+        core = Core.open(config)
+        core.store.close()
+        return any("numbers_key_changed" in record.message for record in caplog.records)
+
+    assert not said(), "nothing is stored yet"
+    desk = Desk(Store.open(config.store_url), Numbers.open("pseudonym", key))
+    desk.put("edge-1", desk.enrol("edge-1"), [(1, call_line(1))])
+    desk.writer.stop()
+    desk.store.close()
+    assert not said()
+    kept = key.read_bytes()
+    key.unlink()
+    assert said()
+    key.write_bytes(kept)
+    assert not said(), "the old one is back"
 
 
 def test_a_pseudonym_is_revealed_with_the_key_and_the_audit_trail_knows(tmp_path: Path) -> None:

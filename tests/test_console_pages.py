@@ -240,7 +240,9 @@ def test_findings_are_filtered_and_paged(browser: Browser, store: Store) -> None
     assert "/findings/" not in browser.get("/findings?box=edge-2").text
 
 
-def test_the_fleet_names_silent_boxes_before_all_others(browser: Browser) -> None:
+def test_the_fleet_names_silent_boxes_before_all_others(store_url: str, tmp_path: Path) -> None:
+    store = fill(Store.open(store_url, create=True))  # a fleet of its own: the other tests enrol boxes and revoke them
+    browser = next(browsers(store, tmp_path))
     browser.login("reader")
     text = browser.get("/fleet").text
     assert "1 active box has been silent" in text
@@ -251,6 +253,7 @@ def test_the_fleet_names_silent_boxes_before_all_others(browser: Browser) -> Non
     assert "edge-1" not in silent
     assert "No box is like this." in browser.get("/fleet?state=revoked").text
     assert browser.get("/fleet?state=lost").status_code == 400
+    store.close()
 
 
 def test_the_fleet_and_the_accounts_are_paged_by_name(

@@ -127,6 +127,7 @@ def test_a_store_in_trouble_is_said_with_what_helps(status: Status, state: str) 
         ("time to a verdict", {"latency": {"p99_ms": 400.0}}),
         ("tables", {"evicted": 5}),
         ("queue to the disk", {"queue": {"dropped": 3}}),
+        ("queue to the disk", {"queue": {"unreadable": 3}}),
         ("snapshot", {"snapshot": {"problem": "permission denied"}}),
         ("malformed SIP", {"traffic": {"malformed": 3000}}),
         ("time of packets", {"traffic": {"time": "2020-01-01T00:00:00.000000Z"}}),

@@ -2,13 +2,33 @@
 
 from contextlib import ExitStack
 
+import pytest
+
 from appliance.config import Config, Hep
 from appliance.sources import open_sources
 from tests import kamailio
+from tests.certificates import self_signed
 from tests.network import in_a_network_of_its_own
 from tests.watch import Watch
 
 CALLS = 5  # of each kind
+
+
+@in_a_network_of_its_own("kamailio", "sipp")
+def test_a_proxy_that_checks_the_certificate_sends_its_calls_over_tls(tmp_path):
+    if not any(folder.joinpath("tls.so").exists() for folder in kamailio.MODULES):
+        pytest.skip("no module tls of kamailio on this machine")
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    chain.write_text(self_signed(key))
+    config = Config(hep=Hep(listen="127.0.0.1:9060", tls_certificate=str(chain), tls_key=str(key)))
+    watch = Watch(open_sources(config), config)
+    with ExitStack() as stack:
+        stack.enter_context(kamailio.tls_proxy(tmp_path, watch.sources[0].port, chain, key))
+        stack.enter_context(kamailio.callee(tmp_path, "busy", kamailio.CALLEES["busy"]))
+        watch.run_beside(kamailio.caller(tmp_path, "rejected", CALLS))
+    assert watch.sources[0].counters().errors == 0
+    calls = [line for line in watch.finish() if line["type"] == "call"]
+    assert [call["state"] for call in calls] == ["rejected"] * CALLS
 
 
 @in_a_network_of_its_own("kamailio", "sipp")

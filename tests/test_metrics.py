@@ -93,7 +93,7 @@ STATUS = Status(
     evicted=7,
     rates=RateStatus(packets=1.0, calls=0.1, verdicts=0.1),
     latency=LatencyStatus(verdicts=0, p50_ms=None, p99_ms=None, p999_ms=None),
-    queue=QueueStatus(depth=1, dropped=6),
+    queue=QueueStatus(depth=1, dropped=6, unreadable=9),
     store=StoreStatus(state="full", problem="no space left", bytes=4096, findings=2, waiting=3, lost=5, retired=4),
     spool=SpoolStatus(
         state="ok", problem=None, bytes=512, depth=11, dropped=12, lost=13, oldest="2026-01-02T02:00:00.000000Z"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance import report
+from appliance import log, report
 from appliance.admin.allow_list import AllowList
 from appliance.config import Config
 from appliance.live.recorder import Recorder
@@ -13,7 +13,7 @@ from appliance.pipeline import Pipeline
 from appliance.storage.spool import Spool
 from appliance.storage.store import Store
 from appliance.storage.store_lists import ListEntry
-from tests.waiting import PATIENCE_S, until
+from tests.waiting import PATIENCE_S
 
 SAMPLE = Path(__file__).parent.parent / "simulator" / "samples" / "sample.pcap.gz"
 
@@ -103,15 +103,27 @@ def test_who_puts_never_waits_for_a_disk_that_hangs_and_what_finds_no_room_is_co
     assert recorder.depth == 0
 
 
-def test_a_line_that_cannot_be_read_does_not_keep_those_after_it_from_being_stored(store, spool, found):
+@pytest.mark.parametrize(
+    "broken", [b'{"type":"call"}', b"", b"no report", b'{"type":"source","flagged_at":7}', b"\xff"]
+)
+def test_a_line_that_cannot_be_read_is_lost_alone_and_counted(store, spool, found, broken):
     recorder = Recorder(store, spool)
-    recorder.start()
-    recorder.outlet.alert(b'{"type":"call"}')
-    until(lambda: not recorder.depth)
-    recorder.outlet.alert(found[0])
-    recorder.stop()
-    recorder.join()
-    assert [one.line.rstrip() for one in store.find()] == [found[0]]
+    recorded(recorder, (recorder.outlet.alert, b"\n".join([found[0], broken, found[-1], b""])))
+    assert {one.line.rstrip() for one in store.find()} == {found[0], found[-1]}
+    assert len(spool.batch(1 << 20, 10).records) == 2
+    assert recorder.unreadable == 1
+
+
+def test_a_moment_that_is_none_loses_its_line_alone_and_no_party_is_told(store, spool, found, capsys):
+    party = report.decode(found[0])
+    broken = found[0].replace(party.flagged_at.encode(), b"yesterday")
+    recorder = Recorder(store, spool)
+    log.configure("info", "text")
+    recorded(recorder, (recorder.outlet.alert, broken + b"\n" + found[-1] + b"\n"))
+    assert ([one.line.rstrip() for one in store.find()], recorder.unreadable) == ([found[-1]], 1)
+    said = capsys.readouterr().err
+    assert "could not be read" in said
+    assert party.source not in said
 
 
 def test_what_a_minute_counted_is_in_the_store(store, spool):

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import shutil
 import signal
+import ssl
 import struct
 import subprocess
 import sys
@@ -21,6 +22,8 @@ from appliance.live.tracker import Tracker
 from appliance.pipeline import Pipeline
 from capture.file import CaptureFile
 from models.bundle import SHIPPED
+from tests.certificates import self_signed
+from tests.collectors import free_port
 from tests.disks import ROOT_ONLY, tmpfs
 from tests.feed import Feed, Lines
 from tests.running import Service, Systemd
@@ -154,6 +157,32 @@ def test_a_configuration_that_is_broken_under_sighup_changes_nothing_and_is_said
     until(lambda: not refusals(service))
     assert "verdict_delay_ms: 1 -> 5" in service.errors.read_text()
     assert service.status()["calls"] == screened[0]["calls"], "nothing that was known is forgotten"
+    assert service.stop() == 0
+
+
+def test_a_certificate_that_was_renewed_in_its_file_is_shown_after_sighup_and_a_broken_one_never(service, tmp_path):
+    port, chain, key = free_port(), tmp_path / "chain.pem", tmp_path / "key.pem"
+    chain.write_text(self_signed(key))
+    service.configure(f'[hep]\nlisten = "127.0.0.1:{port}"\ntls_certificate = "{chain}"\ntls_key = "{key}"')
+    service.start()
+
+    def shown() -> str | None:
+        with contextlib.suppress(ConnectionRefusedError):  # it listens a little later than it answers
+            return ssl.get_server_certificate(("127.0.0.1", port), timeout=PATIENCE_S)
+        return None
+
+    first = chain.read_text()
+    until(lambda: shown() == first)
+    chain.write_text("no certificate")
+    service.hang_up()
+    until(lambda: refusals(service))
+    assert "hep.tls_certificate" in refusals(service)[0]
+    assert shown() == first
+    second = self_signed(key)
+    chain.write_text(second)
+    service.hang_up()
+    until(lambda: not refusals(service))
+    assert shown() == second != first
     assert service.stop() == 0
 
 

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import struct
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -380,6 +381,18 @@ def test_a_full_disk_is_told_by_name_and_leaves_the_snapshot_before(tmp_path):
             screening.save(disk / "snapshot")
         assert (disk / "snapshot").read_bytes() == before
         assert sorted(name.name for name in disk.iterdir()) == ["filler", "snapshot"]
+
+
+@ROOT_ONLY
+def test_a_disk_that_takes_no_change_is_told_by_name_and_leaves_the_snapshot_before(tmp_path):
+    with tmpfs(tmp_path / "disk", "8m") as disk:
+        screening = Screening(**SMALL)
+        screening.save(disk / "snapshot")
+        before = (disk / "snapshot").read_bytes()
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        with pytest.raises(SnapshotError, match=r"snapshot: cannot be written: Read-only file system"):
+            screening.save(disk / "snapshot")
+        assert (disk / "snapshot").read_bytes() == before
 
 
 def test_a_folder_that_is_gone_is_told_by_name(tmp_path):

@@ -9,9 +9,11 @@ import ssl
 import subprocess
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 
+from appliance import log
 from appliance.config import Capture, Config, Hep, Service
 from appliance.errors import SettingError
 from appliance.sources import directory, open_sources
@@ -19,7 +21,9 @@ from appliance.sources import filter as packet_filter
 from appliance.sources.directory import ABANDONED_S, SETTLED_S, DirectorySource
 from appliance.sources.errors import FilterError
 from appliance.sources.hep import MAXIMUM_CONNECTIONS, HepSource
+from appliance.sources.hep_secrets import HepSecrets
 from capture import hep as hep_reader
+from tests.certificates import self_signed
 from tests.hep_messages import OLD, hep
 from tests.tap import Tap, request
 from tests.waiting import until
@@ -171,6 +175,21 @@ def test_with_a_key_in_a_file_other_messages_are_refused(tmp_path):
         assert source.details()["refused"] == 2
 
 
+def test_a_key_that_is_renewed_is_the_one_that_counts_from_then_on(tmp_path):
+    key = tmp_path / "key"
+    key.write_text("open sesame")
+    with listening(key_file=str(key)) as (source, watch):
+        key.write_text("another one")
+        source.use(HepSecrets.read(Hep(listen="127.0.0.1:0", key_file=str(key))))
+        datagrams(source.port, hep(OPTIONS, key=b"open sesame"), hep(OPTIONS, key=b"another one"))
+        watch.until(lambda: source.details()["messages"] == 2)
+        assert watch.counts()["sip_requests"] == 1
+        assert source.details()["refused"] == 1
+        source.use(HepSecrets(None, None))
+        datagrams(source.port, hep(request("OPTIONS", cseq=2)))
+        watch.until(lambda: watch.counts()["sip_requests"] == 2)
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     if not shutil.which("openssl"):
@@ -217,6 +236,27 @@ def test_with_a_certificate_tls_is_all_that_is_spoken(certificate):
         assert watch.counts()["packets"] == 2
         plain.close()
         stream.close()
+
+
+def test_an_agent_that_does_not_speak_tls_is_named_with_what_it_did(certificate, capsys):
+    log.configure("warning", "text")
+    settings = {"tls_certificate": str(certificate / "crt"), "tls_key": str(certificate / "key")}
+    with listening(**settings) as (source, watch), socket.create_connection(("127.0.0.1", source.port)) as plain:
+        plain.sendall(hep(OPTIONS))
+        watch.until(lambda: source.counters().errors == 1)
+    assert "the agent does not speak TLS" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("days, warned", [(-1, True), (0, False), (2, True)])
+def test_a_certificate_that_is_not_valid_now_is_warned_of_and_shown_all_the_same(tmp_path, capsys, days, warned):
+    log.configure("warning", "text")
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    chain.write_text(self_signed(key, age=timedelta(days=days)))
+    secrets = HepSecrets.read(Hep(listen="127.0.0.1:0", tls_certificate=str(chain), tls_key=str(key)))
+    assert secrets.tls is not None
+    said = capsys.readouterr().err
+    assert ("is not valid now" in said) == warned
+    assert (f"certificate={chain}" in said) == warned
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ class Judgement(StrEnum):
     HONEST = "honest"
 
 
-As = Annotated[Form, typer.Option("--output", "-o", help="For people, for programs, or for awk.")]
+As = Annotated[Form, typer.Option("--output", "-o", help="For people, for programs, or for cut and awk.")]
 Socket = Annotated[Path | None, typer.Option(metavar="PATH", help="The service's admin socket.")]
 Config = Annotated[
     Path | None, typer.Option(metavar="F", readable=False, help="The configuration that names the socket.")

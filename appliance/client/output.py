@@ -1,8 +1,8 @@
 """The three forms of what a client command shows: for people, for programs, for the shell.
 
 `human` is a table, and what is hostile to a terminal is made visible in it; `json` is one array or object (of a stream:
-an object a line) with all fields; `raw` has the same rows and columns as the documentation lists, tab-separated and
-without headings, `-` for nothing, commas inside lists.
+an object a line) with all fields; `raw` has the same rows and columns as the documentation lists, without headings: one
+field between two tabs, whatever is in it, `-` for nothing, and `|` between the entries of a list.
 """
 
 import json
@@ -26,6 +26,7 @@ STYLES = {
     "allowed": "green",
 }
 NOTHING = "-"
+BETWEEN = "|"  # entries of a list: texts have commas and semicolons
 
 Row = dict[str, Any]
 
@@ -142,13 +143,13 @@ def flat(value: Any, name: str = "") -> Iterable[tuple[str, Any]]:
 
 
 def raw_value(value: Any) -> str:
-    """On one line, without tabs."""
+    """On one line, without tabs; of a list, entries without what stands between them."""
     if value is None or value in ("", [], {}):
         return NOTHING
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return ",".join(raw_value(one) for one in value)
+        return BETWEEN.join(raw_value(one).replace(BETWEEN, "/") for one in value)
     return printable(str(value).replace("\t", " ").replace("\n", " "))
 
 

@@ -84,7 +84,7 @@ def _losses(name: str) -> Check:
 
 
 def _offloads(name: str) -> Check:
-    """Merged packets are longer than the snapshot length and carry the time of the last of them."""
+    """Merged packets carry the time of the last of them, and a `snaplen` that was set cuts them."""
     what = f"offloads of {name}"
     on = [
         offload

@@ -70,7 +70,10 @@ def _nothing_comes(config: Config, name: str) -> str:
     if config.capture.directory and name == str(Path(config.capture.directory)):
         return "a file is read when its writer has closed it or moved it here: is one there, and not hidden or a .tmp?"
     if name.startswith("hep"):
-        return "does the agent send to this address and port, and through the firewall? Is its HEP key the same?"
+        return (
+            "does the agent send to this address and port, and through the firewall? Is its HEP key the same? Does it "
+            "trust the certificate?"
+        )
     return "is it mirrored to this interface, and does the filter let it through: see [capture] filter"
 
 
@@ -165,6 +168,9 @@ def _queue(status: Status) -> Check:
     queue = status.queue
     if queue.dropped:
         return warn("queue to the disk", f"{queue.dropped:,} were dropped", "a faster disk: it did not keep up")
+    if queue.unreadable:
+        seen = f"{queue.unreadable:,} findings could not be read and are lost"
+        return warn("queue to the disk", seen, "a fault of this version: the log has what was wrong with them")
     return ok("queue to the disk", f"{queue.depth:,} wait")
 
 

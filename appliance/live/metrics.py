@@ -150,6 +150,7 @@ def _disk(status: Status) -> Iterator[Metric]:
         "sipwarden_recorder_waiting_batches", "Batches of findings that wait for the disk.", status.queue.depth
     )
     yield _counter("sipwarden_recorder_dropped_batches", "What the disk was too slow for.", status.queue.dropped)
+    yield _counter("sipwarden_recorder_unreadable_entries", "Findings lost as no report.", status.queue.unreadable)
     if status.store is not None:
         yield from _store(status.store)
     if status.spool is not None:

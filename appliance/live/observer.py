@@ -101,7 +101,7 @@ class Observer:
             evicted=int(summary["evicted"]),
             rates=self.rates(),
             latency=_latency(tally),
-            queue=QueueStatus(depth=recorder.depth, dropped=recorder.dropped),
+            queue=QueueStatus(depth=recorder.depth, dropped=recorder.dropped, unreadable=recorder.unreadable),
             store=_store(recorder),
             spool=_spool(recorder),
             reporting=_reporting(reporter),

@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+import msgspec
+
 from appliance import log, report
 from appliance.admin.allow_list import AllowList
 from appliance.outlet import Outlet
@@ -29,6 +31,8 @@ MAX_COUNTS = 3600
 IDLE_S = 2.0
 # In a string of JSON the quotation marks would be escaped.
 PASSED = b'"verdict":"pass"'
+# What is raised for a line that is no report, or has no moment in it.
+UNREADABLE = (msgspec.DecodeError, ValueError)
 GRADES = {"watch": WATCH, "flag": FLAG}
 
 
@@ -64,8 +68,8 @@ def stored(line: bytes, allowed: AllowList) -> StoredFinding:
 class Recorder(threading.Thread):
     """Stores what its `outlet` is given, until `stop`, and hands what is reported to `listener`, on its thread.
 
-    `dropped` counts blocks of lines that found no room. Findings about whom `allowed` covers are stored as such, and
-    neither spooled nor handed on. `summaries` gets the calls that are over.
+    `dropped` counts blocks of lines that found no room, `unreadable` lines that are lost alone. Findings about whom
+    `allowed` covers are stored as such, and neither spooled nor handed on. `summaries` gets the calls that are over.
     """
 
     def __init__(
@@ -81,6 +85,7 @@ class Recorder(threading.Thread):
         self.spool = spool
         self.queue_bytes = queue_bytes
         self.dropped = 0
+        self.unreadable = 0
         self.allowed = AllowList()
         self._listener = listener
         self._summaries = summaries
@@ -140,12 +145,7 @@ class Recorder(threading.Thread):
 
     def _record(self, blocks: list[tuple[bytes, bool, bool]]) -> None:
         try:
-            findings = [
-                (stored(line, self.allowed), reported)
-                for block, reported, _ in blocks
-                for line in block.splitlines()
-                if PASSED not in line
-            ]
+            findings, over = self._read(blocks)
             while self._counts:
                 self.store.count(*self._counts.popleft())
             self.store.put([finding for finding, _ in findings])
@@ -157,12 +157,34 @@ class Recorder(threading.Thread):
                     if self._listener is not None:
                         self._listener(finding)
             if self._summaries is not None:
-                self._summarise(self._summaries, b"".join(block for block, _, over in blocks if over))
+                self._summarise(self._summaries, over)
         except Exception:
             # a fault in here must not keep the findings after these from being stored
             log.exception("findings could not be recorded", blocks=len(blocks))
 
-    def _summarise(self, summaries: CallSummaries, lines: bytes) -> None:
+    def _read(self, blocks: list[tuple[bytes, bool, bool]]) -> tuple[list[tuple[StoredFinding, bool]], list[bytes]]:
+        """The findings, each with whether it is for the spool, and the lines of calls that are over."""
+        findings, finished = [], []
+        for block, reported, over in blocks:
+            for line in block.splitlines():
+                try:
+                    if PASSED not in line:
+                        findings.append((stored(line, self.allowed), reported))
+                except UNREADABLE as error:
+                    self._give_up(line, error)
+                else:
+                    finished += [line] if over else []
+        return findings, finished
+
+    def _summarise(self, summaries: CallSummaries, lines: list[bytes]) -> None:
         now_ns = time.time_ns()
-        for line in lines.splitlines():
-            summaries.take(line, self.allowed, now_ns)
+        for line in lines:
+            try:
+                summaries.take(line, self.allowed, now_ns)
+            except UNREADABLE as error:
+                self._give_up(line, error)
+
+    def _give_up(self, line: bytes, error: Exception) -> None:
+        # of the line itself nothing is shown: the parties in it may be names, which no mask finds in a text
+        self.unreadable += 1
+        log.warning("a line could not be read and is lost", bytes=len(line), problem=str(error))

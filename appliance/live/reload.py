@@ -9,6 +9,7 @@ from appliance.config import Config
 from appliance.installed import InstalledBundles
 from appliance.pipeline import ROW_KINDS, load_scorers
 from appliance.sources import Source, open_sources
+from appliance.sources.hep_secrets import HepSecrets
 from models.bundle import Bundle
 from models.scorer import Scorer
 
@@ -43,12 +44,15 @@ class Reload:
     config: Config
     scorers: Mapping[str, Scorer]
     sources: list[Source] | None  # None: those that are there go on
+    hep: HepSecrets | None  # for the one that goes on: key and certificate may have been renewed in their files
 
     @classmethod
     def prepare(cls, old: Config, new: Config, installed: InstalledBundles) -> "Reload":
         """Reads what `new` names. Raises ModelError and SettingError."""
-        watched_anew = (old.capture, old.hep) != (new.capture, new.hep)
-        return cls(new, scorers_of(new, installed), open_sources(new) if watched_anew else None)
+        scorers = scorers_of(new, installed)
+        if (old.capture, old.hep) != (new.capture, new.hep):
+            return cls(new, scorers, open_sources(new), None)
+        return cls(new, scorers, None, HepSecrets.read(new.hep) if new.hep.listen else None)
 
 
 def changes(old: Config, new: Config) -> list[str]:

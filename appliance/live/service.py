@@ -288,6 +288,8 @@ class Service:
         ]
         if ready.sources is not None:
             await asyncio.wrap_future(self._tracker.watch(ready.sources))
+        elif ready.hep is not None:
+            await asyncio.wrap_future(self._tracker.renew(ready.hep))
         self._tracker.delay_s = new.service.verdict_delay_ms / 1e3
         self.config = new
         self._admin.configure()

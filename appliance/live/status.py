@@ -72,6 +72,7 @@ class QueueStatus(Part, frozen=True, kw_only=True):
 
     depth: Count
     dropped: Count  # for want of room: the tracker does not wait
+    unreadable: Count  # lines that are no report, by a fault of our own
 
 
 class StoreStatus(Part, frozen=True, kw_only=True):

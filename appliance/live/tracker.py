@@ -30,6 +30,8 @@ from appliance.live.clock import Clock
 from appliance.live.totals import Totals
 from appliance.outlet import Outlet
 from appliance.pipeline import Pipeline
+from appliance.sources.hep import HepSource
+from appliance.sources.hep_secrets import HepSecrets
 from appliance.sources.source import Source, SourceCounters
 
 T = TypeVar("T")
@@ -125,6 +127,10 @@ class Tracker(threading.Thread):
     def watch(self, sources: Sequence[Source]) -> "Future[None]":
         """Takes these sources instead of those it has, which are closed; one that is in both goes on."""
         return self.ask(lambda _: self._replace(list(sources)))
+
+    def renew(self, secrets: HepSecrets) -> "Future[None]":
+        """Gives the sources of HEP the key and certificate that are in force from now on."""
+        return self.ask(lambda _: self._renew(secrets))
 
     # -- the thread -----------------------------------------------------------------------------------------
 
@@ -251,6 +257,11 @@ class Tracker(threading.Thread):
 
     def _totals(self) -> Totals:
         return Totals.of(self._pipeline, self.sources, self._closed_counters)
+
+    def _renew(self, secrets: HepSecrets) -> None:
+        for source in self.sources:
+            if isinstance(source, HepSource):
+                source.use(secrets)
 
     def _replace(self, sources: list[Source]) -> None:
         for source in self.sources:

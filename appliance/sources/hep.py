@@ -9,16 +9,14 @@ import contextlib
 import os
 import select
 import socket
-import ssl
 import struct
 import time
-from pathlib import Path
 
 from appliance import log
 from appliance.config import Hep
-from appliance.errors import SettingError
 from appliance.sources.errors import ListenError
 from appliance.sources.hep_connection import Connection
+from appliance.sources.hep_secrets import HepSecrets
 from appliance.sources.source import Source, SourceCounters
 from capture.hep_feed import HepFeed
 
@@ -50,8 +48,9 @@ class HepSource(Source):
         super().__init__("hep")
         self._host, port = _host_and_port(settings.listen)
         self.port = port  # 0: any, and known once it is up
-        self._tls = _tls(settings)
-        self._feed = HepFeed(_key(settings.key_file))
+        secrets = HepSecrets.read(settings)
+        self._tls = secrets.tls
+        self._feed = HepFeed(secrets.key)
         self._datagrams: socket.socket | None = None
         self._listener: socket.socket | None = None
         self._epoll: select.epoll | None = None
@@ -80,6 +79,11 @@ class HepSource(Source):
     def details(self) -> dict[str, int]:
         """What became of the messages, by name: `sip`, `other`, and the kinds that are not read."""
         return self._feed.counts() | {"connections": len(self._connections)}
+
+    def use(self, secrets: HepSecrets) -> None:
+        """Asks for another key from now on, and shows another certificate to whoever connects from now on."""
+        self._tls = secrets.tls
+        self._feed.use_key(secrets.key)
 
     def _open(self) -> HepFeed:
         try:
@@ -235,27 +239,3 @@ def _datagrams(host: str, port: int) -> socket.socket:
         datagrams.close()
         raise
     return datagrams
-
-
-def _key(path: str) -> bytes | None:
-    if not path:
-        return None
-    try:
-        key = Path(path).read_bytes().strip()
-    except OSError as error:
-        raise SettingError("hep.key_file", f"{path} cannot be read: {error.strerror}") from error
-    if not key:
-        raise SettingError("hep.key_file", f"{path} is empty")
-    return key
-
-
-def _tls(settings: Hep) -> ssl.SSLContext | None:
-    if not settings.tls_certificate:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingError("hep.tls_certificate", f"{settings.tls_certificate} cannot be used: {error}") from error
-    return context

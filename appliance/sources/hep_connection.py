@@ -10,6 +10,16 @@ from capture.hep_feed import LARGEST_MESSAGE, HepFeed
 BUFFER_BYTES = 2 * (LARGEST_MESSAGE + 1)
 # An agent that has nothing to send is silent for hours; whether it is still there the kernel finds out.
 KEEPALIVE_IDLE_S = 60
+# What OpenSSL says of a handshake that failed -> what an operator can do something about.
+TLS_PROBLEMS = {
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "the agent says that our certificate is not valid at its time",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "the agent does not take our certificate",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "the agent does not take our certificate",
+    "TLSV1_ALERT_UNKNOWN_CA": "the agent does not know who issued our certificate",
+    "UNSUPPORTED_PROTOCOL": "the agent speaks no TLS as new as 1.2",
+    "WRONG_VERSION_NUMBER": "the agent does not speak TLS",
+    "HTTP_REQUEST": "that was HTTP, and not HEP over TLS",
+}
 
 
 class Connection:
@@ -47,7 +57,9 @@ class Connection:
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             self.has_more = False
             return None
-        except OSError as error:  # ssl.SSLError is one
+        except ssl.SSLError as error:
+            return TLS_PROBLEMS.get(error.reason or "", f"TLS failed: {error.reason or error}")
+        except OSError as error:
             return (error.strerror or str(error)).lower()
         if count == 0:
             return "ended in the middle of a message" if self._used else ""

@@ -16,6 +16,7 @@ import os
 import struct
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -94,7 +95,8 @@ def save(path: Path, ask: Ask, *, region: str | None, secret: int) -> SnapshotTa
     except OSError as error:
         raise SnapshotError(f"{path}: cannot be written: {error.strerror}") from error
     finally:
-        new.unlink(missing_ok=True)
+        with suppress(OSError):  # it is there no more, or the disk takes no change at all
+            new.unlink()
     return SnapshotTaken(size, steps, longest_s, time.monotonic() - began_s)
 
 

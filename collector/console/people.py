@@ -1,6 +1,5 @@
 """The accounts of the console, as administrators manage them."""
 
-import re
 import secrets
 from typing import Annotated
 
@@ -14,9 +13,8 @@ from litestar.response import Redirect, Template
 
 from collector.console import query as asked
 from collector.console.sessions import ROLES, needs
-from collector.store.accounts import ExistsError, User
+from collector.store.accounts import ExistsError, User, is_user_name
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
 ROWS = 50  # of a page
 ONE_TIME_BYTES = 12  # of a one-time password, before base64
 
@@ -52,7 +50,7 @@ async def add(request: Request, data: AccountData) -> Template:
     """A new account, with a one-time password that is shown this once."""
     state = request.app.state
     role = _role(data.role)
-    if not NAME.fullmatch(data.name):
+    if not is_user_name(data.name):
         return await sync_to_thread(_page, request, 400, "accounts.bad_name")
     password = secrets.token_urlsafe(ONE_TIME_BYTES)
     try:

@@ -23,6 +23,9 @@ Role = Literal["reader", "analyst", "administrator"]
 MIN_PASSWORD = 12  # characters
 TOKEN_PREFIX = "swc_"  # by which scanners for leaked secrets know one
 TOKEN_PATTERN = TOKEN_PREFIX + r"[A-Za-z0-9_-]{43}"
+# No white space, which nobody sees, and no colon: `shell:` and `token:` before a name are other actors of the trail.
+USER_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}\Z"
+USER_NAME = "a user name begins with a letter or digit and goes on with letters, digits and . _ @ -, 63 at most"
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,55}\Z"  # of a token: `token:NAME` is an actor of the audit trail
 
 _hasher = PasswordHasher()
@@ -90,7 +93,10 @@ class Accounts:
     def add_user(
         self, name: str, role: Role, password: str, by: str, language: str | None = None, one_time: bool = False
     ) -> User:
-        """A new user; one with a one-time password has to change it. Raises ExistsError."""
+        """A new user; one with a one-time password has to change it. Raises ExistsError, or CollectorError for a name
+        that is none."""
+        if not is_user_name(name):
+            raise CollectorError(USER_NAME)
         now = time.time_ns()
         values = {
             "name": name,
@@ -215,6 +221,11 @@ class Accounts:
             if not connection.execute(update.values(revoked_ns=time.time_ns())).rowcount:
                 raise NotFoundError(f"no API token in use is called {name!r}")
             audit(connection, by, "api_token.revoke", name)
+
+
+def is_user_name(name: str) -> bool:
+    """Whether an account of the console may be called so."""
+    return re.match(USER_NAME_PATTERN, name) is not None
 
 
 def is_name(name: str) -> bool:

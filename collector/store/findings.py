@@ -19,7 +19,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from collector.errors import NotFoundError
 from collector.store import tables
-from collector.store.database import writing
+from collector.store.database import is_sqlite, writing
 from collector.store.ids import MAX_AHEAD_NS, arrival_ns, lowest_id
 from collector.store.paging import DEFAULT_LIMIT, Page, bounded, paged
 from models.fraud_types import BIT_OF, FRAUD_TYPES, FraudType, names_of
@@ -29,7 +29,8 @@ Label = Literal["fraud", "honest"]
 
 MAX_ID = (1 << 63) - 1
 IN_LIMIT = 500  # values of one IN list
-FEW = 5000  # findings that are looked at one by one rather than all by an index
+FEW = 5000  # ids that one filter leaves, among which the others are looked for
+RARE = 1000  # fewer still: to look each of them up is quicker than to read the newest until a page is full
 MAX_OF_ONE_CALL = 100  # a Call-ID is the caller's choice: many calls may share one
 
 
@@ -185,13 +186,19 @@ class Findings:
             query = query.where(table.c.id < before)
         return paged([LabelEntry(**row._mapping) for row in self._rows(query)], limit)
 
-    def _few(self, wanted: Filter) -> sa.Select | None:
-        """The ids that one of several filters leaves, when it alone leaves few: then nothing else need be read."""
-        for ids in _leads(wanted):
+    def _few(self, wanted: Filter) -> ColumnElement[bool] | None:
+        """That a finding is among those which one of several filters leaves, when it alone leaves few."""
+        key = tables.findings.c.id
+        for table, ids in _leads(wanted):
             counted = sa.select(sa.func.count()).select_from(ids.limit(FEW + 1).subquery())
             with self._engine.connect() as connection:
-                if (connection.scalar(counted) or 0) <= FEW:
-                    return ids
+                count = connection.scalar(counted) or 0
+            if table is tables.finding_types and count <= RARE and not is_sqlite(self._engine):
+                # No statistics say how many findings the mask of their types leaves, and a lookup by a join is expected
+                # to go into every partition: PostgreSQL would rather read an index of all findings.
+                return key == sa.any_(sa.func.array(ids.scalar_subquery()))
+            if count <= FEW:
+                return key.in_(ids)
         return None
 
     def _place(self, before: int | None) -> Place | None:
@@ -222,28 +229,29 @@ def _newest_findings(wanted: Filter, before: int | None, limit: int) -> sa.Selec
     return query.where(*_conditions(table, wanted, before)).order_by(key.desc()).limit(limit)
 
 
-def _newest_of_many(wanted: Filter, few: sa.Select | None, before: Place | None, limit: int) -> sa.Select:
+def _newest_of_many(wanted: Filter, few: ColumnElement[bool] | None, before: Place | None, limit: int) -> sa.Select:
     """A query for the findings of one page, in the order of their own time: among `few`, else by the index that has all
     filters."""
     c = tables.findings.c
     narrow = sa.select(c.id).where(*_conditions(tables.findings, wanted, None))
     if few is not None:
-        narrow = narrow.where(c.id.in_(few))
+        narrow = narrow.where(few)
     if before is not None:
         narrow = narrow.where(sa.tuple_(c.time_ns, c.id) < sa.tuple_(*before))
     narrow = narrow.order_by(c.time_ns.desc(), c.id.desc()).limit(limit)
     return _joined(tables.findings, _LISTED).where(c.id.in_(narrow)).order_by(c.time_ns.desc(), c.id.desc())
 
 
-def _leads(wanted: Filter) -> Iterator[sa.Select]:
-    """The ids that single filters leave, each by an index of its own."""
-    c, types = tables.findings.c, tables.finding_types.c
+def _leads(wanted: Filter) -> Iterator[tuple[sa.Table, sa.Select]]:
+    """The ids that single filters leave, and the table from whose index they are read."""
+    findings, c, types = tables.findings, tables.findings.c, tables.finding_types.c
     if wanted.fraud_type is not None:
-        yield sa.select(types.finding_id).where(types.fraud_type == FRAUD_TYPES.index(wanted.fraud_type))
+        of_type = FRAUD_TYPES.index(wanted.fraud_type)
+        yield tables.finding_types, sa.select(types.finding_id).where(types.fraud_type == of_type)
     if wanted.label in ("fraud", "honest"):
-        yield sa.select(c.id).where(c.label == wanted.label)
+        yield findings, sa.select(c.id).where(c.label == wanted.label)
     if wanted.box is not None:
-        yield sa.select(c.id).where(c.box_id == tables.box_id(wanted.box))
+        yield findings, sa.select(c.id).where(c.box_id == tables.box_id(wanted.box))
 
 
 def _newest_calls(wanted: Filter, before: int | None, limit: int) -> sa.Select:

@@ -15,6 +15,7 @@ from collector.store.database import (
     newest_revision,
     open_engine,
     revision_of,
+    sqlite_path,
 )
 from collector.store.findings import Findings
 from collector.store.fleet import Fleet
@@ -58,7 +59,7 @@ class Store:
                 )
             make_partitions(store.engine)
         except SQLAlchemyError as error:
-            raise StoreError(f"cannot open the store: {first_line(error)}") from error
+            raise StoreError(f"cannot open the store: {_unwritable(store.engine) or first_line(error)}") from error
         return store
 
     def highest_id(self) -> int:
@@ -69,3 +70,16 @@ class Store:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _unwritable(engine: sa.Engine) -> str | None:
+    """Why SQLite cannot write its log beside the store, of which it says only that it is unable to open a file."""
+    if not is_sqlite(engine):
+        return None
+    folder = sqlite_path(engine).parent
+    try:
+        if os.statvfs(folder).f_flag & os.ST_RDONLY:
+            return f"the disk of {folder} is read-only"
+    except OSError as error:
+        return f"{folder}: {error.strerror}"
+    return None if os.access(folder, os.W_OK | os.X_OK) else f"{folder} is not for this user to write to"
