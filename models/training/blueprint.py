@@ -135,18 +135,6 @@ BLUEPRINTS = {
                 (A_NUMBER, Evidence("route_hasty_ratio", 0.6)),
             ),
         },
-        # A call in which nobody spoke at the far end, on a route where most are answered at once and soon over, and in
-        # many of which nobody spoke: the honest calls of such a route have a voice.
-        conclusive={
-            "false_answer": (
-                (
-                    A_NUMBER,
-                    Evidence("route_hasty_ratio", 0.6),
-                    Evidence("route_one_sided_ratio", 0.3),
-                    Evidence("one_sided", 1),
-                ),
-            ),
-        },
         # Who shows another number at each call, and asserts one, calls as robocalls do; most robocalls assert none. One
         # ring each from foreign numbers may be meant to be called back, or to prove a telephone.
         may_be={
@@ -160,10 +148,20 @@ BLUEPRINTS = {
             "caller_spoofing": ("robocall", "vishing"),
         },
         # Who has a new exchange dials a number in five ways before it gets through, and mostly calls others. Nobody who
-        # dials a busy number again makes thirty calls at twelve a minute.
+        # dials a busy number again makes thirty calls at twelve a minute. A call in which nobody spoke at the far end, on a
+        # route where most are answered at once and soon over, and in many of which nobody spoke: the honest calls of such
+        # a route have a voice.
         conclusive={
             "toll_fraud": ((Evidence("dialled_forms", 6),), (Evidence("source_respelled_ratio", 0.5),)),
             "tdos": ((A_NUMBER, Evidence("call_run", 30), Evidence("caller_calls_minute", 12)),),
+            "false_answer": (
+                (
+                    A_NUMBER,
+                    Evidence("route_hasty_ratio", 0.6),
+                    Evidence("route_one_sided_ratio", 0.3),
+                    Evidence("one_sided", 1),
+                ),
+            ),
         },
     ),
     # Whoever sends requests from outside to an open SIP port is often a scanner, and no subscriber is blocked with it.
