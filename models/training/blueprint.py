@@ -161,8 +161,8 @@ BLUEPRINTS = {
                 (Evidence("source_user_failures_minute", 40), Evidence("source_requests_minute", 75)),
                 (
                     Evidence("source_failing_users_day", 40),
-                    Evidence("source_failed_anew_day", 40),
-                    Evidence("source_failed_anew_ratio", 0.7),
+                    Evidence("source_failed_anew_day", 30),
+                    Evidence("source_failed_anew_ratio", 0.5),
                 ),
                 (
                     Evidence("source_failed_crowd_day", 8),
