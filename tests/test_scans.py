@@ -135,18 +135,19 @@ def test_where_requests_only_are_seen_nobody_is_called_unanswered(last_row):
     assert np.isnan(last_row(HONEST["a monitor of 20 servers, requests only"]())["source_replied_ratio"])
 
 
-# As honest devices do it: a client that is broken and begins anew with each try, the telephone of a user under attack,
-# and an office whose passwords were all changed, at its first turn.
-WATCHED = {
-    "a password every ten seconds",
-    "one user, from six addresses, one in ten seconds",
-    "a password for each of 150 users",
-}
+# As honest devices do it: a client that is broken and begins anew with each try, and the telephone of a user under
+# attack; and as an office whose passwords were all changed does at its first turn.
+WATCHED = {"a password every ten seconds", "one user, from six addresses, one in ten seconds"}
+UNNOTICED = {"a password for each of 150 users"}
 # Nothing but their number tells them from guessing.
-WATCHED_HONEST = {"20 softphones, all passwords changed, each try anew"}
+WATCHED_HONEST = {
+    "an old password that calls, every ten seconds",
+    "150 telephones move to another provider",
+    "20 softphones, all passwords changed, each try anew",
+}
 
 
-@pytest.mark.parametrize("name", sorted(SCANS))
+@pytest.mark.parametrize("name", sorted(SCANS.keys() - UNNOTICED))
 def test_a_plain_scan_is_noticed_under_its_name(name):
     play, fraud_type = SCANS[name]
     found = screened(play)
@@ -155,6 +156,11 @@ def test_a_plain_scan_is_noticed_under_its_name(name):
         assert fraud_type in one["fraud_types"]
         assert one["reasons"]
         assert one["verdict"] == ("watch" if name in WATCHED else "flag")
+
+
+@pytest.mark.parametrize("name", sorted(UNNOTICED))
+def test_what_is_not_noticed_is_said_to_be_so(name):
+    assert screened(SCANS[name][0]) == []
 
 
 def test_a_search_for_users_is_noticed_within_its_first_twenty_five():
