@@ -13,9 +13,10 @@ GUESSING = BIT_OF["password_guessing"]
 SEARCHES = BIT_OF["registration_scan"] | BIT_OF["options_scan"]
 
 
-def is_break_in(verdict: int, types: int) -> bool:
-    """Of an address that is let in as somebody after wrong passwords, given what it is known for at that moment."""
-    return bool(types & GUESSING or (verdict == FLAG and types & SEARCHES))
+def is_break_in(verdict: int, types: int, users: float) -> bool:
+    """Of an address that is let in as somebody after wrong passwords for so many users, given what it is known for at
+    that moment. An office whose passwords were all changed may be watched, and is let in as one after the other."""
+    return bool(types & (GUESSING | SEARCHES)) if verdict == FLAG else bool(types & GUESSING) and users < 2
 
 
 def reason_of(user: bytes, tries: float, users: float) -> Reason:

@@ -213,7 +213,8 @@ cdef class Findings:
             slot = self._of(&party)
             before = self.findings[slot].verdict
             self._add(slot, &suspect)
-            is_broken = is_broken and is_break_in(self.findings[slot].verdict, self.findings[slot].types)
+            is_broken = is_broken and is_break_in(
+                self.findings[slot].verdict, self.findings[slot].types, broken.found[k - 1].guess.users)
             if is_broken:
                 suspect.verdict, suspect.types, suspect.reasons = FLAGGED, GUESSING_BIT, NULL
                 self.findings[slot].break_in = broken.found[k - 1]

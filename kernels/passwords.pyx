@@ -16,11 +16,14 @@ cdef extern from *:
     #define SW_GUESSES 2.5f
     /* Wrong passwords of an address, of whichever users, after which whoever is let in there may have been guessed. */
     #define SW_SPRAYED 20.0f
+    /* More Call-IDs than users, and not for the errors of both sketches: twice that of their quotient. */
+    #define SW_SURELY_MORE 1.35
     /* Prior: share of the tries after a user's first. */
     #define SW_ANEW_RATIO 0.1f
     """
     const float SPRAYED "SW_SPRAYED"
     const float GUESSES "SW_GUESSES"
+    const double SURELY_MORE "SW_SURELY_MORE"
     const float ANEW_RATIO "SW_ANEW_RATIO"
 
 
@@ -102,7 +105,7 @@ cdef void anew_features(const SourceProfile* profile, int64_t now_ns, float* row
     cdef double call_ids = distinct_count(&profile.failing_call_ids_day, now_ns, WINDOW_DAY_NS)
     cdef double tries = distinct_seen(&profile.failing_call_ids_day, now_ns, WINDOW_DAY_NS)
     cdef double later = max(0.0, tries - users)
-    cdef double anew = max(0.0, call_ids - users)
+    cdef double anew = max(0.0, call_ids - SURELY_MORE * users)
     row[SOURCE_FAILED_ANEW_DAY] = clipped(anew, MOST_EVENTS)
     row[SOURCE_FAILED_ANEW_RATIO] = shrunk(<float>min(anew, later), <float>later, ANEW_RATIO)
 

@@ -285,7 +285,7 @@ class Passwords:
 def anew_row(history, now):
     """Of the tries after a user's first, those with another Call-ID, by feature name."""
     users = history.distinct("failing_users", 12 * HOUR_NS, now)
-    anew = max(0.0, history.distinct("failing_call_ids", 12 * HOUR_NS, now) - users)
+    anew = max(0.0, history.distinct("failing_call_ids", 12 * HOUR_NS, now) - 1.35 * users)
     later = max(0.0, history.seen("failing_call_ids", now) - users)
     return {
         "source_failed_anew_day": anew,

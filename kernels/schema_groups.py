@@ -541,8 +541,8 @@ GROUP_SOURCE_FEATURES = (
         "source_failed_anew_day",
         "requests",
         "Different Call-IDs of REGISTER requests with a wrong password for users who had not been registered from the "
-        "address, less the users with wrong passwords, at least 0, in the present 12 hours and the 12 before (standard "
-        "error 13 % of both).",
+        "address, less 1.35 times the users with wrong passwords, at least 0, in the present 12 hours and the 12 "
+        "before: both are estimates (standard error 13 %).",
         "began anew about {value} times with another wrong password of a user; typical is {typical}",
         source="source",
         group="source",

@@ -80,11 +80,13 @@ def test_a_telephone_whose_password_is_put_right_is_not_accused(told, name):
 
 def test_who_is_known_for_guessing_or_flagged_for_searching_has_broken_in():
     guessing, searching, gateway = (BIT_OF[name] for name in ("password_guessing", "registration_scan", "goip_gateway"))
-    assert not is_break_in(PASS, 0)
-    assert is_break_in(WATCH, guessing)
-    assert is_break_in(FLAG, searching)
-    assert not is_break_in(WATCH, searching)  # an exchange that restarts
-    assert not is_break_in(FLAG, gateway)
+    assert not is_break_in(PASS, 0, 1)
+    assert is_break_in(WATCH, guessing, 1)
+    assert not is_break_in(WATCH, guessing, 60)  # an office whose passwords are put right
+    assert is_break_in(FLAG, guessing, 60)
+    assert is_break_in(FLAG, searching, 1)
+    assert not is_break_in(WATCH, searching, 1)  # an exchange that restarts
+    assert not is_break_in(FLAG, gateway, 1)
 
 
 def test_the_user_is_masked_as_numbers_are():

@@ -8,7 +8,7 @@ from capture.file import CaptureFile
 from kernels.engine import BLOCK, Engine
 from kernels.schema import SOURCE_FEATURES
 from models.training.collect import LIMITS, SECRET, packed
-from tests.scans import HONEST, SCANNER, SCANS, SERVER, STALE, Script, screened, tried, users
+from tests.scans import HONEST, SCANNER, SCANS, SERVER, STALE, Script, in_vain, screened, tried, users
 
 COLUMN = {feature.name: i for i, feature in enumerate(SOURCE_FEATURES)}
 
@@ -114,10 +114,12 @@ def test_passwords_of_users_who_were_let_in_here_before_are_told_apart(last_row)
 
 def test_tries_that_begin_anew_are_told_from_those_of_telephones(last_row):
     guessing = last_row(SCANS["three passwords for each of 60 users"][0]())
-    assert guessing["source_failed_anew_day"] == pytest.approx(120, rel=0.35)
-    assert guessing["source_failed_anew_ratio"] > 0.75
+    assert guessing["source_failed_anew_day"] > 60  # of 120, less the errors of both sketches
+    assert guessing["source_failed_anew_ratio"] > 0.5
     telephones = last_row(HONEST["60 telephones, all passwords changed"]())
     assert telephones["source_failed_anew_ratio"] < 0.05
+    first_turn = last_row(in_vain(0, 1, 401, 403, count=300)())
+    assert first_turn["source_failed_anew_day"] < 20
     let_in_before = last_row(HONEST["60 softphones that were let in before, the same"]())
     assert let_in_before["source_failed_anew_day"] == 0
 
@@ -133,18 +135,19 @@ def test_where_requests_only_are_seen_nobody_is_called_unanswered(last_row):
     assert np.isnan(last_row(HONEST["a monitor of 20 servers, requests only"]())["source_replied_ratio"])
 
 
-# As honest devices do it: a client that is broken and begins anew with each try, the telephone of a user under attack,
-# and an office whose passwords were all changed, at its first turn.
-WATCHED = {
-    "a password every ten seconds",
-    "one user, from six addresses, one in ten seconds",
-    "a password for each of 150 users",
-}
+# As honest devices do it: a client that is broken and begins anew with each try, and the telephone of a user under
+# attack; and as an office whose passwords were all changed does at its first turn.
+WATCHED = {"a password every ten seconds", "one user, from six addresses, one in ten seconds"}
+UNNOTICED = {"a password for each of 150 users"}
 # Nothing but their number tells them from guessing.
-WATCHED_HONEST = {"20 softphones, all passwords changed, each try anew"}
+WATCHED_HONEST = {
+    "an old password that calls, every ten seconds",
+    "150 telephones move to another provider",
+    "20 softphones, all passwords changed, each try anew",
+}
 
 
-@pytest.mark.parametrize("name", sorted(SCANS))
+@pytest.mark.parametrize("name", sorted(SCANS.keys() - UNNOTICED))
 def test_a_plain_scan_is_noticed_under_its_name(name):
     play, fraud_type = SCANS[name]
     found = screened(play)
@@ -153,6 +156,11 @@ def test_a_plain_scan_is_noticed_under_its_name(name):
         assert fraud_type in one["fraud_types"]
         assert one["reasons"]
         assert one["verdict"] == ("watch" if name in WATCHED else "flag")
+
+
+@pytest.mark.parametrize("name", sorted(UNNOTICED))
+def test_what_is_not_noticed_is_said_to_be_so(name):
+    assert screened(SCANS[name][0]) == []
 
 
 def test_a_search_for_users_is_noticed_within_its_first_twenty_five():

@@ -29,6 +29,8 @@ class Blueprint:
     may_be: dict[str, tuple[str, ...]] = field(default_factory=dict)  # type -> others of which it is no example
     # fraud type -> what, all of it together, nobody honest has: who has it is flagged when that is the likelier
     conclusive: dict[str, tuple[tuple[Evidence, ...], ...]] = field(default_factory=dict)
+    # fraud type -> what, all of it together, proves it: flagged whatever the network says
+    proof: dict[str, tuple[tuple[Evidence, ...], ...]] = field(default_factory=dict)
 
 
 # What lets a lower bar do, where the honest who set the bar are not: beginners, whom a few calls make look like a
@@ -202,26 +204,32 @@ BLUEPRINTS = {
         # A telephone with an old password that tries every three seconds, the most that teaches, comes to 29 within a
         # minute or two; to 58, all its requests, when it brings credentials at once and once more when it is asked, in
         # its one dialog.
-        # Forty softphones behind one router that all begin anew with each try are more than teach; nobody honest has
-        # several users whom two others try as well, and begins anew with each try for them. Nobody but a gateway
-        # speaks to the manager of gateways, or to a bank of SIM cards.
+        # Nobody honest has several users whom two others try as well, and begins anew with each try for them; nobody
+        # but a gateway speaks to a bank of SIM cards, or the bank itself.
         conclusive={
             "password_guessing": (
                 (Evidence("source_user_failures_minute", 50), Evidence("source_call_ids_day", 20)),
                 (Evidence("source_user_failures_minute", 75),),
                 (Evidence("source_user_failures_minute", 40), Evidence("source_requests_minute", 75)),
                 (
-                    Evidence("source_failing_users_day", 40),
-                    Evidence("source_failed_anew_day", 40),
-                    Evidence("source_failed_anew_ratio", 0.7),
-                ),
-                (
                     Evidence("source_failed_crowd_day", 8),
                     Evidence("source_failed_anew_day", 8),
                     Evidence("source_failing_users_day", 1.5),
                 ),
             ),
-            "goip_gateway": ((Evidence("goip_keepalives", 2.9),), (Evidence("sim_bank_packets", 3.9),)),
+            "goip_gateway": ((Evidence("sim_bank_packets", 3.9),),),
+        },
+        # Forty softphones behind one router that begin anew with each try are more than teach, and no office without
+        # them comes near; nobody but a gateway sends keep-alives to the manager of gateways.
+        proof={
+            "password_guessing": (
+                (
+                    Evidence("source_failing_users_day", 40),
+                    Evidence("source_failed_anew_day", 30),
+                    Evidence("source_failed_anew_ratio", 0.5),
+                ),
+            ),
+            "goip_gateway": ((Evidence("goip_keepalives", 2.9),),),
         },
     ),
 }

@@ -231,9 +231,12 @@ def calibrated(blueprint: Blueprint, model: bytes, encoded: np.ndarray, rows: Ro
             for one, flag in zip(asked[1:], flags[1:], strict=True)
             if flag < flags[0] and len(np.unique(rows.actor[honest & enough(rows, names, one)])) >= LEAST_ACTORS
         ]
-        conclusive = map(list, blueprint.conclusive.get(name, ()))
-        likelier = cost_bar(FALSE_WATCH_COST)
-        lower += [LowerBar(one, likelier) for one in conclusive if not enough(rows[honest], names, one).any()]
+        for found, bar in ((blueprint.conclusive, cost_bar(FALSE_WATCH_COST)), (blueprint.proof, 0.0)):
+            lower += [
+                LowerBar(one, bar)
+                for one in map(list, found.get(name, ()))
+                if not enough(rows[honest], names, one).any()
+            ]
         classes.append(FraudClass(name, slope, intercept, watch, flags[0], evidence, lower))
     return classes
 
