@@ -36,6 +36,8 @@ from collector.webhooks.dispatcher import Dispatcher
 from collector.writer import Writer
 
 MAINTENANCE_S = 3600
+# A clock that was wrong at the boot has been set by then: what is dropped for its age is gone for good.
+FIRST_MAINTENANCE_S = 600
 REFUSALS_S = 0.5
 KEEP_ALIVE_S = 75  # boxes report more often: a connection is set up once
 MAX_REQUESTS = 2000  # at a time, of each listener
@@ -250,6 +252,7 @@ async def _write_refusals(core: Core) -> None:
 
 
 async def _maintain(core: Core, contexts: list[ssl.SSLContext]) -> None:
+    await asyncio.sleep(FIRST_MAINTENANCE_S)
     while True:
         try:
             gone = await asyncio.to_thread(maintain, core.store, core.config.retention)

@@ -290,6 +290,21 @@ def test_findings_that_are_too_old_go(store, time):
     assert store.health().retired == 0
 
 
+def test_a_clock_that_is_set_soon_after_the_boot_has_made_nothing_too_old(store, tmp_path, time):
+    store.put([finding(1)])
+    store.close()
+    wrong_ns = 80 * 365 * DAY_NS
+    booted = Store(
+        tmp_path / "findings.db", 64 * MIB, 90 * DAY_NS, now_ns=lambda: time.ns + wrong_ns, monotonic_ns=time
+    )
+    booted.put([finding(2)])
+    wrong_ns = 0
+    time.wait(3600 * SECOND_NS)
+    booted.put([finding(3)])
+    assert ids(booted.find()) == [3, 2, 1]
+    booted.close()
+
+
 def test_the_store_stays_within_its_size_and_watched_findings_go_before_flagged_ones(tmp_path, time):
     store = make(tmp_path / "findings.db", time, max_bytes=2 * MIB)
     for n in range(0, 4000, 100):

@@ -40,6 +40,8 @@ from models.fraud_types import FraudType
 MINUTE_NS = 60 * 10**9
 RETRY_NS = 10**9  # between two tries of a disk in trouble
 RETIRE_NS = MINUTE_NS  # between two looks for what is too old
+# Before the first: a clock that was years ahead at the boot has been set by then, and nothing brings findings back.
+FIRST_RETIRE_NS = 10 * MINUTE_NS
 RETIRE_CHUNK = 200  # findings that go at once when the size is exceeded
 MAX_TRANSACTION = 500  # findings: a commit of some milliseconds
 MAX_WAITING = 10_000  # findings in memory while the disk is in trouble
@@ -88,7 +90,8 @@ class Store:
         self._waiting_bytes = 0
         self._counts: dict[tuple[int, str], int] = {}
         self._held = (0, 0)  # findings in the database, and how often it had been opened when they were counted
-        self._retry_ns = self._retire_ns = monotonic_ns()
+        self._retry_ns = monotonic_ns()
+        self._retire_ns = monotonic_ns() + FIRST_RETIRE_NS
         self._note: str | None = None  # what became of a corrupt file, said as long as it is kept
 
     # -- what the recorder calls: never raises for trouble with the disk ------------------------------------

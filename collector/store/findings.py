@@ -118,7 +118,8 @@ class Findings:
         if _is_broad(wanted):
             rows = self._rows(_newest_of_many(wanted, self._few(wanted), self._place(before), limit + 1))
         else:
-            rows = self._rows(_newest_findings(wanted, before, limit + 1))
+            rare = self._rare(wanted) if _is_by_type(wanted) else None
+            rows = self._rows(_newest_findings(wanted, rare, before, limit + 1))
         return paged([_finding(row) for row in rows], limit)
 
     def newer(self, after: int, wanted: Filter = Filter(), limit: int = DEFAULT_LIMIT) -> list[Finding]:  # noqa: B008 - frozen
@@ -188,18 +189,25 @@ class Findings:
 
     def _few(self, wanted: Filter) -> ColumnElement[bool] | None:
         """That a finding is among those which one of several filters leaves, when it alone leaves few."""
-        key = tables.findings.c.id
-        for table, ids in _leads(wanted):
-            counted = sa.select(sa.func.count()).select_from(ids.limit(FEW + 1).subquery())
-            with self._engine.connect() as connection:
-                count = connection.scalar(counted) or 0
-            if table is tables.finding_types and count <= RARE and not is_sqlite(self._engine):
-                # No statistics say how many findings the mask of their types leaves, and a lookup by a join is expected
-                # to go into every partition: PostgreSQL would rather read an index of all findings.
-                return key == sa.any_(sa.func.array(ids.scalar_subquery()))
-            if count <= FEW:
-                return key.in_(ids)
-        return None
+        rare = self._rare(wanted)
+        if rare is not None:
+            return rare
+        return next((tables.findings.c.id.in_(ids) for ids in _leads(wanted) if self._has_at_most(FEW, ids)), None)
+
+    def _rare(self, wanted: Filter) -> ColumnElement[bool] | None:
+        """That a finding is one of those of a rare fraud type, each of which is looked up. PostgreSQL would rather read
+        an index of all findings: it takes a lookup by a join to go into every partition. SQLite looks up by itself."""
+        if wanted.fraud_type is None or is_sqlite(self._engine):
+            return None
+        ids = _of_type(wanted.fraud_type)
+        if not self._has_at_most(RARE, ids):
+            return None
+        return tables.findings.c.id == sa.any_(sa.func.array(ids.scalar_subquery()))
+
+    def _has_at_most(self, limit: int, ids: sa.Select) -> bool:
+        counted = sa.select(sa.func.count()).select_from(ids.limit(limit + 1).subquery())
+        with self._engine.connect() as connection:
+            return (connection.scalar(counted) or 0) <= limit
 
     def _place(self, before: int | None) -> Place | None:
         """Where a page ended, in the order of time; by its arrival, when the retention took the finding meanwhile."""
@@ -220,12 +228,14 @@ def _joined(table: sa.Table, columns: Iterable[ColumnElement]) -> sa.Select:
     return sa.select(*columns, boxes.c.name.label("box")).join_from(table, boxes, boxes.c.id == table.c.box_id)
 
 
-def _newest_findings(wanted: Filter, before: int | None, limit: int) -> sa.Select:
-    """A query for the findings of one page, in the order of their arrival."""
+def _newest_findings(wanted: Filter, rare: ColumnElement[bool] | None, before: int | None, limit: int) -> sa.Select:
+    """A query for the findings of one page, in the order of their arrival; `rare` says which ones are looked at."""
     table = tables.findings
     if wanted.number is not None:
         return _of_number(table, _LISTED, wanted, before, limit)
     query, key = _listed(wanted)
+    if rare is not None:
+        query = query.where(rare)
     return query.where(*_conditions(table, wanted, before)).order_by(key.desc()).limit(limit)
 
 
@@ -242,16 +252,20 @@ def _newest_of_many(wanted: Filter, few: ColumnElement[bool] | None, before: Pla
     return _joined(tables.findings, _LISTED).where(c.id.in_(narrow)).order_by(c.time_ns.desc(), c.id.desc())
 
 
-def _leads(wanted: Filter) -> Iterator[tuple[sa.Table, sa.Select]]:
-    """The ids that single filters leave, and the table from whose index they are read."""
-    findings, c, types = tables.findings, tables.findings.c, tables.finding_types.c
+def _leads(wanted: Filter) -> Iterator[sa.Select]:
+    """The ids that single filters leave, each by an index of its own."""
+    c = tables.findings.c
     if wanted.fraud_type is not None:
-        of_type = FRAUD_TYPES.index(wanted.fraud_type)
-        yield tables.finding_types, sa.select(types.finding_id).where(types.fraud_type == of_type)
+        yield _of_type(wanted.fraud_type)
     if wanted.label in ("fraud", "honest"):
-        yield findings, sa.select(c.id).where(c.label == wanted.label)
+        yield sa.select(c.id).where(c.label == wanted.label)
     if wanted.box is not None:
-        yield findings, sa.select(c.id).where(c.box_id == tables.box_id(wanted.box))
+        yield sa.select(c.id).where(c.box_id == tables.box_id(wanted.box))
+
+
+def _of_type(fraud_type: FraudType) -> sa.Select:
+    c = tables.finding_types.c
+    return sa.select(c.finding_id).where(c.fraud_type == FRAUD_TYPES.index(fraud_type))
 
 
 def _newest_calls(wanted: Filter, before: int | None, limit: int) -> sa.Select:
