@@ -128,7 +128,7 @@ BLUEPRINTS = {
                 (FILLED_LINES, Evidence("source_calls_hour", 20)),
                 (FILLED_LINES, Evidence("caller_calls_hour", 10)),
                 (Evidence("callee_calls_minute", 30),),
-                (Evidence("caller_calls_hour", 10), Evidence("callee_calls_hour", 20)),
+                (A_NUMBER, Evidence("call_run", 60)),
             ),
             # 0.3 is one call that was answered at once and soon over, 0.6 is three of three. Tests of exchanges are
             # answered so, too, and call no number.
@@ -150,12 +150,13 @@ BLUEPRINTS = {
             "caller_spoofing": ("robocall", "vishing"),
         },
         # Who has a new exchange dials a number in five ways before it gets through, and mostly calls others. Nobody who
-        # dials a busy number again makes thirty calls at twelve a minute. A call in which nobody spoke at the far end, on a
-        # route where most are answered at once and soon over, and in many of which nobody spoke: the honest calls of such
-        # a route have a voice.
+        # dials a busy number again makes thirty calls at twelve a minute. No trunk has the calls of twenty firms led
+        # from abroad in a day. A call in which nobody spoke at the far end, on a route where most are answered at once
+        # and soon over, and in many of which nobody spoke: the honest calls of such a route have a voice.
         conclusive={
             "toll_fraud": ((Evidence("dialled_forms", 6),), (Evidence("source_respelled_ratio", 0.5),)),
             "tdos": ((A_NUMBER, Evidence("call_run", 30), Evidence("caller_calls_minute", 12)),),
+            "caller_spoofing": ((ASSERTED_ABROAD, Evidence("source_asserted_abroad_day", 20)),),
             "false_answer": (
                 (
                     A_NUMBER,

@@ -228,12 +228,12 @@ BAD_CAPTURES = (0, 0, 0, 0, 0.01, 0.03, 0.05, 0.2)
 MIRRORS = ("both",) * 8 + ("to_server", "from_server")
 GOOD_MIRRORS = ("both",) * 14 + ("to_server", "from_server")
 
-TRAINING = Regime("training", "train", 1, 44, (1, 5), "training", BAD_CAPTURES, MIRRORS, 800, 400, (0, 0, 0.1))
+TRAINING = Regime("training", "train", 1, 44, (1, 5), "training", BAD_CAPTURES, MIRRORS, 800, 500, (0, 0, 0.1))
 # The same worlds under another seed: calibration and thresholds are set on calls that training has not seen.
 CALIBRATION = Regime(
-    "calibration", "train", 2, 24, (0.7, 3), "training", (0, 0, 0, 0.01, 0.03), GOOD_MIRRORS, 450, 250, (0, 0, 0.1)
+    "calibration", "train", 2, 24, (0.7, 3), "training", (0, 0, 0, 0.01, 0.03), GOOD_MIRRORS, 450, 300, (0, 0, 0.1)
 )
-HELD_OUT = Regime("held-out", "eval", 3, 16, (1, 4), "held_out", short=250, edges=150, scripted=(0, 0, 0.1))
+HELD_OUT = Regime("held-out", "eval", 3, 16, (1, 4), "held_out", short=250, edges=180, scripted=(0, 0, 0.1))
 # Numbers that rotate are a campaign's only when there are many of them: towns of their own.
 ROTATING_TRAINING = Regime("training", "train", 21, 0, (1, 1), "rotating", BAD_CAPTURES, MIRRORS, short=300, edges=80)
 ROTATING_CALIBRATION = Regime(

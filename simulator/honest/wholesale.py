@@ -15,6 +15,8 @@ from simulator.rhythm import Curve, log_normal
 from simulator.town import Town, call
 from simulator.vendors import REMOTE_BUSY, Role
 
+CITY_CALLS = 0.8  # share of a city's calls that stay in it
+
 
 class Wholesale(PopulationBase, tag="wholesale"):
     """A carrier's SBC: thousands of callers share one address and one way of writing SIP. With `foreign_ratio` high it
@@ -28,6 +30,7 @@ class Wholesale(PopulationBase, tag="wholesale"):
     roaming_ratio: Ratio = 0.0  # calls by people of this country who are abroad: honest, and domestic on this trunk
     zones: tuple[Zone, ...] = ("europe", "africa")
     zone_ratio: Ratio = 0.1  # of the foreign callers who live where calls are expensive
+    area_digits: int = 0  # last ones in which numbers of its own city differ, callers' and called ones; 0: no city's
     curve: Curve = "residential"
     talk_median_s: Positive = 85.0
 
@@ -37,7 +40,8 @@ class Wholesale(PopulationBase, tag="wholesale"):
 
     def settle(self, town: Town, rng: Random) -> None:
         device = town.trunks[self.name] = self.device(town, rng, "carrier", town.trunk_endpoint())
-        callers = (self._number(town, rng) for _ in range(self.callers))
+        area = town.home.draw(rng, 0.0) if self.area_digits else ""
+        callers = (self._number(town, rng, area) for _ in range(self.callers))
         town.members[self.name] = [self.beside(town, device, number) for number in callers]
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
@@ -48,18 +52,23 @@ class Wholesale(PopulationBase, tag="wholesale"):
             who = int(self.callers * rng.random() ** 1.5)
             line, variant = lines[who], "contact"
             if who not in contacts:
-                contacts[who] = [town.some_number(rng, known_share=0.4) for _ in range(self.contacts)]
+                contacts[who] = [self._called(town, rng, lines[0].number, 0.4) for _ in range(self.contacts)]
             if rng.random() < self.roaming_ratio:
                 line, variant = self.beside(town, device, town.home.draw(rng, 1.0)), "roaming"
             stranger = rng.random() < self.stranger_ratio
-            callee = town.some_number(rng) if stranger else rng.choice(contacts[who])
+            callee = self._called(town, rng, lines[0].number) if stranger else rng.choice(contacts[who])
             variant = "stranger" if stranger and variant == "contact" else variant
             yield call(rng, town, at_ns, line, callee, how, self.name, variant=variant)
 
-    def _number(self, town: Town, rng: Random) -> str:
+    def _number(self, town: Town, rng: Random, area: str) -> str:
         if rng.random() < self.foreign_ratio:
             return draw_abroad(town.home, self.zones, self.zone_ratio, rng)
-        return town.home.draw(rng)
+        return neighbour_of(area, self.area_digits, rng) if area else town.home.draw(rng)
+
+    def _called(self, town: Town, rng: Random, neighbour: str, known_share: float = 0.3) -> str:
+        if self.area_digits and rng.random() < CITY_CALLS:
+            return neighbour_of(neighbour, self.area_digits, rng)
+        return town.some_number(rng, known_share)
 
 
 class Interconnect(PopulationBase, tag="interconnect"):
