@@ -139,10 +139,10 @@ def test_where_requests_only_are_seen_nobody_is_called_unanswered(last_row):
 # attack; and as an office whose passwords were all changed does at its first turn.
 WATCHED = {"a password every ten seconds", "one user, from six addresses, one in ten seconds"}
 UNNOTICED = {"a password for each of 150 users"}
-# Nothing but their number tells them from guessing.
+# Nothing but their number tells them from guessing, or, where no reply is seen, from a search.
 WATCHED_HONEST = {
     "an old password that calls, every ten seconds",
-    "150 telephones move to another provider",
+    "a monitor of 20 servers, requests only",
     "20 softphones, all passwords changed, each try anew",
 }
 
@@ -175,5 +175,5 @@ def test_what_honest_devices_do_alike_passes(name):
 
 
 @pytest.mark.parametrize("name", sorted(WATCHED_HONEST))
-def test_what_only_looks_like_guessing_is_watched_at_most(name):
+def test_what_only_looks_like_a_scan_is_watched_at_most(name):
     assert {one["verdict"] for one in screened(HONEST[name])} <= {"watch"}

@@ -150,13 +150,13 @@ BLUEPRINTS = {
             "caller_spoofing": ("robocall", "vishing"),
         },
         # Who has a new exchange dials a number in five ways before it gets through, and mostly calls others. Nobody who
-        # dials a busy number again makes thirty calls at twelve a minute. No trunk has the calls of twenty firms led
+        # dials a busy number again makes thirty calls at twelve a minute. No trunk has the calls of forty firms led
         # from abroad in a day. A call in which nobody spoke at the far end, on a route where most are answered at once
         # and soon over, and in many of which nobody spoke: the honest calls of such a route have a voice.
         conclusive={
             "toll_fraud": ((Evidence("dialled_forms", 6),), (Evidence("source_respelled_ratio", 0.5),)),
             "tdos": ((A_NUMBER, Evidence("call_run", 30), Evidence("caller_calls_minute", 12)),),
-            "caller_spoofing": ((ASSERTED_ABROAD, Evidence("source_asserted_abroad_day", 20)),),
+            "caller_spoofing": ((ASSERTED_ABROAD, Evidence("source_asserted_abroad_day", 40)),),
             "false_answer": (
                 (
                     A_NUMBER,
@@ -185,7 +185,7 @@ BLUEPRINTS = {
         # Most addresses have not one wrong password, and probe nobody: of those that do, it matters how many.
         commonest_share=0.25,
         counts_by_magnitude=True,
-        teachers=3,
+        teachers=5,
         # Of addresses there are few rows, and what teachers say of them far from any bar is chance.
         by_log_odds=False,
         evidence={
