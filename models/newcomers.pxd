@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 cdef enum:
-    ROTATING = 5            # frauds of campaigns that show another number at each call: no caller stands as flagged
+    ROTATING = 4            # frauds of campaigns that show another number at each call: no caller stands as flagged
 
 cdef enum:
     AT_SETUP = 0            # where calls are counted: a call has one row at its setup, and one at its end

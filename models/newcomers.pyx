@@ -22,10 +22,9 @@ cdef float LEAST_SHARE = CAMPAIGN_SHARE
 cdef float MOST_EVIDENCE = NEW_CALLS
 cdef uint8_t FLAGGED = FLAG
 cdef uint8_t WATCHED = WATCH
-cdef uint32_t[ROTATING] FRAUDS = [
-    BIT_OF[name] for name in ("robocall", "vishing", "caller_spoofing", "flash_call", "tdos")
-]
-cdef uint32_t ANY_FRAUD = FRAUDS[0] | FRAUDS[1] | FRAUDS[2] | FRAUDS[3] | FRAUDS[4]
+# Not floods: to a hotline new numbers call, too, and what floods a number is told by its rate.
+cdef uint32_t[ROTATING] FRAUDS = [BIT_OF[name] for name in ("robocall", "vishing", "caller_spoofing", "flash_call")]
+cdef uint32_t ANY_FRAUD = FRAUDS[0] | FRAUDS[1] | FRAUDS[2] | FRAUDS[3]
 
 
 cdef uint8_t newcomers_verdict(Newcomers* newcomers, int where, int64_t time_ns, uint8_t verdict, uint32_t types,
