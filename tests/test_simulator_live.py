@@ -77,7 +77,7 @@ def test_a_listener_hears_the_callers_requests_whole_and_from_their_own_addresse
 
     thread = Thread(target=listen)
     thread.start()
-    made = simulator.run("sample", labels=tmp_path / "x.jsonl", live=f"127.0.0.1:{port}", speed=1000.0)
+    made = simulator.run("sample", labels=tmp_path / "x.jsonl", live=f"127.0.0.1:{port}", speed=300.0)
     listener.sendto(b"done", listener.getsockname())
     thread.join(PATIENCE_S)
     calls = {data.split(b"Call-ID: ")[1].split(b"\r\n")[0] for _, data in heard
