@@ -45,6 +45,7 @@ BLINDFOLDS = {
         "diverted": np.nan,
         "privacy_requested": np.nan,
         "source_asserted_differs_ratio": 0.0,
+        "source_asserted_abroad_day": 0.0,
     },
 }
 
