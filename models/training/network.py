@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 
 import numpy as np
 
@@ -143,12 +145,26 @@ def train(lesson: Lesson, seed: int, tries: int) -> bytes:
     """The bytes of model.tflite: `tries` larger networks from different seeds, and a small one that learns from them.
 
     What single networks learn differs by several points for types with few campaigns; their mean does not.
-    The same lesson gives the same bytes on the same TensorFlow build and kind of processor.
+    The same lesson gives the same bytes on the same TensorFlow build and kind of processor. What repeats is one thread,
+    so teachers are taught side by side, in a process each.
     """
+    with ProcessPoolExecutor(min(tries, os.cpu_count() or 1), get_context("spawn")) as pool:
+        learnt = list(pool.map(teacher_weights, [lesson] * tries, [seed + 1 + one for one in range(tries)]))
     repeatable(seed)
-    teachers = [taught(lesson, TEACHER_HIDDEN, lesson.epochs, seed + 1 + one, []) for one in range(tries)]
+    teachers = [of_weights(lesson, TEACHER_HIDDEN, weights) for weights in learnt]
     pupil = taught(lesson, lesson.hidden, lesson.pupil_epochs, seed, teachers)
     return convert(pupil, inputs_of(lesson.encoded), seed)
+
+
+def teacher_weights(lesson: Lesson, seed: int) -> list[np.ndarray]:
+    repeatable(seed)
+    return taught(lesson, TEACHER_HIDDEN, lesson.epochs, seed, []).get_weights()
+
+
+def of_weights(lesson: Lesson, hidden: tuple[int, ...], weights: list[np.ndarray]) -> "tf.keras.Model":
+    body = build(lesson.encoded.shape[1], lesson.targets.shape[1], hidden)
+    body.set_weights(weights)
+    return body
 
 
 def taught(
