@@ -1,7 +1,8 @@
 """RTP (RFC 3550) in bulk: a flow is one direction of one call, its packets are made by NumPy, a window at a time.
 
-A payload is noise while there is something to be heard, a live voice or a recording (sounds.py), and the idle code while
-there is not. Only the raw `PCG64` bits are drawn from NumPy, so that the same seed gives the same bytes with every NumPy.
+A payload is noise while there is something to be heard, a live voice or a recording (sounds.py), and the idle code
+while there is not. Only the raw `PCG64` bits are drawn from NumPy, so that the same seed gives the same bytes with
+every NumPy.
 """
 
 from __future__ import annotations
