@@ -12,7 +12,7 @@ from simulator.keys import Positive, Ratio
 from simulator.numbers import RANGE_DIGITS, draw_abroad, neighbour_of
 from simulator.population import Choice
 from simulator.rhythm import Cadence, log_normal
-from simulator.sounds import RINGING_TONE, Sounds
+from simulator.sounds import RINGING_TONE
 from simulator.town import Town, call
 
 
@@ -30,7 +30,6 @@ class FalseAnswer(Campaign, tag="false_answer"):
     recording_s: Positive = 11.0
     countries: int = 0  # abroad, to whose mobiles its routes lead; 0: to this country
     talk_median_s: Positive = 60.0
-    sounds: Sounds = Sounds(callee=1)  # of patterns other than `early`
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         routes = [self.device(town, rng, "carrier", town.trunk_endpoint()) for _ in range(self.gateways)]
@@ -46,8 +45,10 @@ class FalseAnswer(Campaign, tag="false_answer"):
             yield made
 
     def played(self, made: Call) -> tuple[Choice, Choice]:
-        caller, callee = super().played(made)
-        return caller, RINGING_TONE if self.pattern == "early" and made.label == "false_answer" else callee
+        """Where there is no recording: one all the same by the pattern of that name, else a ringing tone."""
+        if made.label != "false_answer":
+            return 0, 0
+        return 0, self.sounds.callee or (1 if self.pattern == "recording" else RINGING_TONE)
 
     def _answer(self, rng: Random, made: Call) -> None:
         """Make it a false answer."""
