@@ -270,14 +270,17 @@ class _CallWalk:
             return []
         here, there = (Endpoint(side.address, side.port) for side in (self._offer, self._answer))
         seconds = min(self._call.talk_s, media.limit_s)
-        ways = {"line": (here, there, True), "server": (there, here, False)}
+        ways = {
+            "line": (here, there, True, self._call.caller_sound),
+            "server": (there, here, False, self._call.callee_sound),
+        }
         outbound, heard = self._transport.outbound, self._call.heard
         if media.one_way_ratio and rng.random() < media.one_way_ratio:
             heard = rng.choice(("line", "server"))
         return [
             Flow(source, destination, at_ns, seconds, self._answer.voice, from_line != outbound,
-                 rng.random() < media.silence_suppression_ratio, rng.getrandbits(64))
-            for side, (source, destination, from_line) in ways.items() if heard in ("both", side)
+                 rng.random() < media.silence_suppression_ratio, rng.getrandbits(64), sound)
+            for side, (source, destination, from_line, sound) in ways.items() if heard in ("both", side)
         ]  # fmt: skip
 
 

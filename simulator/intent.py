@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Literal
 
 from simulator.identity import STYLE_ONLY, IdentityPolicy
+from simulator.sounds import Sound
 from simulator.vendors import Style
 
 HONEST = "honest"
@@ -65,6 +66,9 @@ class Call:
     status_code: int = 200
     caller_hangs_up: bool = True
     heard: Heard = "both"
+    mailbox: bool = False  # a machine of the callee's operator answers
+    caller_sound: Sound | None = None  # what the calling side plays; none: somebody speaks
+    callee_sound: Sound | None = None  # and the answering side
     diverted_by: str = ""  # who forwarded it here, E.164 digits
     target: str = ""  # server address, empty: the home server
     far: Line | None = None  # the device that the server hands it to: then the server sends the INVITE, to that device

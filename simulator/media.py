@@ -1,8 +1,8 @@
 """RTP (RFC 3550) in bulk: a flow is one direction of one call, its packets are made by NumPy, a window at a time.
 
-Payloads are G.711-like noise while somebody speaks and the idle code while nobody does; talk and silence alternate with
-exponential spells (ITU-T P.59: about 1.0 s of talk, 1.6 s of silence on one side). Only the raw `PCG64` bits are drawn
-from NumPy, so that the same seed gives the same bytes with every NumPy.
+A payload is noise while there is something to be heard, a live voice or a recording (sounds.py), and the idle code
+while there is not. Only the raw `PCG64` bits are drawn from NumPy, so that the same seed gives the same bytes with
+every NumPy.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ import numpy as np
 from simulator.intent import Endpoint
 from simulator.packets import HEADER_BYTES, frame
 from simulator.scenario import Capture, Network
+from simulator.sounds import PACKET_NS, SILENCE_S, TALK_S, Sound, Voice, spells, uniform
 
 RTP_BYTES = 12
-PACKET_NS = 20_000_000  # ptime 20 ms
 TICKS = 160  # of the 8 kHz clock in one packet
 PAYLOAD_BYTES = {0: 160, 8: 160, 18: 20}
 IDLE = {0: 0xFF, 8: 0xD5, 18: 0x00}
-TALK_S, SILENCE_S = 1.0, 1.6
-SOUNDS = 50  # different packets of speech; one second, repeated
+MOST_LEAD = 8  # packets, at most, between the answer and the first sound of a player
 
 
 @dataclass(slots=True)
@@ -37,15 +36,11 @@ class Flow:
     inbound: bool
     silence_suppressed: bool
     seed: int
+    sound: Sound | None = None  # what is played; none: somebody speaks
 
     @property
     def packets(self) -> int:
         return int(self.seconds * 1e9 / PACKET_NS)
-
-
-def uniform(bits: np.random.PCG64, count: int) -> np.ndarray:
-    """`count` doubles in [0, 1) from the raw bits (53 of each 64)."""
-    return (bits.random_raw(count) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 class Stream:
@@ -55,7 +50,10 @@ class Stream:
         bits = np.random.PCG64(flow.seed)
         self.flow, self._size = flow, HEADER_BYTES + RTP_BYTES + PAYLOAD_BYTES[flow.codec]
         count = flow.packets
-        talking = _talk_spells(bits, count)
+        talking, self._lead = spells(bits, count, TALK_S, SILENCE_S), 0
+        if flow.sound:
+            self._lead = min(int(bits.random_raw()) % MOST_LEAD, count)
+            talking = np.concatenate((np.zeros(self._lead, bool), flow.sound.spells(count - self._lead)))
         sent = talking if flow.silence_suppressed else np.ones(count, bool)
         kept = sent & (uniform(bits, count) >= network.loss_ratio) & (uniform(bits, count) >= capture.drop_ratio)
         skew = 1.0 + (uniform(bits, 1)[0] - 0.5) * 1e-4  # the sender's clock, within 50 ppm
@@ -76,8 +74,10 @@ class Stream:
         self._marker = (
             talking & ~np.concatenate(([False], talking[:-1])) if flow.silence_suppressed else np.arange(count) == 0
         )
-        sequence, tick, ssrc, sound = bits.random_raw(4).tolist()
-        self._first_sequence, self._first_tick, self._sound = sequence & 0xFFFF, tick & 0xFFFFFFFF, sound % SOUNDS
+        sequence, tick, ssrc = bits.random_raw(3).tolist()
+        self._first_sequence, self._first_tick = sequence & 0xFFFF, tick & 0xFFFFFFFF
+        payload_bytes = PAYLOAD_BYTES[flow.codec]
+        self._voice = flow.sound.voice(flow.codec, payload_bytes) if flow.sound else Voice(bits, payload_bytes)
         self._template = self._frame(ssrc & 0xFFFFFFFF)
 
     @property
@@ -107,26 +107,5 @@ class Stream:
             ((index * TICKS + self._first_tick) & 0xFFFFFFFF).astype(">u4")[:, None].view(np.uint8)
         )
         loud = np.flatnonzero(self._talking[index])
-        frames[loud, rtp + RTP_BYTES :] = _speech(self._size - rtp - RTP_BYTES)[(index[loud] + self._sound) % SOUNDS]
+        frames[loud, rtp + RTP_BYTES :] = self._voice.frames(index[loud] - self._lead)
         return times, frames
-
-
-def _talk_spells(bits: np.random.PCG64, count: int) -> np.ndarray:
-    """bool [count]: does the sender speak in this packet; at least the first one is talk."""
-    spells = 2 + 2 * int(count * PACKET_NS / 1e9 / (TALK_S + SILENCE_S) * 2)
-    lengths = -np.log1p(-uniform(bits, spells)) * np.tile((TALK_S, SILENCE_S), spells // 2)
-    packets = 1 + (lengths * 1e9 / PACKET_NS).astype(np.int64)
-    talking = np.repeat(np.arange(spells) % 2 == 0, packets)[:count]
-    return np.concatenate((talking, np.ones(count - len(talking), bool)))
-
-
-_SPEECH: dict[int, np.ndarray] = {}
-
-
-def _speech(payload_bytes: int) -> np.ndarray:
-    """uint8 [SOUNDS, payload_bytes]: one second that repeats."""
-    if payload_bytes not in _SPEECH:
-        _SPEECH[payload_bytes] = np.frombuffer(
-            np.random.PCG64(payload_bytes).random_raw(SOUNDS * payload_bytes // 8 + 1).tobytes(), np.uint8
-        )[: SOUNDS * payload_bytes].reshape(SOUNDS, payload_bytes)
-    return _SPEECH[payload_bytes]

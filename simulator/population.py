@@ -14,11 +14,15 @@ from typing import Any
 import msgspec
 
 from simulator.identity import ANONYMOUS, ANONYMOUS_HOST, STYLE_ONLY, IdentityPolicy
-from simulator.intent import Endpoint, Intent, Line
+from simulator.intent import Call, Endpoint, Intent, Line
 from simulator.keys import Form, Positive, Ratio
 from simulator.numbers import draw_abroad, written
+from simulator.sounds import Sound, Sounds
 from simulator.town import Answering, Town
 from simulator.vendors import Role
+
+LIVE = Sounds()  # nobody plays anything
+Choice = int | Sound  # what one side plays: one of so many recordings, none, or this
 
 
 class PopulationBase(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, tag_field="kind"):
@@ -34,6 +38,7 @@ class PopulationBase(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, t
     patience_median_s: Positive = 24.0  # a caller's, whom nobody answers: how long it rings until he gives up
     abroad: bool = False  # its own numbers are of another country; not of all kinds
     identity: IdentityPolicy = STYLE_ONLY  # what its trunk says of its callers
+    sounds: Sounds = LIVE  # what its machines play
 
     @property
     def has_trunk(self) -> bool:
@@ -46,6 +51,10 @@ class PopulationBase(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, t
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         """What this population does during the scenario, in any order."""
         raise NotImplementedError
+
+    def played(self, made: Call) -> tuple[Choice, Choice]:
+        """What the calling and the answering side of this answered call play. Who calls back is a person."""
+        return 0 if made.variant == "call_back" else self.sounds.caller, self.sounds.callee
 
     def answering(self, **changes: Any) -> Answering:
         """How its calls are answered, as the keys say."""

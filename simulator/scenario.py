@@ -117,6 +117,7 @@ class Media(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     limit_s: float = 3600.0  # of one call's talk that is captured at most
     silence_suppression_ratio: Ratio = 0.2  # streams that send nothing while nobody speaks
     one_way_ratio: Ratio = 0.0  # calls in which one side is never heard: a NAT, a firewall, a wrong address
+    mailbox_ratio: Ratio = 0.3  # calls that ring long before they are answered: by a mailbox, with its greeting
 
 
 class Scenario(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -24,6 +24,7 @@ from simulator.live import LivePlayer, target
 from simulator.media import Stream
 from simulator.network import Frame, Mirror
 from simulator.player import Player
+from simulator.playlist import Playlist
 from simulator.rhythm import NS_PER_S
 from simulator.scenario import Scenario, load
 from simulator.town import Town
@@ -75,10 +76,29 @@ class Play:
             for intent in population.intents(self.town, self._rng(seed, f"intents {population.name}"))
             if intent.start_ns < self.town.end_ns
         ]  # a call-back may be meant for later
+        if self.scenario.media.share:
+            self._choose_sounds(found, seed)
         found.sort(key=lambda intent: intent.start_ns)
         if self.scenario.calls:
             found = _first_calls(found, self.scenario.calls)
         return found
+
+    def _choose_sounds(self, found: list[Intent], seed: int) -> None:
+        """What is heard in the calls; by chance of its own, so that it changes nothing else."""
+        scenario = self.scenario
+        playlists = {
+            population.name: Playlist(
+                population,
+                f"{scenario.name}/{seed}/{population.name}",
+                scenario.country,
+                scenario.media.mailbox_ratio,
+                self._rng(seed, f"sounds {population.name}"),
+            )
+            for population in scenario.population
+        }
+        for intent in found:
+            if isinstance(intent, Call):
+                playlists[intent.population].choose(intent)
 
 
 def _first_calls(intents: list[Intent], limit: int) -> list[Intent]:

@@ -38,6 +38,8 @@ CARRIED = ("robocall", "wangiri", "irsf", "toll_fraud", "vishing", "caller_spoof
            "tdos", "false_answer")  # fmt: skip
 # And by that of a firm: no carrier's address sends what such a gateway does.
 CARRIED_BY_FIRMS = (*CARRIED, "goip_gateway")
+# Of each talk that the mirror shows: long enough for a second of a recording that begins after a pause.
+MEDIA_S = 2.0
 # In how many towns the server hands on what a gateway says of a busy line: then all calls to it have a sign of one.
 REMOTE_BUSY_TOWNS = 0.2
 # Keys of when an honest population begins to act; in a short town it is soon.
@@ -129,8 +131,10 @@ class Regime:
         self, rng: Random, index: int, duration_s: float, populations: list[Part], scripted: tuple[float, ...]
     ) -> Scenario:
         mirror = Random(f"{self.name}/{self.seed}/{index}")
+        ears = Random(f"{self.name}/{self.seed}/{index}/sounds")
         hour = rng.choice((2, 8, 10, 13, 16, 20))
         start = datetime(2026, 1, 5, hour, tzinfo=timezone(timedelta(hours=8))) + timedelta(days=rng.randrange(300))
+        populations = [one | ({"sounds": drawn(one["sounds"], ears)} if "sounds" in one else {}) for one in populations]
         populations = on_trunks([one | {"name": f"{one['name']}-{k}"} for k, one in enumerate(populations)], rng)
         return msgspec.convert(
             {
@@ -144,7 +148,7 @@ class Regime:
                 "network": {"loss_ratio": rng.choice((0, 0, 0.01)), "reorder_ratio": rng.choice((0, 0, 0.01))}
                 | {"remote_busy": mirror.random() < REMOTE_BUSY_TOWNS},
                 "capture": {"drop_ratio": rng.choice(self.drops), "direction": mirror.choice(self.directions)},
-                "media": media(mirror),
+                "media": media(mirror, drawn(WORLDS[self.world].get("mailbox_ratio", 0.0), ears)),
                 "scripted_ratio": mirror.choice(scripted),
                 "population": populations,
             },
@@ -158,12 +162,17 @@ class Regime:
         return (0, 1, 2) if part["kind"] in ONE_ADDRESS_EACH else (0, 0, 0, 1)
 
 
-def media(rng: Random) -> Part:
+def media(rng: Random, mailbox_ratio: float) -> Part:
     """Whether the mirror shows RTP: that of half of the towns, the first seconds of half of the calls. One call in a
     hundred or so is silent on one side, and honest."""
     if rng.random() < 0.5:
         return {}
-    return {"share": rng.choice((0.2, 0.5, 0.8)), "limit_s": 1.0, "one_way_ratio": rng.choice((0.003, 0.01, 0.03))}
+    return {
+        "share": rng.choice((0.2, 0.5, 0.8)),
+        "limit_s": MEDIA_S,
+        "one_way_ratio": rng.choice((0.003, 0.01, 0.03)),
+        "mailbox_ratio": mailbox_ratio,
+    }
 
 
 def can_be_carried(trunk: Part, campaign: Part) -> bool:
@@ -198,8 +207,9 @@ def base_name(name: str) -> str:
 
 
 def settled(part: Part, rng: Random, duration_s: float, soon: bool = False) -> Part:
-    """The part with its values drawn. A fraud may begin when honest life is under way, or with the capture."""
-    values = {key: drawn(value, rng) for key, value in part.items()}
+    """The part with its values drawn, but those of what is heard: they have chance of their own. A fraud may begin when
+    honest life is under way, or with the capture."""
+    values = {key: value if key == "sounds" else drawn(value, rng) for key, value in part.items()}
     if "variant" in values:
         values["after_s"] = rng.uniform(0, 0.5) * duration_s * (not soon or rng.random() < 0.5)
     elif soon and values["kind"] in BEGINNINGS:

@@ -10,6 +10,7 @@ from simulator.intent import Intent
 from simulator.keys import Count, Positive, Ratio
 from simulator.numbers import draw_abroad, successor
 from simulator.rhythm import Cadence
+from simulator.sounds import Sounds
 from simulator.town import Town, call
 
 
@@ -29,6 +30,7 @@ class CallPumping(Campaign, tag="call_pumping"):
     ring_median_s: Positive = 1.5
     talk_median_s: Positive = 900.0
     talk_sigma: Positive = 0.2
+    sounds: Sounds = Sounds(callee=1)
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         devices, how = self.entrances(town, rng, "carrier"), self.answering()

@@ -9,9 +9,9 @@ from random import Random
 from typing import Any
 
 from simulator.identity import STYLE_ONLY
-from simulator.intent import Line
+from simulator.intent import HONEST, Call, Line
 from simulator.keys import Count, Fate
-from simulator.population import PopulationBase
+from simulator.population import Choice, PopulationBase
 from simulator.rhythm import NS_PER_S, Cadence, machine_arrivals
 from simulator.town import Answering, Town
 from simulator.vendors import Role
@@ -48,6 +48,9 @@ class Campaign(PopulationBase):
     def moments(self, town: Town, rng: Random, per_hour: float, cadence: Cadence) -> Iterator[int]:
         """When its machine acts, in its window."""
         return islice(machine_arrivals(rng, *self.window(town), per_hour, cadence), self.most_calls or None)
+
+    def played(self, made: Call) -> tuple[Choice, Choice]:
+        return super().played(made) if made.label != HONEST else (0, 0)
 
     def answering(self, **changes: Any) -> Answering:
         return replace(super().answering(**changes), fate=self.fate, even=self.even)

@@ -10,7 +10,9 @@ from simulator.frauds.campaign import Campaign
 from simulator.intent import Call, Intent, Outcome
 from simulator.keys import Positive, Ratio
 from simulator.numbers import RANGE_DIGITS, draw_abroad, neighbour_of
+from simulator.population import Choice
 from simulator.rhythm import Cadence, log_normal
+from simulator.sounds import RINGING_TONE
 from simulator.town import Town, call
 
 
@@ -41,6 +43,12 @@ class FalseAnswer(Campaign, tag="false_answer"):
             if rng.random() < self.false_ratio:
                 self._answer(rng, made)
             yield made
+
+    def played(self, made: Call) -> tuple[Choice, Choice]:
+        """Where there is no recording: one all the same by the pattern of that name, else a ringing tone."""
+        if made.label != "false_answer":
+            return 0, 0
+        return 0, self.sounds.callee or (1 if self.pattern == "recording" else RINGING_TONE)
 
     def _answer(self, rng: Random, made: Call) -> None:
         """Make it a false answer."""

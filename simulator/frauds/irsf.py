@@ -10,6 +10,7 @@ from simulator.intent import Call, Intent, Line
 from simulator.keys import Count, Positive, Ratio
 from simulator.numbers import HIGH_COST, Zone, draw_from, successor, written
 from simulator.rhythm import NS_PER_S, log_normal
+from simulator.sounds import Sounds
 from simulator.town import Answering, Town, call
 
 
@@ -26,6 +27,7 @@ class Irsf(Campaign, tag="irsf"):
     talk_median_s: Positive = 420.0
     talk_sigma: Positive = 0.7
     pause_median_s: Positive = 6.0  # between two calls of one channel
+    sounds: Sounds = Sounds(callee=1)
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         device = self.entrances(town, rng, "pbx")[0]

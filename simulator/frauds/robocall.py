@@ -11,6 +11,7 @@ from simulator.intent import Intent, Line
 from simulator.keys import Count, Positive, Ratio
 from simulator.numbers import neighbour_of, successor
 from simulator.rhythm import Cadence
+from simulator.sounds import Sounds
 from simulator.town import Town, call
 
 
@@ -31,6 +32,7 @@ class Robocall(Campaign, tag="robocall"):
     answer_ratio: Ratio = 0.3
     talk_median_s: Positive = 8.0
     talk_sigma: Positive = 0.7
+    sounds: Sounds = Sounds(caller=1)
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         devices = self.entrances(town, rng, "dialler")

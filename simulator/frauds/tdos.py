@@ -12,6 +12,7 @@ from simulator.intent import Call, Intent, Outcome
 from simulator.keys import Count, Positive, Ratio
 from simulator.numbers import draw_abroad
 from simulator.rhythm import NS_PER_S, Cadence, log_normal
+from simulator.sounds import Sounds
 from simulator.town import Town, call
 
 
@@ -28,6 +29,7 @@ class Tdos(Campaign, tag="tdos"):
     answer_ratio: Ratio = 1.0  # of calls that find a line
     talk_median_s: Positive = 75.0
     talk_sigma: Positive = 0.5
+    sounds: Sounds = Sounds(caller=1)
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         devices, how = self.entrances(town, rng, "dialler"), self.answering()

@@ -10,7 +10,9 @@ from simulator.frauds.campaign import Campaign
 from simulator.intent import Call, Intent, Line, Outcome
 from simulator.keys import Count, Positive, Ratio
 from simulator.numbers import HIGH_COST, Zone, draw_abroad, draw_from, successor, written
+from simulator.population import Choice
 from simulator.rhythm import NS_PER_S, Cadence, log_normal
+from simulator.sounds import Sounds
 from simulator.town import Town, call
 
 
@@ -26,6 +28,7 @@ class Wangiri(Campaign, tag="wangiri"):
     callback_ratio: Ratio = 0.12  # of the town's own lines that were rung
     answer_ratio: Ratio = 0.02  # somebody is quicker than the CANCEL
     form: Literal["e164", "digits", "national", "international"] = "international"
+    sounds: Sounds = Sounds(callee=1)  # of the number that is called back
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         devices = self.entrances(town, rng, "carrier")
@@ -50,6 +53,9 @@ class Wangiri(Campaign, tag="wangiri"):
                     variant="wangiri_victim",
                     dialled=written(made.line.number, "international", town.home),
                 )
+
+    def played(self, made: Call) -> tuple[Choice, Choice]:
+        return 0, self.sounds.callee if made.variant == "wangiri_victim" else 0
 
     def _premium(self, town: Town, rng: Random) -> str:
         """The number that is to be called back: expensive, or of an ordinary country where the call is forwarded."""

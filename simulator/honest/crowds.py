@@ -11,6 +11,7 @@ from simulator.keys import Count, Positive, Ratio
 from simulator.numbers import successor
 from simulator.population import PopulationBase
 from simulator.rhythm import NS_PER_S, Curve, log_normal, machine_arrivals
+from simulator.sounds import Sounds
 from simulator.town import Answering, Town, call
 
 
@@ -48,6 +49,7 @@ class Conference(Crowd, tag="conference"):
     firm_ratio: Ratio = 0.0  # bridges that one firm's people call, who all show its main number
     talk_median_s: Positive = 1300.0
     talk_sigma: Positive = 0.35
+    sounds: Sounds = Sounds(callee=1)
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         how = self.answering(answer_ratio=0.97, ring_median_s=0.8)
@@ -85,6 +87,7 @@ class ServiceLine(Crowd, tag="service_line"):
     answer_ratio: Ratio = 1.0  # of calls that find a line
     ring_median_s: Positive = 0.7
     talk_median_s: Positive = 140.0
+    sounds: Sounds = Sounds(callee=1)
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         number, held = town.new_number(rng, 0.0), list[int]()
@@ -125,6 +128,7 @@ class MassNotification(PopulationBase, tag="mass_notification"):
     callback_ratio: Ratio = 0.05
     sequential: bool = True
     answer_ratio: Ratio = 0.72
+    sounds: Sounds = Sounds(caller=1)
 
     @property
     def has_trunk(self) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from random import Random
+from zlib import crc32
 
-from simulator.intent import Intent, Line, Outcome
+from simulator.intent import Call, Intent, Line, Outcome
 from simulator.keys import Count, Positive, Ratio
-from simulator.population import PopulationBase
+from simulator.population import Choice, PopulationBase
 from simulator.rhythm import NS_PER_S, Curve, log_normal
+from simulator.sounds import FAX_ANSWERING, FAX_CALLING
 from simulator.town import Answering, Town, call
 
 
@@ -42,6 +44,11 @@ class Fax(PopulationBase, tag="fax"):
                 for number in everybody if circular else [rng.choice(known)]:
                     yield from self._document(town, rng, at_ns, line, number, how, "circular" if circular else "fax")
                     at_ns += int(log_normal(rng, self.talk_median_s + 15, 0.3, 20, 600) * NS_PER_S)
+
+    def played(self, made: Call) -> tuple[Choice, Choice]:
+        """The tones by which two machines find one another (ITU-T T.30), of the make of each."""
+        make, other = (crc32(number.encode()) for number in (made.line.number, made.callee))
+        return FAX_CALLING[make % len(FAX_CALLING)], FAX_ANSWERING[other % len(FAX_ANSWERING)]
 
     def _document(
         self, town: Town, rng: Random, at_ns: int, line: Line, number: str, how: Answering, variant: str

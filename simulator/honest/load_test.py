@@ -11,6 +11,7 @@ from simulator.intent import Intent
 from simulator.keys import Count, Fate, Positive
 from simulator.population import PopulationBase
 from simulator.rhythm import machine_arrivals
+from simulator.sounds import Sounds
 from simulator.town import Town, call
 
 
@@ -26,6 +27,7 @@ class LoadTest(PopulationBase, tag="load_test"):
     after_s: float = 0.0
     talk_median_s: Positive = 5.0
     ring_median_s: Positive = 0.5
+    sounds: Sounds = Sounds(caller=1)
 
     def settle(self, town: Town, rng: Random) -> None:
         vendors = self.vendors or ("sipp",)

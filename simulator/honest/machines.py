@@ -9,32 +9,42 @@ from simulator.intent import Intent, Outcome
 from simulator.keys import Count, Positive, Ratio
 from simulator.population import PopulationBase
 from simulator.rhythm import NS_PER_S, Curve
+from simulator.sounds import Sounds
 from simulator.town import Town, call
 
 
 class Reminders(PopulationBase, tag="reminders"):
-    """A hospital's or a school's announcer: one number, a steady beat, each callee once, a recorded message of always
-    the same length. By its calls alone it is a robocaller; its callees expect it and hear it out."""
+    """A hospital's or a school's announcer: one number, or those of all whom a platform calls for, a steady beat, each
+    callee once, a recorded message of always the same length. By its calls alone it is a robocaller; its callees expect
+    it and hear it out."""
 
     calls_per_hour: Positive = 120.0
+    numbers: Count = 1  # shown in turn
     message_s: Positive = 28.0
     repeat_unanswered_ratio: Ratio = 0.5
     curve: Curve = "business"
+    through: str = ""  # the honest population on whose trunk it is; empty: on one of its own
     answer_ratio: Ratio = 0.68
+    sounds: Sounds = Sounds(caller=1)
 
     @property
     def has_trunk(self) -> bool:
-        return True
+        return not self.through
 
     def settle(self, town: Town, rng: Random) -> None:
-        town.trunks[self.name] = self.device(
-            town, rng, "dialler", town.trunk_endpoint(), self.own_number(town, rng, 0.0)
-        )
+        if not self.through:
+            town.trunks[self.name] = self.device(
+                town, rng, "dialler", town.trunk_endpoint(), self.own_number(town, rng, 0.0)
+            )
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
-        line, how = town.trunks[self.name], self.answering(talk_median_s=self.message_s, talk_sigma=0.12)
-        for at_ns in town.arrivals(rng, self.calls_per_hour, self.curve):
-            callee = town.some_number(rng, known_share=0.5)
+        device = town.trunks[self.through or self.name]
+        lines = [] if self.through else [device]
+        while len(lines) < self.numbers:
+            lines.append(self.beside(town, device, self.own_number(town, rng, 0.0)))
+        how = self.answering(talk_median_s=self.message_s, talk_sigma=0.12)
+        for count, at_ns in enumerate(town.arrivals(rng, self.calls_per_hour, self.curve)):
+            line, callee = lines[count % len(lines)], town.some_number(rng, known_share=0.5)
             made = call(rng, town, at_ns, line, callee, how, self.name, variant="reminder")
             yield made
             if made.outcome is not Outcome.ANSWERED and rng.random() < self.repeat_unanswered_ratio:

@@ -5,14 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
-from simulator.intent import Intent, Outcome
+from simulator.intent import Call, Intent, Outcome
 from simulator.keys import Count, Positive, Ratio
-from simulator.population import PopulationBase
+from simulator.population import Choice, PopulationBase
 from simulator.rhythm import NS_PER_S, Curve, log_normal
 from simulator.town import Town, call
 
 
-class Office(PopulationBase, tag="office"):
+class Firm(PopulationBase):
+    """What the populations share whose people call others, and are called back: then their machine may answer."""
+
+    @property
+    def has_trunk(self) -> bool:
+        return True
+
+    def played(self, made: Call) -> tuple[Choice, Choice]:
+        caller, callee = super().played(made)
+        return caller, callee if made.variant == "call_back" else 0
+
+
+class Office(Firm, tag="office"):
     """Firms, each an exchange behind a trunk: many callers at one address, in office hours, to their customers."""
 
     offices: Count = 5
@@ -22,10 +34,6 @@ class Office(PopulationBase, tag="office"):
     stranger_ratio: Ratio = 0.25
     one_number_ratio: Ratio = 0.4  # offices that show their main number only
     curve: Curve = "business"
-
-    @property
-    def has_trunk(self) -> bool:
-        return True
 
     def settle(self, town: Town, rng: Random) -> None:
         for _ in range(self.offices):
@@ -66,7 +74,7 @@ class Office(PopulationBase, tag="office"):
                     yield call(rng, town, later_ns, callee_line, made.line.number, how, self.name, variant="call_back")
 
 
-class CallCentre(PopulationBase, tag="call_centre"):
+class CallCentre(Firm, tag="call_centre"):
     """Outbound agents with a predictive dialler: very many callees and a steady load as a robocaller has, but to people
     who expect them: they answer, talk long, and call back. With `repeat_ratio` high it is a debt collector."""
 
@@ -78,10 +86,6 @@ class CallCentre(PopulationBase, tag="call_centre"):
     curve: Curve = "business"
     answer_ratio: Ratio = 0.55
     talk_median_s: Positive = 110.0
-
-    @property
-    def has_trunk(self) -> bool:
-        return True
 
     def settle(self, town: Town, rng: Random) -> None:
         town.trunks[self.name] = self.device(town, rng, "pbx", town.trunk_endpoint(), self.own_number(town, rng, 0.0))

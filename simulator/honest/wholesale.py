@@ -118,4 +118,5 @@ class Interconnect(PopulationBase, tag="interconnect"):
             made.far = route
             if made.outcome is Outcome.ANSWERED and rng.random() < self.voicemail_ratio:
                 made.ring_s, made.talk_s, made.variant = 0.0, log_normal(rng, 22, 0.6, 3, 120), "voicemail"
+                made.mailbox = not machines
             yield made
