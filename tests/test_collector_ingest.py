@@ -356,10 +356,14 @@ def test_honest_boxes_are_served_while_rogues_try_everything(collector: Collecto
 
 def enrolment(collector: CollectorProcess, token: str, box: str, csr: str | None = None) -> httpx.Response:
     body = {"token": token.partition(".")[0], "box": box, "csr": csr or Request(box).csr}
+    return enrolment_of(collector, json.dumps(body).encode())
+
+
+def enrolment_of(collector: CollectorProcess, body: bytes) -> httpx.Response:
     authority = Authority.open(collector.config.authority_dir, collector.config.tls.names)
     context = ssl.create_default_context(cadata=authority.root_pem)
     with httpx.Client(verify=context, timeout=PATIENCE_S, trust_env=False) as client:
-        return client.post(f"{collector.enrolment_url}/v1/enrol", json=body)
+        return client.post(f"{collector.enrolment_url}/v1/enrol", content=body)
 
 
 def test_a_token_is_good_once(collector: CollectorProcess) -> None:
@@ -395,6 +399,11 @@ def test_a_request_that_is_none_is_refused_and_the_token_stays_good(collector: C
     token = collector.token()
     refused(collector, enrolment(collector, token, "edge-csr", "nonsense"), 400, "malformed", "edge-csr")
     assert enrolment(collector, token, "edge-csr").status_code == 200
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"token":"\xff"}', b'{"x":' + b"[" * 16_000], ids=lambda body: body[:9])
+def test_a_request_that_cannot_be_read_is_refused(collector: CollectorProcess, body: bytes) -> None:
+    refused(collector, enrolment_of(collector, body), 400, "malformed", None)
 
 
 def test_two_at_once_with_one_token_enrol_one_box(collector: CollectorProcess) -> None:
