@@ -435,6 +435,17 @@ def test_a_box_does_not_tell_its_token_to_one_who_only_says_to_be_the_collector(
     assert fetch_ca(collector.enrolment_url, fingerprint, None).startswith("-----BEGIN CERTIFICATE")
 
 
+def test_a_box_does_not_tell_its_token_in_the_clear(tmp_path: Path) -> None:
+    identity = Identity(tmp_path)
+    root = Authority.open(tmp_path / "authority", ["127.0.0.1"]).root_pem
+    with socket.create_server(("127.0.0.1", 0)) as eavesdropper:
+        url = f"http://127.0.0.1:{eavesdropper.getsockname()[1]}"
+        with pytest.raises(IdentityError, match="begins with https://"):
+            enroll(url, "secret", "edge-1", root, None, identity)
+        with pytest.raises(IdentityError, match="begins with https://"):
+            fetch_ca(url, "0" * 64, None)
+
+
 def test_the_authority_does_not_vouch_for_names_that_it_was_not_made_for(tmp_path: Path) -> None:
     authority = Authority.open(tmp_path, ["collector.example", "192.0.2.1"])
     authority.server_certificate(tmp_path, ["collector.example"])
