@@ -206,7 +206,7 @@ def main() -> None:
     try:
         from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
     except ModuleNotFoundError:
-        fail("the collector needs more than a box: pip install 'sipwarden[collector]'", USAGE_ERROR)
+        fail("the collector needs more than a box: in a checkout, pip install '.[collector]'", USAGE_ERROR)
     try:
         app(prog_name="sipwarden-collector")
     except CollectorError as error:
