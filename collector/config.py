@@ -156,6 +156,12 @@ def split_listen(listen: str) -> tuple[str, int]:
     return address.strip("[]"), int(port)
 
 
+def url_of(name: str, listen: str) -> str:
+    """The https URL by which a listener is reached at `name`, a host name or an address."""
+    host = f"[{name}]" if ":" in name else name
+    return f"https://{host}:{split_listen(listen)[1]}"
+
+
 def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) -> Config:
     """Reads the configuration from where the module says; the defaults when there is none. Raises ConfigError."""
     if path is None:

@@ -8,11 +8,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from collector.config import Config, load, split_listen
+from collector.config import Config, load, split_listen, url_of
 from collector.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTED = ROOT / "docs" / "collector.toml"
+
+
+def test_the_url_of_a_listener_has_an_ipv6_address_in_brackets() -> None:
+    assert url_of("collector.example", "0.0.0.0:8444") == "https://collector.example:8444"
+    assert url_of("2001:db8::1", "[::]:8444") == "https://[2001:db8::1]:8444"
 
 
 def test_the_documented_file_has_every_key_at_its_default_and_a_sentence_for_each(tmp_path: Path) -> None:

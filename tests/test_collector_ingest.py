@@ -22,12 +22,13 @@ from appliance.findings import moment
 from appliance.report import encode_batch
 from appliance.reporting.enroll import enroll, fetch_ca, split_token
 from appliance.reporting.identity import Identity, Request
-from collector.authority import BOX_DOMAIN, Authority
+from collector.authority import BOX_DOMAIN, Authority, server_context
 from collector.door import MAX_OF_NETWORK
 from collector.errors import AuthorityError, RefusedError
 from collector.ingest import MAX_UNDER_WAY
 from collector.refusals import MAX_NAMED, Strangers
 from collector.store.journal import Event
+from tests.certificates import self_signed
 from tests.collectors import CollectorProcess, EnrolledBox, call_line, minute
 from tests.waiting import PATIENCE_S, until
 
@@ -451,6 +452,16 @@ def test_the_authority_does_not_vouch_for_names_that_it_was_not_made_for(tmp_pat
     authority.server_certificate(tmp_path, ["collector.example"])
     with pytest.raises(AuthorityError, match=r"bank\.example"):
         authority.server_certificate(tmp_path, ["bank.example"])
+
+
+def test_a_certificate_that_its_key_is_not_of_is_made_anew(tmp_path: Path) -> None:
+    authority = Authority.open(tmp_path, ["collector.example"])
+    certificate, key = authority.server_certificate(tmp_path, ["collector.example"])
+    before = certificate.read_bytes()
+    assert authority.server_certificate(tmp_path, ["collector.example"])[0].read_bytes() == before
+    self_signed(key)  # as when the power failed between the two
+    authority.server_certificate(tmp_path, ["collector.example"])
+    server_context(certificate, key, None)
 
 
 def test_a_box_may_not_have_many_batches_under_way_at_once(collector: CollectorProcess) -> None:

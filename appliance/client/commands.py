@@ -251,7 +251,9 @@ def allow_list(
 def allow_add(
     value: Value,
     why: Why,
-    span: Annotated[str | None, typer.Option("--for", metavar="T", help="Such as 30d; otherwise until it is deleted.")] = None,
+    span: Annotated[
+        str | None, typer.Option("--for", metavar="T", help="Such as 30d; otherwise until it is deleted.")
+    ] = None,
     unmasked: Unmasked = False,
     output: As = Form.HUMAN,
     socket: Socket = None,
