@@ -20,6 +20,9 @@ FIRST_BYTE_S = 10
 # From a request's first byte to its last. Longer than ingest.BODY_S, which answers instead of hanging up.
 REQUEST_S = 45
 CLOSE_S = 1
+# Connections of a listener, as a multiple of its requests at a time: more are hung up on, for the files that a process
+# may have open are shared with the listener for reports.
+CONNECTIONS_TO_REQUESTS = 2
 
 
 class PeerProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
@@ -29,6 +32,9 @@ class PeerProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
+        if len(self.connections) > CONNECTIONS_TO_REQUESTS * self.limit_concurrency:
+            transport.abort()
+            return
         tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
         self.app_state = {**self.app_state, "peer_serial": _serial(tls)}  # type: ignore[has-type]
         self.timeout_keep_alive_task = self.loop.call_later(FIRST_BYTE_S, self.timeout_keep_alive_handler)

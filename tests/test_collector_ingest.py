@@ -199,6 +199,24 @@ def test_one_address_that_stalls_in_the_handshake_does_not_take_all_the_room(
     until(lambda: answers(again))
 
 
+def test_who_stalls_in_the_handshake_of_enrolment_is_bounded_as_at_the_other_door(collector: CollectorProcess) -> None:
+    with contextlib.ExitStack() as stalling:
+        for _ in range(MAX_OF_NETWORK + 20):
+            stalling.enter_context(
+                socket.create_connection(("127.0.0.1", collector.enrolment_port), timeout=PATIENCE_S)
+            )
+        with pytest.raises(httpx.TransportError):
+            enrolment(collector, "A" * 24, "edge-stalled")
+
+    def is_answered() -> bool:
+        try:
+            return enrolment(collector, "A" * 24, "edge-stalled").status_code == 403
+        except httpx.TransportError:
+            return False
+
+    until(is_answered)
+
+
 def answers(box: EnrolledBox) -> bool:
     try:
         return box.send([(303, call_line(303))]).status_code == 200
