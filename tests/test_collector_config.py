@@ -60,8 +60,8 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ('state_dir = "/x"\n', ":1: state_dir: unknown key (known here: service, tls, "),
         ("\n[ingest]\nlisten_on = 1\n", ":3: ingest.listen_on: unknown key (did you mean listen?)"),
         ('[ingest]\nlisten = "nowhere"\n', ':2: ingest.listen: expected ADDRESS:PORT, or "" for none'),
-        ('[ingest]\n\nqueue_mib = "much"\n', ":3: ingest.queue_mib: expected int, got str"),
-        ("[tls]\nnames = 5\n", ":2: tls.names: expected a list, got int"),
+        ('[ingest]\n\nqueue_mib = "much"\n', ":3: ingest.queue_mib: expected an integer, got a string"),
+        ("[tls]\nnames = 5\n", ":2: tls.names: expected a list, got an integer"),
         ("[retention]\ncalls_days = 0\n", "retention.calls_days"),
         ('[numbers]\npolicy = "hashed"\n', "numbers.policy"),
         ("[ingest]\nclock_flag_s = 100000\n", "ingest.clock_flag_s"),
@@ -83,5 +83,5 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_mistake_in_a_variable_is_named_by_it(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"^SIPWARDEN_COLLECTOR_INGEST_QUEUE_MIB: expected int >= 1$"):
+    with pytest.raises(ConfigError, match=r"^SIPWARDEN_COLLECTOR_INGEST_QUEUE_MIB: expected an integer >= 1$"):
         load(None, {"SIPWARDEN_COLLECTOR_CONFIG": "/dev/null", "SIPWARDEN_COLLECTOR_INGEST_QUEUE_MIB": "0"})
