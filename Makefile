@@ -21,7 +21,7 @@ SAMPLE := simulator/samples/sample.pcap.gz
 .PHONY: soak-live bench-collector bench-console soak-collector
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build $(VENV)/.with-collector ## start box, collector and console on simulated traffic (INTERFACE=eth0, SECONDS=60)
 	@exec $(BIN)/python -m tools.run "$(INTERFACE)" "$(SECONDS)"

@@ -28,7 +28,17 @@ UNITS = {
 }
 
 # What msgspec says, in the words of TOML, which knows no null.
-TOML_WORDS = {"`": "", " | null": "", "Expected": "expected", "array": "a list", "object": "a table"}
+TOML_WORDS = {
+    " | null": "",
+    "`int`": "an integer",
+    "`float`": "a float",
+    "`str`": "a string",
+    "`bool`": "a boolean",
+    "`array`": "a list",
+    "`object`": "a table",
+    "`": "",
+    "Expected": "expected",
+}
 
 
 class Tables:

@@ -8,7 +8,7 @@ class Exit(IntEnum):
     """What the process says when it ends."""
 
     DONE = 0
-    FAILED = 1  # what was found could not be written; `doctor` found what keeps the service from its work
+    FAILED = 1  # what was found could not be written; `doctor` found a fault; the message of `parse` is not valid
     UNUSABLE = 2  # arguments, configuration or bundle
     UNREADABLE = 3  # a file could not be read to its end; the others were screened
     UNREACHABLE = 4  # the service does not answer, or not to this user or version

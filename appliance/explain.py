@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from appliance import report
+from appliance.client.output import Form, show_object
 from appliance.config import Config
 from appliance.errors import ConfigError
 from appliance.exit import Exit, complain
@@ -27,26 +28,35 @@ class UnknownCallError(LookupError):
 def run(
     call_id: str,
     path: Path,
+    form: Form,
     *,
     config_path: Path | None = None,
     bundle: Path | None = None,
     region: str | None = None,
 ) -> Exit:
-    """The command: prints the call, or one line on stderr that says why not."""
+    """The command: prints the call, or one line on stderr that says why not.
+
+    As JSON it is the object that the running service gives for a call, of the origin `capture`.
+    """
     try:
-        config = settings(config_path, bundle, region)
-        print(text_of(call_of(path, call_id, config), path))
+        call, problem = call_of(path, call_id, settings(config_path, bundle, region))
+        answer = {"id": None, "origin": "capture", "label": None, "line": msgspec.to_builtins(call)}
+        show_object(answer, form, lambda _: text_of(call, path))
     except (ConfigError, ModelError, UnknownCallError) as error:
         complain(error)
         return Exit.UNUSABLE
     except CaptureFileError as error:
         complain(error)
         return Exit.UNREADABLE
+    if problem is not None:
+        complain(f"{path}: {problem}")
+        return Exit.UNREADABLE
     return Exit.DONE
 
 
-def call_of(path: Path, call_id: str, config: Config) -> CallLine:
-    """The line of one call, judged as `screen` judges it: by all that the capture says of its parties.
+def call_of(path: Path, call_id: str, config: Config) -> tuple[CallLine, str | None]:
+    """The line of one call, judged as `screen` judges it: by all that the capture says of its parties. Beside it what
+    kept the capture from being read to its end, None when nothing did.
 
     Raises CaptureFileError, BundleError, UnknownCallError.
     """
@@ -58,13 +68,14 @@ def call_of(path: Path, call_id: str, config: Config) -> CallLine:
         if name in block:
             found.extend(line for line in block.splitlines() if b'"call_id":' + name in line)
 
-    pipeline.screen_file(path, take)
+    problem = pipeline.screen_file(path, take).problem
     pipeline.finish(take)
     if not found:
-        raise UnknownCallError(f"{path}: no call has the Call-ID {call_id!r}")
+        read = "" if problem is None else f", as far as it can be read: it {problem}"
+        raise UnknownCallError(f"{path}: no call has the Call-ID {call_id!r}{read}")
     line = report.decode(found[-1])
     assert isinstance(line, CallLine)
-    return line
+    return line, problem
 
 
 def text_of(call: CallLine, path: Path) -> str:

@@ -23,6 +23,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from appliance.mask import mask, mask_text
+from appliance.printable import printable
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "journal", "text", "json"]
@@ -144,17 +145,13 @@ def _cut(text: str, keep_end: bool = False) -> str:
 def sentence(record: logging.LogRecord) -> str:
     """The event and its fields as `event key=value`, printable and on one line."""
     fields = (f"{name}={_quoted(value)}" for name, value in fields_of(record).items() if value is not None)
-    return " ".join([_printable(event_of(record)), *fields])
+    return " ".join([printable(event_of(record)), *fields])
 
 
 def _quoted(value: Value) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     # JSON's escapes leave no control character, and none that turns the direction of the text
     return text if text.isascii() and re.fullmatch(r"[^\s\"=\x00-\x1f\x7f]+", text) else json.dumps(text)
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def as_text(record: logging.LogRecord) -> str:

@@ -5,13 +5,10 @@ import re
 import sys
 from pathlib import Path
 
+from appliance.exit import Exit, complain
 from capture.sdp import read as read_sdp
 from capture.sip_check import Checked, check_message
 from capture.sip_errors import SipError
-
-EXIT_VALID = 0
-EXIT_INVALID = 1
-EXIT_UNREADABLE = 3  # as `sipwarden screen` says it
 
 DIGITS = re.compile(rb"[0-9]{1,10}(?![0-9])")
 FOLD = re.compile(rb"[ \t]*\r?\n[ \t]+")
@@ -139,13 +136,13 @@ def lines_of(message: dict) -> list[str]:
     return lines
 
 
-def run(path: str, as_json: bool) -> int:
+def run(path: str, as_json: bool) -> Exit:
     """The command: reads `path`, or the standard input for `-`, prints, and gives the exit status."""
     try:
         data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
-        print(f"sipwarden: {path}: {error.strerror}", file=sys.stderr)
-        return EXIT_UNREADABLE
+        complain(f"{path}: {error.strerror}")
+        return Exit.UNREADABLE
     message = parse_message(data)
     if as_json:
         print(json.dumps(message))
@@ -153,4 +150,4 @@ def run(path: str, as_json: bool) -> int:
         encoding = sys.stdout.encoding or "utf-8"
         for line in lines_of(message):
             print(visible(line).encode(encoding, "backslashreplace").decode(encoding))
-    return EXIT_VALID if message["valid"] else EXIT_INVALID
+    return Exit.DONE if message["valid"] else Exit.FAILED

@@ -109,7 +109,8 @@ class Screening:
                 self._screen(files, findings.take, lambda count: bar.advance(task, count))
         else:
             self._screen(files, findings.take)
-        terminal.show(findings, self._summary(), sys.stdout)
+        if self.files:  # of nothing that was read, "No findings." would be no news
+            terminal.show(findings, self._summary(), sys.stdout)
 
     def _screen(self, files: Sequence[Path], write: Write, advance: Callable[[int], object] | None = None) -> None:
         for path in files:

@@ -212,11 +212,14 @@ def _request(csr_pem: str, box: str) -> x509.CertificateSigningRequest:
 
 
 def _good_server(certificate_file: Path, key_file: Path, names: Sequence[str]) -> bool:
+    """Whether both are there, belong together (they are written one after the other), and will do for a while."""
     try:
         found = x509.load_pem_x509_certificate(certificate_file.read_bytes())
-        key_file.stat()
+        key = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
         given = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (OSError, ValueError, x509.ExtensionNotFound):
+    except (OSError, ValueError, TypeError, x509.ExtensionNotFound):
+        return False
+    if key.public_key() != found.public_key():
         return False
     left = found.not_valid_after_utc - datetime.now(UTC)
     return left > timedelta(days=RENEW_SERVER_DAYS) and set(given) == {_general_name(name) for name in names}

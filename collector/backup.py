@@ -73,7 +73,7 @@ def restore(config: Config, source: Path) -> list[str]:
     config.state_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
     with _folder_beside(config.state_dir / "restore") as folder:
         _unpack(source, folder)
-        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
+        manifest = _manifest(source, folder)
         if manifest.database != url.get_backend_name():
             raise StoreError(f"the backup is of {manifest.database}, the configuration says {url.get_backend_name()}")
         if manifest.database == "sqlite":
@@ -148,7 +148,7 @@ def _check_empty(url: str) -> None:
 def _unpack(source: Path, folder: Path) -> None:
     """The known files of the archive, by name: nothing in it can point elsewhere."""
     try:
-        with tarfile.open(source) as archive:
+        with tarfile.open(source, "r:") as archive:
             for name in (MANIFEST, SQLITE_COPY, POSTGRES_DUMP, *PLAIN_FILES):
                 if name in archive.getnames() and (member := archive.extractfile(name)) is not None:
                     (folder / name).parent.mkdir(exist_ok=True)
@@ -160,6 +160,13 @@ def _unpack(source: Path, folder: Path) -> None:
         raise StoreError(f"{source} is not a backup: {error}") from error
     if not (folder / MANIFEST).exists():
         raise StoreError(f"{source} is not a backup: it has no {MANIFEST}")
+
+
+def _manifest(source: Path, folder: Path) -> Manifest:
+    try:
+        return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise StoreError(f"{source} is not a backup: its {MANIFEST} cannot be read: {error}") from error
 
 
 def _run(program: str, url: URL, *arguments: str) -> None:

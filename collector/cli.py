@@ -80,7 +80,7 @@ def create_token(
 ) -> None:
     """Make a token that enrols one box, once. It is shown now and never again."""
     from collector.authority import Authority  # noqa: PLC0415
-    from collector.config import split_listen  # noqa: PLC0415
+    from collector.config import url_of  # noqa: PLC0415
     from collector.enrolment import make_token  # noqa: PLC0415
 
     config = read_config()
@@ -90,7 +90,7 @@ def create_token(
     made = store.fleet.create_token(secret, actor(), lifetime_s, box or None)
     print(text)
     if config.enrolment.listen:
-        url = f"https://{config.tls.names[0]}:{split_listen(config.enrolment.listen)[1]}"
+        url = url_of(config.tls.names[0], config.enrolment.listen)
         print(f"good until {when(made.expires_ns)}; on the box: sipwarden enroll {url} --token -", file=sys.stderr)
 
 
@@ -116,7 +116,13 @@ def add_user(
     role: Annotated[str, typer.Option(help="reader, analyst or administrator")] = "reader",
 ) -> None:
     """Add an account of the console. The password is asked for, or read from standard input."""
-    from collector.store.accounts import MIN_PASSWORD, USER_NAME, Role, is_user_name  # noqa: PLC0415
+    from collector.store.accounts import (  # noqa: PLC0415
+        MAX_PASSWORD,
+        MIN_PASSWORD,
+        USER_NAME,
+        Role,
+        is_user_name,
+    )
 
     if not is_user_name(name):
         fail(USER_NAME, USAGE_ERROR)
@@ -127,8 +133,8 @@ def add_user(
         typer.prompt("Password", hide_input=True, confirmation_prompt=True) if interactive else sys.stdin.readline()
     )
     password = password.rstrip("\n")
-    if len(password) < MIN_PASSWORD:
-        fail(f"a password has {MIN_PASSWORD} characters or more", USAGE_ERROR)
+    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        fail(f"a password has {MIN_PASSWORD} to {MAX_PASSWORD} characters", USAGE_ERROR)
     open_store().accounts.add_user(name, role, password, actor())  # type: ignore[arg-type]
     print(f"{name} may log in as {role}")
 
@@ -206,7 +212,7 @@ def main() -> None:
     try:
         from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
     except ModuleNotFoundError:
-        fail("the collector needs more than a box: pip install 'sipwarden[collector]'", USAGE_ERROR)
+        fail("the collector needs more than a box: in a checkout, pip install '.[collector]'", USAGE_ERROR)
     try:
         app(prog_name="sipwarden-collector")
     except CollectorError as error:

@@ -30,6 +30,20 @@ Listen = Annotated[
 ]
 
 
+# What msgspec says, in the words of TOML, which knows no null.
+TOML_WORDS = {
+    " | null": "",
+    "`int`": "an integer",
+    "`float`": "a float",
+    "`str`": "a string",
+    "`bool`": "a boolean",
+    "`array`": "a list",
+    "`object`": "a table",
+    "`": "",
+    "Expected": "expected",
+}
+
+
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table of the file. Every key has a default; an unknown one is an error."""
 
@@ -156,6 +170,12 @@ def split_listen(listen: str) -> tuple[str, int]:
     return address.strip("[]"), int(port)
 
 
+def url_of(name: str, listen: str) -> str:
+    """The https URL by which a listener is reached at `name`, a host name or an address."""
+    host = f"[{name}]" if ":" in name else name
+    return f"https://{host}:{split_listen(listen)[1]}"
+
+
 def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) -> Config:
     """Reads the configuration from where the module says; the defaults when there is none. Raises ConfigError."""
     if path is None:
@@ -204,7 +224,8 @@ def _invalid(path: Path, text: str, environment: Mapping[str, str], message: str
         hint = get_type_hints(_kind(key.partition(".")[0]), include_extras=True)[key.partition(".")[2]]
         reason = f"expected {hint.__metadata__[0].description}"
     else:
-        reason = reason.replace("`", "").replace("Expected", "expected", 1).replace("array", "a list")
+        for word, ours in TOML_WORDS.items():
+            reason = reason.replace(word, ours)
     variable = f"{ENVIRONMENT}{key.replace('.', '_')}".upper()
     return (
         ConfigError(Path(variable), reason)

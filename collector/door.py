@@ -1,4 +1,4 @@
-"""The door of a listener that asks for certificates: TLS first, then the application's protocol.
+"""The door of a listener that speaks TLS: the handshake first, then the application's protocol.
 
 asyncio's own server says nothing of a handshake that failed. So connections are accepted here, one by one, and handed
 to asyncio with TLS; what comes of it, and from which address, is known then. A failure that tells of a certificate, or

@@ -3,6 +3,7 @@
 Rows are read in pages by their key and written a row group at a time: an export of any size takes little memory.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from models.fraud_types import names_of
 from models.verdict import VERDICTS
 
 GROUP_ROWS = 10_000
+PRIVATE = 0o600
 MOMENT = pa.timestamp("us", tz="UTC")  # what every reader of Parquet takes
 LAST_ID = (1 << 63) - 1
 
@@ -94,9 +96,14 @@ def export(store: Store, folder: Path, since_ns: int | None = None, until_ns: in
 
 
 def _write(path: Path, schema: pa.Schema, rows: Iterator[Row]) -> int:
+    """The file is for its owner alone: rows name subscribers."""
     total = 0
     beside = path.with_name(path.name + ".new")
-    with pq.ParquetWriter(beside, schema, compression="zstd") as writer:
+    beside.unlink(missing_ok=True)
+    with (
+        os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "wb") as file,
+        pq.ParquetWriter(file, schema, compression="zstd") as writer,
+    ):
         group: list[Row] = []
         for row in rows:
             group.append({name: row[name] for name in schema.names})

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from appliance.report import Acknowledgement
 from collector.arrival import Arrival, Sender, clock_offset_ms, inflate, prepare, read_batch
 from collector.authority import Authority
-from collector.config import Config
+from collector.config import Config, url_of
 from collector.errors import BusyError, RefusedError
 from collector.limits import Buckets
 from collector.problem import EXCEPTION_HANDLERS
@@ -169,9 +169,7 @@ async def read_body(request: Request, limit: int, box: str | None) -> bytes:
 
 def report_url(config: Config) -> str:
     """Where boxes report: as configured, else the first name of the collector and the port of ingest."""
-    port = config.ingest.listen.rpartition(":")[2]
-    name = config.tls.names[0]
-    return config.ingest.url or f"https://{f'[{name}]' if ':' in name else name}:{port}"
+    return config.ingest.url or url_of(config.tls.names[0], config.ingest.listen)
 
 
 def ingest_app(

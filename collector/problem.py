@@ -72,8 +72,15 @@ def on_http_error(request: Request, error: HTTPException) -> Response:
     return on_refused(request, RefusedError(error.status_code, reason, error.detail))
 
 
+def on_unreadable(request: Request, _error: Exception) -> Response:
+    """JSON that is not UTF-8, or nested too deeply: decoders do not say it as an error of their own."""
+    return on_refused(request, RefusedError(400, "malformed", "the body is not JSON in UTF-8"))
+
+
 EXCEPTION_HANDLERS: dict[Any, Any] = {
     RefusedError: on_refused,
     BusyError: on_busy,
+    UnicodeDecodeError: on_unreadable,
+    RecursionError: on_unreadable,
     HTTPException: on_http_error,
 }

@@ -116,7 +116,8 @@ def numbers_key_file(config: Config) -> Path:
 
 
 class Listener(uvicorn.Server):
-    """One listener; the process's signals are not its business. `strangers` are told of handshakes that failed."""
+    """One listener; the process's signals are not its business. Where it speaks TLS, `strangers` are told of handshakes
+    that failed. Of more than `limit` requests at a time the others are answered 503."""
 
     def __init__(
         self,
@@ -189,13 +190,15 @@ def listeners(core: Core, dispatcher: Dispatcher) -> tuple[list[Listener], ssl.S
         app = ingest_app(config, core.store, core.writer, core.numbers, core.authority, core.refusals)
         found.append(Listener("ingest", app, config.ingest.listen, inside, MAX_REQUESTS, Strangers(core.refusals)))
     if config.enrolment.listen:
-        app = enrolment_app(config, core.store, core.authority, Strangers(core.refusals))
-        found.append(Listener("enrolment", app, config.enrolment.listen, outside, MAX_ENROLMENTS))
+        strangers = Strangers(core.refusals)
+        app = enrolment_app(config, core.store, core.authority, strangers)
+        found.append(Listener("enrolment", app, config.enrolment.listen, outside, MAX_ENROLMENTS, strangers))
     if config.console.listen:
         console = console_app(config, core.store, core.numbers)
-        api = api_app(config, core.store, core.numbers, Strangers(core.refusals))
+        strangers = Strangers(core.refusals)
+        api = api_app(config, core.store, core.numbers, strangers)
         tls = outside if config.console.tls else None
-        found.append(Listener("console", beside(console, api), config.console.listen, tls, MAX_PAGES))
+        found.append(Listener("console", beside(console, api), config.console.listen, tls, MAX_PAGES, strangers))
     if config.metrics.listen:
         metrics = metrics_app(Metrics(core.store, core.writer, core.refusals, dispatcher.totals))
         found.append(Listener("metrics", metrics, config.metrics.listen, None, MAX_SCRAPES))

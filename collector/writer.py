@@ -130,12 +130,9 @@ class Writer(threading.Thread):
         except OperationalError as error:
             self._say_down(error)
             answers = [BusyError(503, RETRY_AFTER_DOWN_S, "the store cannot be reached")] * len(group)
-        except SQLAlchemyError as error:
+        except Exception as error:
             log.error("transaction_failed batches=%d error=%r", len(group), first_line(error))
             answers = [self._write_alone(arrival) for arrival in arrivals]
-        except Exception:
-            log.exception("transaction_failed batches=%d", len(group))
-            answers = [BusyError(503, RETRY_AFTER_DOWN_S, "the store failed")] * len(group)
         for (arrival, future), answer in zip(group, answers, strict=True):
             self._give_back(arrival)
             if isinstance(answer, Acknowledgement):
@@ -158,7 +155,9 @@ class Writer(threading.Thread):
             return self._commit([arrival])[0]
         except SQLAlchemyError as error:
             log.error("batch_failed box=%s error=%r", arrival.box, first_line(error))
-            return BusyError(503, RETRY_AFTER_DOWN_S, "the store failed for this batch")
+        except Exception:  # what nobody thought of must not end the thread, and the log says where it was
+            log.exception("batch_failed box=%s", arrival.box)
+        return BusyError(503, RETRY_AFTER_DOWN_S, "the store failed for this batch")
 
     def _commit(self, arrivals: list[Arrival]) -> list[Acknowledgement | CollectorError]:
         if self._ids is None:

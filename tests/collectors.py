@@ -23,7 +23,7 @@ from appliance.report import Acknowledgement, Health, Minute, encode_batch, payl
 from appliance.reporting.enroll import enroll, split_token
 from appliance.reporting.identity import Identity
 from collector import cli
-from collector.arrival import Sender, prepare, read_batch
+from collector.arrival import Arrival, Sender, prepare, read_batch
 from collector.authority import Authority
 from collector.config import Config, load
 from collector.enrolment import make_token
@@ -219,9 +219,15 @@ class Desk:
         self, box: str, serial: str, reports: list[tuple[int, bytes]], incarnation: str = "aaaaaaaa", sent: str = ""
     ) -> "Future[Acknowledgement]":
         """One batch on its way into the store."""
+        return self.writer.submit(self.arrival(box, serial, reports, incarnation, sent))
+
+    def arrival(
+        self, box: str, serial: str, reports: list[tuple[int, bytes]], incarnation: str = "aaaaaaaa", sent: str = ""
+    ) -> Arrival:
+        """One batch as it is handed to the writer."""
         data = encode_batch(box, incarnation, sent or moment(time.time_ns()), reports)
         peer = Sender(serial, "192.0.2.9", time.time_ns(), len(data))
-        return self.writer.submit(prepare(read_batch(data, box), self.numbers, peer, skewed_ms=30_000))
+        return prepare(read_batch(data, box), self.numbers, peer, skewed_ms=30_000)
 
     def put(self, *arguments: Any, **options: Any) -> Acknowledgement:
         """The same, and what became of it."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from appliance import log
 from appliance.client import listings
 from appliance.exit import Exit
 from appliance.live.status import Status
@@ -241,6 +242,8 @@ def test_followed_findings_come_a_line_each_as_they_are_made(box: Box) -> None:
     [
         (("findings", "--since", "yesterday"), "'yesterday': expected a time ago"),
         (("findings", "--since", "0h"), "'0h': expected a time"),
+        (("findings", "--since", "1066-10-14"), "'1066-10-14': nothing can have been captured then"),
+        (("findings", "--since", "9999-12-31"), "'9999-12-31': nothing can have been captured then"),
         (("calls", "--source", "192.0.2.7:5060"), "does not appear to be an IPv4 or IPv6 address"),
         (("allow", "add", "a b", "--why", "x"), "'a b' is no number, range, address or network"),
         (("decisions", "add", "0.0.0.0/0", "--why", "x"), "wider than /8"),
@@ -307,9 +310,21 @@ def test_a_finding_of_an_earlier_version_is_listed_exported_and_shown(ask, box: 
     assert MASKED in ask("explain", "1")
 
 
+def test_the_log_shows_which_network_was_listed_and_hides_which_number(ask, caplog) -> None:
+    caplog.set_level("INFO", log.NAME)
+    for value in ("192.0.2.0/24", "+4420*", CALLER):
+        ask("allow", "add", value, "--why", "x")
+        ask("allow", "delete", value)
+    said = [log.sentence(record).split("list=allow ")[1].split()[0] for record in caplog.records]
+    assert said == [
+        one for shown in ("network=192.0.2.0/24", "range=+4420*", f"number={MASKED}") for one in (shown, shown)
+    ]
+
+
 def test_what_is_allowed_is_listed_until_it_is_deleted(ask, box: Box) -> None:
     ask("allow", "add", "0049 151 12345678", "--why", "our own dialler", "--for", "30d")
-    ask("allow", "add", "192.0.2.0/24", "--why", "the test lab")
+    said = ask("allow", "add", "192.0.2.0/24", "--why", "the test lab")
+    assert said == "192.0.2.0/24 (network) is listed until it is deleted\n"
     listed = rows(ask("allow", "list", "-o", "raw", "--unmasked"))
     assert [(row[0], row[1], row[5]) for row in listed] == [
         (CALLER, "number", "our own dialler"),
@@ -402,6 +417,9 @@ def test_evidence_is_never_written_over(refused, box: Box, tmp_path: Path) -> No
     status, line = refused("evidence", "export", CALLER, "--out", out)
     assert (status, line) == (Exit.FAILED, f"sipwarden: {out}: File exists\n")
     assert out.read_text() == "earlier"
+    out.rename(tmp_path / "evidence.json.sha256")
+    assert refused("evidence", "export", CALLER, "--out", out)[1] == f"sipwarden: {out}.sha256: File exists\n"
+    assert not out.exists()
 
 
 # --- the service as a whole

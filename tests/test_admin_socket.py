@@ -273,7 +273,15 @@ def test_garbage_for_a_greeting_is_an_error_and_the_end(served, garbage: bytes) 
 
 
 @pytest.mark.parametrize(
-    "garbage", [b"garbage\n", b'{"id": 1}\n', b'{"id": 1, "command": "status", "x": 1}\n', b"null\n"]
+    "garbage",
+    [
+        b"garbage\n",
+        b'{"id": 1}\n',
+        b'{"id": 1, "command": "status", "x": 1}\n',
+        b"null\n",
+        b'{"id": 1, "command": "status", "arguments": ' + b"[" * 60000 + b"\n",
+    ],
+    ids=["no JSON", "no command", "a field too many", "null", "nested"],
 )
 def test_garbage_for_a_request_is_an_error_and_the_end(served, garbage: bytes) -> None:
     with connected(served.path, HELLO, garbage) as one:

@@ -103,6 +103,12 @@ def test_unusable_arguments_are_named_and_end_with_2(arguments, message):
     assert message in done.stderr.decode()
 
 
+def test_of_files_none_of_which_could_be_read_no_table_says_that_there_are_no_findings(tmp_path):
+    done = sipwarden("screen", tmp_path / "absent.pcap", tmp_path)
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert done.stderr.count(b"\n") == 2
+
+
 def test_a_mistake_in_the_config_is_one_line_with_file_and_line(capture, tmp_path):
     path = tmp_path / "bad.toml"
     path.write_text("[limits]\ncals = 5\n")

@@ -1,10 +1,12 @@
 """The admin command of the collector: enrolment by hand, accounts, export, backup and restore, each for real."""
 
+import io
 import json
 import os
 import re
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from collections.abc import Iterator
@@ -159,7 +161,11 @@ def test_an_account_is_added_with_a_password_from_standard_input(collector: Coll
     )
     assert collector.store().accounts.authenticate("ann", "correct horse battery") is not None
     assert json.loads(collector.command("users", "list", "--json").stdout)["role"] == "analyst"
-    for arguments, stdin in ((("bob",), "short\n"), (("bob", "--role", "king"), "correct horse battery\n")):
+    for arguments, stdin in (
+        (("bob",), "short\n"),
+        (("bob",), "longer than a login takes" * 11 + "\n"),
+        (("bob", "--role", "king"), "correct horse battery\n"),
+    ):
         assert collector.command("users", "add", *arguments, stdin=stdin).returncode == 2
     assert collector.command("users", "add", "ann", stdin="correct horse battery\n").returncode == 1
 
@@ -228,6 +234,7 @@ def test_an_export_has_every_row_with_names_for_numbers(store_url: str, tmp_path
     collector = CollectorProcess(tmp_path / "c", store_url)
     done = collector.command("export", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
+    assert {file.stat().st_mode & 0o777 for file in (tmp_path / "out").iterdir()} == {0o600}
     findings = pq.read_table(tmp_path / "out" / "findings.parquet").to_pylist()
     assert len(findings) == 29
     assert findings[0]["box"] == "edge-1"
@@ -246,6 +253,21 @@ def test_an_export_has_every_row_with_names_for_numbers(store_url: str, tmp_path
 
 
 # --- backup
+
+
+@pytest.mark.parametrize("manifest", [None, b"", b'{"revision": 1}', b"\xff"])
+def test_what_is_no_backup_is_refused_in_one_line(tmp_path: Path, manifest: bytes | None) -> None:
+    archive = tmp_path / "backup.tar"
+    with tarfile.open(archive, "w") as made:
+        if manifest is not None:
+            member = tarfile.TarInfo("manifest.json")
+            member.size = len(manifest)
+            made.addfile(member, io.BytesIO(manifest))
+    for file in (archive, Path(__file__)):
+        done = asked(tmp_path / "state", "restore", str(file))
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"error: {file} is not a backup")
+        assert done.stderr.count("\n") == 1
 
 
 def test_a_backup_restores_to_an_exact_copy_at_another_place(

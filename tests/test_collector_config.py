@@ -8,11 +8,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from collector.config import Config, load, split_listen
+from collector.config import Config, load, split_listen, url_of
 from collector.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTED = ROOT / "docs" / "collector.toml"
+
+
+def test_the_url_of_a_listener_has_an_ipv6_address_in_brackets() -> None:
+    assert url_of("collector.example", "0.0.0.0:8444") == "https://collector.example:8444"
+    assert url_of("2001:db8::1", "[::]:8444") == "https://[2001:db8::1]:8444"
 
 
 def test_the_documented_file_has_every_key_at_its_default_and_a_sentence_for_each(tmp_path: Path) -> None:
@@ -55,8 +60,8 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ('state_dir = "/x"\n', ":1: state_dir: unknown key (known here: service, tls, "),
         ("\n[ingest]\nlisten_on = 1\n", ":3: ingest.listen_on: unknown key (did you mean listen?)"),
         ('[ingest]\nlisten = "nowhere"\n', ':2: ingest.listen: expected ADDRESS:PORT, or "" for none'),
-        ('[ingest]\n\nqueue_mib = "much"\n', ":3: ingest.queue_mib: expected int, got str"),
-        ("[tls]\nnames = 5\n", ":2: tls.names: expected a list, got int"),
+        ('[ingest]\n\nqueue_mib = "much"\n', ":3: ingest.queue_mib: expected an integer, got a string"),
+        ("[tls]\nnames = 5\n", ":2: tls.names: expected a list, got an integer"),
         ("[retention]\ncalls_days = 0\n", "retention.calls_days"),
         ('[numbers]\npolicy = "hashed"\n', "numbers.policy"),
         ("[ingest]\nclock_flag_s = 100000\n", "ingest.clock_flag_s"),
@@ -78,5 +83,5 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_mistake_in_a_variable_is_named_by_it(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"^SIPWARDEN_COLLECTOR_INGEST_QUEUE_MIB: expected int >= 1$"):
+    with pytest.raises(ConfigError, match=r"^SIPWARDEN_COLLECTOR_INGEST_QUEUE_MIB: expected an integer >= 1$"):
         load(None, {"SIPWARDEN_COLLECTOR_CONFIG": "/dev/null", "SIPWARDEN_COLLECTOR_INGEST_QUEUE_MIB": "0"})

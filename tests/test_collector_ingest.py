@@ -22,12 +22,13 @@ from appliance.findings import moment
 from appliance.report import encode_batch
 from appliance.reporting.enroll import enroll, fetch_ca, split_token
 from appliance.reporting.identity import Identity, Request
-from collector.authority import BOX_DOMAIN, Authority
+from collector.authority import BOX_DOMAIN, Authority, server_context
 from collector.door import MAX_OF_NETWORK
 from collector.errors import AuthorityError, RefusedError
 from collector.ingest import MAX_UNDER_WAY
 from collector.refusals import MAX_NAMED, Strangers
 from collector.store.journal import Event
+from tests.certificates import self_signed
 from tests.collectors import CollectorProcess, EnrolledBox, call_line, minute
 from tests.waiting import PATIENCE_S, until
 
@@ -198,6 +199,24 @@ def test_one_address_that_stalls_in_the_handshake_does_not_take_all_the_room(
     until(lambda: answers(again))
 
 
+def test_who_stalls_in_the_handshake_of_enrolment_is_bounded_as_at_the_other_door(collector: CollectorProcess) -> None:
+    with contextlib.ExitStack() as stalling:
+        for _ in range(MAX_OF_NETWORK + 20):
+            stalling.enter_context(
+                socket.create_connection(("127.0.0.1", collector.enrolment_port), timeout=PATIENCE_S)
+            )
+        with pytest.raises(httpx.TransportError):
+            enrolment(collector, "A" * 24, "edge-stalled")
+
+    def is_answered() -> bool:
+        try:
+            return enrolment(collector, "A" * 24, "edge-stalled").status_code == 403
+        except httpx.TransportError:
+            return False
+
+    until(is_answered)
+
+
 def answers(box: EnrolledBox) -> bool:
     try:
         return box.send([(303, call_line(303))]).status_code == 200
@@ -356,10 +375,14 @@ def test_honest_boxes_are_served_while_rogues_try_everything(collector: Collecto
 
 def enrolment(collector: CollectorProcess, token: str, box: str, csr: str | None = None) -> httpx.Response:
     body = {"token": token.partition(".")[0], "box": box, "csr": csr or Request(box).csr}
+    return enrolment_of(collector, json.dumps(body).encode())
+
+
+def enrolment_of(collector: CollectorProcess, body: bytes) -> httpx.Response:
     authority = Authority.open(collector.config.authority_dir, collector.config.tls.names)
     context = ssl.create_default_context(cadata=authority.root_pem)
     with httpx.Client(verify=context, timeout=PATIENCE_S, trust_env=False) as client:
-        return client.post(f"{collector.enrolment_url}/v1/enrol", json=body)
+        return client.post(f"{collector.enrolment_url}/v1/enrol", content=body)
 
 
 def test_a_token_is_good_once(collector: CollectorProcess) -> None:
@@ -397,6 +420,11 @@ def test_a_request_that_is_none_is_refused_and_the_token_stays_good(collector: C
     assert enrolment(collector, token, "edge-csr").status_code == 200
 
 
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"token":"\xff"}', b'{"x":' + b"[" * 16_000], ids=lambda body: body[:9])
+def test_a_request_that_cannot_be_read_is_refused(collector: CollectorProcess, body: bytes) -> None:
+    refused(collector, enrolment_of(collector, body), 400, "malformed", None)
+
+
 def test_two_at_once_with_one_token_enrol_one_box(collector: CollectorProcess) -> None:
     token = collector.token()
     with ThreadPoolExecutor(4) as pool:
@@ -426,11 +454,32 @@ def test_a_box_does_not_tell_its_token_to_one_who_only_says_to_be_the_collector(
     assert fetch_ca(collector.enrolment_url, fingerprint, None).startswith("-----BEGIN CERTIFICATE")
 
 
+def test_a_box_does_not_tell_its_token_in_the_clear(tmp_path: Path) -> None:
+    identity = Identity(tmp_path)
+    root = Authority.open(tmp_path / "authority", ["127.0.0.1"]).root_pem
+    with socket.create_server(("127.0.0.1", 0)) as eavesdropper:
+        url = f"http://127.0.0.1:{eavesdropper.getsockname()[1]}"
+        with pytest.raises(IdentityError, match="begins with https://"):
+            enroll(url, "secret", "edge-1", root, None, identity)
+        with pytest.raises(IdentityError, match="begins with https://"):
+            fetch_ca(url, "0" * 64, None)
+
+
 def test_the_authority_does_not_vouch_for_names_that_it_was_not_made_for(tmp_path: Path) -> None:
     authority = Authority.open(tmp_path, ["collector.example", "192.0.2.1"])
     authority.server_certificate(tmp_path, ["collector.example"])
     with pytest.raises(AuthorityError, match=r"bank\.example"):
         authority.server_certificate(tmp_path, ["bank.example"])
+
+
+def test_a_certificate_that_its_key_is_not_of_is_made_anew(tmp_path: Path) -> None:
+    authority = Authority.open(tmp_path, ["collector.example"])
+    certificate, key = authority.server_certificate(tmp_path, ["collector.example"])
+    before = certificate.read_bytes()
+    assert authority.server_certificate(tmp_path, ["collector.example"])[0].read_bytes() == before
+    self_signed(key)  # as when the power failed between the two
+    authority.server_certificate(tmp_path, ["collector.example"])
+    server_context(certificate, key, None)
 
 
 def test_a_box_may_not_have_many_batches_under_way_at_once(collector: CollectorProcess) -> None:

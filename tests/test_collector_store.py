@@ -147,6 +147,21 @@ def test_one_report_that_is_none_does_not_keep_the_others_out(desk: Desk) -> Non
     assert (totals.batches, totals.reports, totals.rejected, totals.duplicates) == (2, 2, 3, 1)
 
 
+def test_a_batch_that_cannot_be_stored_does_not_keep_those_beside_it_out(desk: Desk) -> None:
+    bad, good = desk.enrol("edge-1"), desk.enrol("edge-2")
+    desk.writer.stop()
+    desk.writer = Writer(desk.store, 64 << 20)
+    line = call_line(1)
+    arrival = desk.arrival("edge-1", bad, [(1, line)])
+    arrival.findings[1]["time_ns"] = 1 << 70  # more than a column holds
+    futures = [desk.writer.submit(arrival), desk.submit("edge-2", good, [(1, line)])]
+    desk.writer.start()  # both were waiting: one transaction
+    with pytest.raises(BusyError):
+        futures[0].result(PATIENCE_S)
+    assert futures[1].result(PATIENCE_S).stored == 1
+    assert desk.put("edge-1", bad, [(1, line)]).stored == 1
+
+
 @pytest.mark.parametrize(("most_bytes", "most_batches"), [(1000, 2048), (64 << 20, 1)], ids=["bytes", "batches"])
 def test_what_there_is_no_room_for_is_told_to_come_again(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, most_bytes: int, most_batches: int

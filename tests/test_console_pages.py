@@ -207,6 +207,7 @@ def test_every_answer_has_the_headers_that_keep_a_browser_in(browser: Browser) -
         "/findings?since=9999-12-31T00:00",
         "/findings?since=yesterday",
         "/findings?before=99999999999999999999999",
+        f"/findings?before={'0' * 20}{'9' * 20}",
         "/findings?before=-1",
         "/findings?number=%00",
         "/party",

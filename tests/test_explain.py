@@ -12,9 +12,9 @@ from tests.tap import Tap, request, response
 from tests.test_pipeline import SAMPLE
 
 
-def explain(capture, call_id):
+def explain(capture, call_id, *options):
     return subprocess.run(
-        [sys.executable, "-m", "appliance", "explain", call_id, "--file", str(capture)],
+        [sys.executable, "-m", "appliance", "explain", call_id, "--file", str(capture), *options],
         check=False, capture_output=True, text=True,
     )  # fmt: skip
 
@@ -52,6 +52,25 @@ def test_a_flagged_call_says_why():
     done = explain(SAMPLE, flagged["call_id"])
     assert f"fraud: {', '.join(flagged['fraud_types'])}" in done.stdout
     assert all(reason["text"] in done.stdout for reason in flagged["reasons"])
+
+
+def test_the_forms_for_programs_have_the_call_as_screen_reports_it(capture):
+    screened = subprocess.run(
+        [sys.executable, "-m", "appliance", "screen", "--json", str(capture)], check=True, capture_output=True
+    )
+    line = next(line for line in map(msgspec.json.decode, screened.stdout.splitlines()) if line["type"] == "call")
+    answer = msgspec.json.decode(explain(capture, "call-1", "-o", "json").stdout)
+    assert answer == {"id": None, "origin": "capture", "label": None, "line": line}
+    assert f"line.call_id\t{line['call_id']}" in explain(capture, "call-1", "-o", "raw").stdout.splitlines()
+
+
+def test_a_capture_that_is_cut_short_is_said_beside_what_it_still_has(capture):
+    capture.write_bytes(capture.read_bytes()[:-10])
+    done = explain(capture, "call-1")
+    assert done.returncode == Exit.UNREADABLE
+    assert "+493012345678 calls +442079460123" in done.stdout
+    assert f"{capture}: is cut short" in done.stderr
+    assert "as far as it can be read: it is cut short" in explain(capture, "nobody").stderr
 
 
 def test_a_call_id_that_is_not_there_is_said(capture):

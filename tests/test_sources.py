@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import ssl
+import struct
 import subprocess
 import threading
 import time
@@ -136,6 +137,19 @@ def test_hundreds_of_silent_connections_give_way_to_one_that_speaks():
         watch.until(lambda: watch.counts()["sip_requests"] == 1)
 
 
+def test_an_agent_that_has_sent_messages_does_not_give_way_to_those_that_send_none():
+    with listening() as (source, watch), contextlib.ExitStack() as stack:
+        agent = stack.enter_context(socket.create_connection(("127.0.0.1", source.port)))
+        agent.sendall(hep(OPTIONS))
+        watch.until(lambda: watch.counts()["sip_requests"] == 1)
+        for _ in range(MAXIMUM_CONNECTIONS + 20):
+            stack.enter_context(socket.create_connection(("127.0.0.1", source.port)))
+            watch.turn(0)
+        watch.until(lambda: source.counters().errors == 21)
+        agent.sendall(hep(request("OPTIONS", cseq=2)))
+        watch.until(lambda: watch.counts()["sip_requests"] == 2)
+
+
 def test_a_flood_of_malformed_hep_is_counted_and_what_is_good_between_it_is_read():
     with listening() as (source, watch):
         junk = [b"", b"HEP3", b"HEP3\xff\xff" + bytes(500), os.urandom(200), hep(OPTIONS)[:-3], *OLD]
@@ -245,6 +259,18 @@ def test_an_agent_that_does_not_speak_tls_is_named_with_what_it_did(certificate,
         plain.sendall(hep(OPTIONS))
         watch.until(lambda: source.counters().errors == 1)
     assert "the agent does not speak TLS" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("said", [b"", b"HEP3"])
+def test_a_connection_that_is_reset_before_it_was_taken_costs_itself_only(certificate, said):
+    settings = {"tls_certificate": str(certificate / "crt"), "tls_key": str(certificate / "key")}
+    with listening(**settings) as (source, watch):
+        with socket.create_connection(("127.0.0.1", source.port)) as scanner:
+            scanner.sendall(said)
+            scanner.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close resets
+        watch.until(lambda: source.counters().errors == 1)
+        assert source.state == "up"
+        assert source.details()["connections"] == 0
 
 
 @pytest.mark.parametrize("days, warned", [(-1, True), (0, False), (2, True)])

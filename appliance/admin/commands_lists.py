@@ -44,7 +44,8 @@ class DecisionRow(EntryRow, frozen=True, kw_only=True):
 
 
 class AddArguments(Unmaskable, frozen=True, kw_only=True):
-    """`value`: a number, a range of numbers (+4420*), an address or a network; `for_s`: None for always."""
+    """`value`: a number, a range of numbers (+4420*), an address or a network; `for_s`: None until it is
+    deleted."""
 
     value: str
     why: Why
@@ -131,7 +132,8 @@ async def _add(context: Context, name: ListName, party: Party, arguments: AddArg
     except StoreError as error:
         raise not_kept(error) from error
     await context.box.lists_changed()
-    log.info("an entry was added", list=name, number=party.value, by=context.peer.user, seconds=arguments.for_s)
+    who = {party.kind: party.value}  # by its kind: the log hides numbers, and shows networks
+    log.info("an entry was added", list=name, **who, by=context.peer.user, seconds=arguments.for_s)
     return entry
 
 
@@ -145,7 +147,7 @@ async def _delete(context: Context, name: ListName, value: str) -> None:
         listing = "allow list" if name == "allow" else "decisions list"
         raise AdminError("unknown_id", f"{party.value} is not listed", f"`sipwarden {listing}` says what is")
     await context.box.lists_changed()
-    log.info("an entry was deleted", list=name, number=party.value, by=context.peer.user)
+    log.info("an entry was deleted", list=name, **{party.kind: party.value}, by=context.peer.user)
 
 
 def _fields(entry: ListEntry, hide: Mask) -> dict:

@@ -1,5 +1,6 @@
 """Files that are handed on: evidence about a party, and the support dump. Only their owner may read them."""
 
+import errno
 import hashlib
 import io
 import json
@@ -33,8 +34,11 @@ def evidence(service: Service, about: str, out: Path, since_ns: int | None, unma
         document = client.ask("evidence.export", about=about, since_ns=since_ns, unmasked=unmasked)
     data = json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
     digest = hashlib.sha256(data).hexdigest()
+    hashed = out.with_name(out.name + ".sha256")
+    if hashed.exists():  # neither file without the other
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(hashed))
     _write(out, data)
-    _write(out.with_name(out.name + ".sha256"), f"{digest}  {out.name}\n".encode())
+    _write(hashed, f"{digest}  {out.name}\n".encode())
     count = len(document["findings"])
     print(f"{out}: {count} finding{'s' if count != 1 else ''} about {document['kind']} {document['about']}")
     if not document["complete"]:

@@ -73,6 +73,9 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: Fault | None = None
 
 
+# What a decoder raises for bytes that are not what it reads: RecursionError is that they are nested too deeply.
+DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 _encoder = msgspec.json.Encoder()
 hello_decoder = msgspec.json.Decoder(Hello)
 welcome_decoder = msgspec.json.Decoder(Welcome)

@@ -18,6 +18,7 @@ from appliance.admin.box import Box
 from appliance.admin.errors import AdminError, ProtocolError
 from appliance.admin.peer import Access, Peer, Role, peer_of
 from appliance.admin.protocol import (
+    DECODE_ERRORS,
     MAX_REPLY_BYTES,
     MAX_REQUEST_BYTES,
     PROTOCOL,
@@ -136,7 +137,7 @@ class AdminServer:
             return False
         try:
             hello = hello_decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except DECODE_ERRORS as error:
             raise ProtocolError(f"not a greeting: {error}") from error
         fault = None
         if hello.protocol != PROTOCOL:
@@ -158,7 +159,7 @@ class AdminServer:
         """Answers one request. False when the connection is over."""
         try:
             request = request_decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except DECODE_ERRORS as error:
             raise ProtocolError(f"not a request: {error}") from error
         try:
             command = self._registry.of(request.command)
@@ -225,7 +226,7 @@ class AdminServer:
 def _arguments(command: Command, request: Request) -> msgspec.Struct:
     try:
         return command.arguments.decode(request.arguments)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except DECODE_ERRORS as error:
         raise AdminError("arguments", f"{command.name}: {error}") from error
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from appliance.client.output import Form
+from appliance.exit import Exit
 from models.fraud_types import FRAUD_TYPES
 
 if TYPE_CHECKING:
@@ -167,12 +168,15 @@ def explain(
     config: Config = None,
 ) -> None:
     """Show one call or finding: its verdict, and the reasons; of a capture its ladder too."""
+    from appliance.client import explain_live, operate  # noqa: PLC0415
+
     if file is not None:
         from appliance.explain import run  # noqa: PLC0415
 
-        raise typer.Exit(run(call_id, file, config_path=config, bundle=bundle, region=region))
-    from appliance.client import explain_live, operate  # noqa: PLC0415
+        def explained() -> Exit:
+            return run(call_id, file, output, config_path=config, bundle=bundle, region=region)
 
+        raise typer.Exit(operate.guarded(explained))
     service = _service(socket, config)
     raise typer.Exit(operate.guarded(lambda: explain_live.run(service, output, call_id, unmasked)))
 
@@ -247,7 +251,9 @@ def allow_list(
 def allow_add(
     value: Value,
     why: Why,
-    span: Annotated[str | None, typer.Option("--for", metavar="T", help="Such as 30d; otherwise for always.")] = None,
+    span: Annotated[
+        str | None, typer.Option("--for", metavar="T", help="Such as 30d; otherwise until it is deleted.")
+    ] = None,
     unmasked: Unmasked = False,
     output: As = Form.HUMAN,
     socket: Socket = None,

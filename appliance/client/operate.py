@@ -140,17 +140,23 @@ def span_s(text: str) -> int:
 def since_ns(text: str | None) -> int | None:
     """Nanoseconds since the epoch of `2h` (ago), `2026-11-24` or `2026-11-24T08:00:00Z`; UTC where no zone is given.
 
-    Raises UsageError.
+    Raises UsageError, for moments before the epoch and beyond the year 2262, too: nanoseconds of 64 bits have none.
     """
     if text is None:
         return None
     if SPAN.fullmatch(text.strip()):
-        return time.time_ns() - span_s(text) * 10**9
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError as error:
-        raise UsageError(f"{text!r}: expected a time ago such as 2h, or a moment such as 2026-11-24T08:00Z") from error
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()) * 10**9
+        found = time.time_ns() - span_s(text) * 10**9
+    else:
+        try:
+            moment = datetime.fromisoformat(text.strip())
+        except ValueError as error:
+            raise UsageError(
+                f"{text!r}: expected a time ago such as 2h, or a moment such as 2026-11-24T08:00Z"
+            ) from error
+        found = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()) * 10**9
+    if not 0 <= found < 1 << 63:
+        raise UsageError(f"{text!r}: nothing can have been captured then")
+    return found
 
 
 def labelled(answer: dict[str, Any]) -> str:
@@ -159,6 +165,6 @@ def labelled(answer: dict[str, Any]) -> str:
 
 
 def entered(answer: dict[str, Any]) -> str:
-    until = f"until {answer['expires'][:19].replace('T', ' ')} UTC" if answer["expires"] else "for always"
+    until = f"until {answer['expires'][:19].replace('T', ' ')} UTC" if answer["expires"] else "until it is deleted"
     effect = f"; effect now: {answer['effect']}" if "effect" in answer else ""
     return f"{answer['value']} ({answer['kind']}) is listed {until}{effect}"

@@ -111,6 +111,8 @@ def box_name(name: str) -> str:
 
 
 def _ask(client: httpx.Client, method: str, url: str, **options: Any) -> httpx.Response:
+    if not url.startswith("https://"):
+        raise IdentityError(f"{url}: expected a URL that begins with https://: a token is not sent in the clear")
     try:
         answer = client.request(method, url, **options)
     except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -2,7 +2,8 @@
 
 With a certificate only TLS is spoken: a second, open door beside it would make it useless. With a key only messages
 count that carry it. A connection has a buffer for one message and what has come of the next; there are never more than
-MAXIMUM_CONNECTIONS, and a new one takes the place of the one that has been silent longest.
+MAXIMUM_CONNECTIONS, and a new one takes the place of one that never sent a message, else of the one that has been
+silent longest.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ import time
 from appliance import log
 from appliance.config import Hep
 from appliance.sources.errors import ListenError
-from appliance.sources.hep_connection import Connection
+from appliance.sources.hep_connection import Connection, connection_problem
 from appliance.sources.hep_secrets import HepSecrets
 from appliance.sources.source import Source, SourceCounters
 from capture.hep_feed import HepFeed
@@ -130,10 +131,17 @@ class HepSource(Source):
                 accepted, peer = self._listener.accept()
             except OSError:  # nobody waits, or it is gone again, or no more files may be open
                 return
+            name = f"{peer[0]} port {peer[1]}"
+            try:
+                connection = Connection(accepted, name, self._tls)
+            except OSError as error:  # reset since: TLS asks the socket who is at its other end
+                accepted.close()
+                self._broken_connections += 1
+                log.warning("HEP connection was closed", peer=name, problem=connection_problem(error))
+                continue
             if len(self._connections) == MAXIMUM_CONNECTIONS:
                 silent = min(self._connections.values(), key=lambda one: one.heard_s)
                 self._drop(silent, "gave way to another agent")
-            connection = Connection(accepted, f"{peer[0]} port {peer[1]}", self._tls)
             self._connections[connection.fileno()] = connection
             self._epoll.register(connection, select.EPOLLIN)
 

@@ -30,7 +30,7 @@ class Connection:
         accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S)
         self.peer = peer
-        self.heard_s = time.monotonic()
+        self.heard_s = 0.0  # when the last whole message came: those of none give way first, the oldest before others
         self.has_more = False  # whole messages may wait here, of which the kernel knows nothing
         self._socket = accepted
         if tls is not None:
@@ -57,10 +57,8 @@ class Connection:
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             self.has_more = False
             return None
-        except ssl.SSLError as error:
-            return TLS_PROBLEMS.get(error.reason or "", f"TLS failed: {error.reason or error}")
         except OSError as error:
-            return (error.strerror or str(error)).lower()
+            return connection_problem(error)
         if count == 0:
             return "ended in the middle of a message" if self._used else ""
         self._used += count
@@ -82,3 +80,10 @@ class Connection:
     def close(self) -> None:
         self._view.release()
         self._socket.close()
+
+
+def connection_problem(error: OSError) -> str:
+    """What went wrong with a connection, for an operator."""
+    if isinstance(error, ssl.SSLError):
+        return TLS_PROBLEMS.get(error.reason or "", f"TLS failed: {error.reason or error}")
+    return (error.strerror or str(error)).lower()

@@ -55,7 +55,7 @@ class SniffSource(Source):
             from scapy.config import conf  # noqa: PLC0415
             from scapy.error import Scapy_Exception  # noqa: PLC0415
         except ImportError as error:
-            raise SourceError("capture.fallback needs scapy: install sipwarden[fallback]") from error
+            raise SourceError("capture.fallback needs scapy: in a checkout, pip install '.[fallback]'") from error
         try:
             self._socket = conf.L2listen(
                 iface=self.name,

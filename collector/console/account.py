@@ -15,14 +15,13 @@ from litestar.response import Redirect, Template
 
 from collector.authority import write_private
 from collector.limits import Buckets, network_of
-from collector.store.accounts import MIN_PASSWORD, User
+from collector.store.accounts import MAX_PASSWORD, MIN_PASSWORD, User
 from collector.store.store import Store
 
 # Attempts to log in: some at once, then one in so many seconds.
 OF_ACCOUNT, ACCOUNT_S = 8, 30
 OF_ADDRESS, ADDRESS_S = 30, 10
 MAX_NAME = 63
-MAX_PASSWORD = 256
 FIRST_USER = "admin"
 FIRST_PASSWORD_FILE = "console-password"
 

@@ -55,7 +55,7 @@ def key(query: Query, name: str) -> int | None:
     value = text(query, name)
     if value is None:
         return None
-    if not (value.isascii() and value.isdigit()) or int(value[:20]) > MAX_KEY:
+    if not (value.isascii() and value.isdigit()) or int(value) > MAX_KEY:
         raise ValidationException(f"{name} is not the key of a page")
     return int(value)
 

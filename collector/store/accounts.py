@@ -20,7 +20,7 @@ from collector.store.journal import audit
 from collector.store.paging import DEFAULT_LIMIT, Page, behind, bounded, paged
 
 Role = Literal["reader", "analyst", "administrator"]
-MIN_PASSWORD = 12  # characters
+MIN_PASSWORD, MAX_PASSWORD = 12, 256  # characters
 TOKEN_PREFIX = "swc_"  # by which scanners for leaked secrets know one
 TOKEN_PATTERN = TOKEN_PREFIX + r"[A-Za-z0-9_-]{43}"
 # No white space, which nobody sees, and no colon: `shell:` and `token:` before a name are other actors of the trail.
