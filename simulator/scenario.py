@@ -38,7 +38,7 @@ from simulator.honest.registrations import Keepalives, Monitoring, PasswordChang
 from simulator.honest.signals import MissedCallFriends
 from simulator.honest.small_exchange import SmallExchange
 from simulator.honest.wholesale import Interconnect, Wholesale
-from simulator.keys import Positive, Ratio
+from simulator.keys import NoneOrMore, Positive, Ratio
 from simulator.numbers import Country
 from simulator.vendors import SCRIPTED, STYLES, Regime
 
@@ -118,6 +118,7 @@ class Media(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     silence_suppression_ratio: Ratio = 0.2  # streams that send nothing while nobody speaks
     one_way_ratio: Ratio = 0.0  # calls in which one side is never heard: a NAT, a firewall, a wrong address
     mailbox_ratio: Ratio = 0.3  # calls that ring long before they are answered: by a mailbox, with its greeting
+    voices: NoneOrMore = 0  # that all people have together, as where SIPp plays a file; 0: each has their own
 
 
 class Scenario(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -91,7 +91,7 @@ class Play:
                 population,
                 f"{scenario.name}/{seed}/{population.name}",
                 scenario.country,
-                scenario.media.mailbox_ratio,
+                scenario.media,
                 self._rng(seed, f"sounds {population.name}"),
             )
             for population in scenario.population

@@ -241,6 +241,15 @@ def test_a_share_of_the_calls_of_a_recording_is_altered_so_that_nothing_repeats(
     assert max(counts.values()) > 0.2 * len(calls)
 
 
+def test_people_of_a_laboratory_have_so_many_voices_together(tmp_path: Path):
+    path = tmp_path / "x.toml"
+    path.write_text((HEAD + HOMES.replace("4.0", "60.0")).replace("mailbox_ratio = 0.0", "voices = 3"))
+    calls = [call for call in Play(load(path), 21).intents
+             if isinstance(call, Call) and call.outcome is Outcome.ANSWERED]  # fmt: skip
+    assert len(calls) > 50
+    assert {call.caller_sound.name for call in calls} == {f"voice {n}" for n in range(3)}
+
+
 def test_the_greeting_of_an_operator_answers_for_many_numbers_and_only_after_a_long_ring(tmp_path: Path):
     path = tmp_path / "x.toml"
     path.write_text((HEAD + HOMES.replace("4.0", "120.0")).replace("mailbox_ratio = 0.0", "mailbox_ratio = 0.6"))

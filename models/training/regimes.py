@@ -40,6 +40,7 @@ CARRIED = ("robocall", "wangiri", "irsf", "toll_fraud", "vishing", "caller_spoof
 CARRIED_BY_FIRMS = (*CARRIED, "goip_gateway")
 # Of each talk that the mirror shows: long enough for a second of a recording that begins after a pause.
 MEDIA_S = 2.0
+LABORATORIES = (0,) * 12 + (1, 1, 3)  # voices that all people of a town have together
 # In how many towns the server hands on what a gateway says of a busy line: then all calls to it have a sign of one.
 REMOTE_BUSY_TOWNS = 0.2
 # Keys of when an honest population begins to act; in a short town it is soon.
@@ -148,7 +149,7 @@ class Regime:
                 "network": {"loss_ratio": rng.choice((0, 0, 0.01)), "reorder_ratio": rng.choice((0, 0, 0.01))}
                 | {"remote_busy": mirror.random() < REMOTE_BUSY_TOWNS},
                 "capture": {"drop_ratio": rng.choice(self.drops), "direction": mirror.choice(self.directions)},
-                "media": media(mirror, drawn(WORLDS[self.world].get("mailbox_ratio", 0.0), ears)),
+                "media": media(mirror, ears, drawn(WORLDS[self.world].get("mailbox_ratio", 0.0), ears)),
                 "scripted_ratio": mirror.choice(scripted),
                 "population": populations,
             },
@@ -162,9 +163,9 @@ class Regime:
         return (0, 1, 2) if part["kind"] in ONE_ADDRESS_EACH else (0, 0, 0, 1)
 
 
-def media(rng: Random, mailbox_ratio: float) -> Part:
+def media(rng: Random, ears: Random, mailbox_ratio: float) -> Part:
     """Whether the mirror shows RTP: that of half of the towns, the first seconds of half of the calls. One call in a
-    hundred or so is silent on one side, and honest."""
+    hundred or so is silent on one side, and honest. In some towns, laboratories, a file is played in every call."""
     if rng.random() < 0.5:
         return {}
     return {
@@ -172,6 +173,7 @@ def media(rng: Random, mailbox_ratio: float) -> Part:
         "limit_s": MEDIA_S,
         "one_way_ratio": rng.choice((0.003, 0.01, 0.03)),
         "mailbox_ratio": mailbox_ratio,
+        "voices": ears.choice(LABORATORIES),
     }
 
 
