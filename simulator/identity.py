@@ -36,7 +36,7 @@ class IdentityPolicy(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, f
     attestation: Literal["none", "A", "B", "C"] = "none"  # of the PASSporT (RFC 8588 4), none: no Identity header
     verstat: Literal["none", "passed", "failed", "missing"] = "none"  # what the network before this one found
     diverted_ratio: Ratio = 0.0  # calls that somebody forwarded to their callee
-    diverted_by: Literal["diversion", "history_info", "both"] = "diversion"
+    diverted_by: Literal["none", "diversion", "history_info", "both"] = "diversion"  # the headers that say so
     diverter_asserted: bool = False  # of a forwarded call the network names who forwarded it, and not who called
     private_ratio: Ratio = 0.0  # callers who hide their number
     presented_ratio: Ratio = 0.0  # exchanges that show a number of a client, and are asserted by their own

@@ -17,7 +17,7 @@ CARRIER = '[[population]]\nkind = "wholesale"\nname = "carrier"\ncallers = 50\nc
 
 
 def asserted(capture: Path, tshark_fields: Callable) -> Counter[str]:
-    return Counter(number for (number,) in tshark_fields(capture, "sip.Method == INVITE", "sip.pai.user"))
+    return Counter(number for (number,) in tshark_fields(capture, "sip.Method == INVITE && !sip.to.tag", "sip.pai.user"))
 
 
 def test_a_firm_led_from_abroad_is_asserted_by_one_number_there(tmp_path: Path, tshark_fields: Callable):
@@ -120,3 +120,39 @@ def test_the_route_to_a_hotline_is_answered_at_once_and_is_honest(tmp_path: Path
     answered = {one["call_id"] for one in labels if one["state"] == "completed"}
     rung = {name for (name,) in tshark_fields(capture, "sip.Status-Code == 180", "sip.Call-ID")}
     assert len(answered) > 10 and not answered & rung
+
+
+def test_a_spoofer_may_show_numbers_like_the_callees_or_of_few_blocks(tmp_path: Path):
+    spoofer = '[[population]]\nkind = "caller_spoofing"\nname = "s"\ncalls_per_hour = 300.0\nform = "e164"\n'
+    _, labels = play(tmp_path, SHORT + spoofer + 'shows = "neighbour"\nneighbour_digits = 5\n')
+    assert len(labels) > 20
+    assert all(line["caller_e164"][:-5] == line["callee_e164"][:-5] for line in labels if line["type"] == "call")
+    _, labels = play(tmp_path, SHORT + spoofer + "blocks = 2\n")
+    assert len({line["caller"][:-4] for line in labels if line["type"] == "call"}) == 2
+
+
+def test_customers_of_a_calling_service_show_their_own_numbers_under_its_one(tmp_path: Path, tshark_fields: Callable):
+    service = '[[population]]\nkind = "calling_service"\nname = "s"\nusers = 30\ncalls_per_user_hour = 20.0\n'
+    capture, labels = play(tmp_path, SHORT + service + 'identity = { asserted = "pai" }\n')
+    called = Counter((line["caller"], line["callee_e164"]) for line in labels if line["type"] == "call")
+    assert len({caller[:-4] for caller, _ in called}) > 20
+    assert max(called.values()) > 2
+    assert len(asserted(capture, tshark_fields)) == 1
+
+
+def test_a_hosted_exchange_asserts_a_number_of_each_firm_and_most_show_its_block(tmp_path: Path):
+    service = '[[population]]\nkind = "calling_service"\nname = "s"\naccounts = 5\nusers = 4\nown_ratio = 0.0\n'
+    _, labels = play(tmp_path, SHORT + service + "calls_per_user_hour = 20.0\n")
+    assert len({line["caller"][:-2] for line in labels if line["type"] == "call"}) <= 5
+
+
+def test_who_forwards_is_asserted_for_whoever_calls_and_nothing_else_tells(tmp_path: Path, tshark_fields: Callable):
+    forwards = (
+        '[[population]]\nkind = "forwarding"\nname = "f"\nnumbers = 3\ntargets = 1\ncalls_per_number_hour = 80.0\n'
+    )
+    identity = 'identity = { asserted = "pai", diverter_asserted = true, diverted_by = "none" }\n'
+    capture, labels = play(tmp_path, SHORT + forwards + identity)
+    calls = [line for line in labels if line["type"] == "call"]
+    assert len(asserted(capture, tshark_fields)) == 3 == len({line["callee_e164"] for line in calls})
+    assert len({line["caller"] for line in calls}) > 15
+    assert not tshark_fields(capture, "sip.Diversion || sip.History-Info", "frame.number")
