@@ -12,17 +12,20 @@ from simulator.rhythm import Curve
 from simulator.town import Town, call
 
 REGULARS = 8  # callers of one number who call again
+DIALLERS = 2  # callers of all of them
 
 
 class Forwarding(PopulationBase, tag="forwarding"):
     """Numbers whose calls a network sends on: a firm's to whoever is on duty, a rented number's to its tenant. It
     asserts the number that forwards, whoever calls; where its `identity` has `diverted_by = "none"`, nothing else says
-    so. All sorts of numbers are shown under each, as a spoofer's account does; but they call one telephone or two."""
+    so. All sorts of numbers are shown under each, as under a spoofer's account, but they call one telephone or two; and
+    a call centre's number is shown under many."""
 
     numbers: Count = 30
     targets: Count = 2  # telephones that a number forwards to, at most
     calls_per_number_hour: Positive = 2.0
     regular_ratio: Ratio = 0.3  # calls of people who call the number more than once
+    dialler_ratio: Ratio = 0.0  # calls of call centres and the like, to one number after the other
     curve: Curve = "flat"
     through: str = ""  # the honest population on whose trunk the calls come; empty: an address of its own
 
@@ -39,10 +42,14 @@ class Forwarding(PopulationBase, tag="forwarding"):
         numbers = [town.new_number(rng, 0.3) for _ in range(self.numbers)]
         targets = [[town.some_number(rng) for _ in range(rng.randint(1, self.targets))] for _ in numbers]
         regulars = [[town.home.draw(rng) for _ in range(REGULARS)] for _ in numbers]
+        diallers = [town.home.draw(rng, 0.0) for _ in range(DIALLERS)]
         for at_ns in town.arrivals(rng, self.numbers * self.calls_per_number_hour, self.curve):
             which = int(self.numbers * rng.random() ** 1.5)
-            regular = rng.random() < self.regular_ratio
-            line = self.beside(town, device, rng.choice(regulars[which]) if regular else town.home.draw(rng))
+            known = rng.random() < self.regular_ratio
+            number = rng.choice(regulars[which]) if known else town.home.draw(rng)
+            if self.dialler_ratio and rng.random() < self.dialler_ratio:
+                number = rng.choice(diallers)
+            line = self.beside(town, device, number)
             made = call(rng, town, at_ns, line, rng.choice(targets[which]), how, self.name, variant="forwarded")
             made.diverted_by = numbers[which]
             yield made
