@@ -17,7 +17,9 @@ CARRIER = '[[population]]\nkind = "wholesale"\nname = "carrier"\ncallers = 50\nc
 
 
 def asserted(capture: Path, tshark_fields: Callable) -> Counter[str]:
-    return Counter(number for (number,) in tshark_fields(capture, "sip.Method == INVITE && !sip.to.tag", "sip.pai.user"))
+    return Counter(
+        number for (number,) in tshark_fields(capture, "sip.Method == INVITE && !sip.to.tag", "sip.pai.user")
+    )
 
 
 def test_a_firm_led_from_abroad_is_asserted_by_one_number_there(tmp_path: Path, tshark_fields: Callable):
@@ -156,3 +158,13 @@ def test_who_forwards_is_asserted_for_whoever_calls_and_nothing_else_tells(tmp_p
     assert len(asserted(capture, tshark_fields)) == 3 == len({line["callee_e164"] for line in calls})
     assert len({line["caller"] for line in calls}) > 15
     assert not tshark_fields(capture, "sip.Diversion || sip.History-Info", "frame.number")
+
+
+def test_of_a_network_that_checks_numbers_a_few_fail_that_are_their_callers(tmp_path: Path, tshark_fields: Callable):
+    text = SHORT + CARRIER.replace("50", "2000").replace("300.0", "3000.0")
+    capture, _ = play(tmp_path, text + 'identity = { asserted = "pai", verstat = "passed", ill_signed_ratio = 0.1 }\n')
+    invites = "sip.Method == INVITE && !sip.to.tag && sip.P-Asserted-Identity contains "
+    failed, passed = (
+        len(tshark_fields(capture, f'{invites}"{word}"', "frame.number")) for word in ("Failed", "Passed")
+    )
+    assert 0.03 < failed / (failed + passed) < 0.3

@@ -12,7 +12,6 @@ from simulator.rhythm import Curve
 from simulator.town import Town, call
 
 REGULARS = 8  # callers of one number who call again
-DIALLERS = 2  # callers of all of them
 
 
 class Forwarding(PopulationBase, tag="forwarding"):
@@ -25,7 +24,8 @@ class Forwarding(PopulationBase, tag="forwarding"):
     targets: Count = 2  # telephones that a number forwards to, at most
     calls_per_number_hour: Positive = 2.0
     regular_ratio: Ratio = 0.3  # calls of people who call the number more than once
-    dialler_ratio: Ratio = 0.0  # calls of call centres and the like, to one number after the other
+    diallers: Count = 2  # call centres and the like, who call one number after the other,
+    dialler_ratio: Ratio = 0.0  # and their part of the calls
     curve: Curve = "flat"
     through: str = ""  # the honest population on whose trunk the calls come; empty: an address of its own
 
@@ -42,7 +42,7 @@ class Forwarding(PopulationBase, tag="forwarding"):
         numbers = [town.new_number(rng, 0.3) for _ in range(self.numbers)]
         targets = [[town.some_number(rng) for _ in range(rng.randint(1, self.targets))] for _ in numbers]
         regulars = [[town.home.draw(rng) for _ in range(REGULARS)] for _ in numbers]
-        diallers = [town.home.draw(rng, 0.0) for _ in range(DIALLERS)]
+        diallers = [town.home.draw(rng, 0.0) for _ in range(self.diallers)]
         for at_ns in town.arrivals(rng, self.numbers * self.calls_per_number_hour, self.curve):
             which = int(self.numbers * rng.random() ** 1.5)
             known = rng.random() < self.regular_ratio
