@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -168,3 +170,20 @@ def test_of_a_network_that_checks_numbers_a_few_fail_that_are_their_callers(tmp_
         len(tshark_fields(capture, f'{invites}"{word}"', "frame.number")) for word in ("Failed", "Passed")
     )
     assert 0.03 < failed / (failed + passed) < 0.3
+
+
+def test_a_contact_centre_is_called_from_the_trunks_of_several_carriers_each_caller_from_one(tmp_path: Path):
+    centre = '[[population]]\nkind = "service_line"\nname = "c"\ntrunks = 3\noutside_ratio = 1.0\nredial_ratio = 0.9\n'
+    _, labels = play(tmp_path, SHORT + centre + "lines = 2\n")
+    calls = [line for line in labels if line["type"] == "call"]
+    carriers = {(line["caller_e164"], line["source"]) for line in calls}
+    assert len({source for _, source in carriers}) == 3
+    assert len(carriers) == len({number for number, _ in carriers}) < len(calls)
+
+
+def test_an_announcer_keeps_a_beat_when_it_makes_one_call_after_the_other(tmp_path: Path):
+    announcer = '[[population]]\nkind = "reminders"\nname = "r"\nrepeat_unanswered_ratio = 0.0\ncadence = "steady"\n'
+    _, labels = play(tmp_path, SHORT + announcer + "wander = 0.5\n")
+    starts = sorted(datetime.fromisoformat(line["start"]).timestamp() for line in labels if line["type"] == "call")
+    gaps = [b - a for a, b in pairwise(starts)]
+    assert len(gaps) > 10 and 10 < min(gaps) < 27 and 33 < max(gaps) < 50
