@@ -131,9 +131,11 @@ cdef struct Call:
     uint8_t bound                   # Bound of kernels/bindings.pxd: where the caller's account is registered
     uint8_t run                     # how often the caller has called the callee by now, one call soon after the other
     uint8_t spellings               # in how many ways its source has dialled the number lately, 0: it is too short
-    float style_addresses           # how many show its signalling fingerprint; NaN for not known, so the next two
+    float style_addresses           # how many show its signalling fingerprint; NaN for not known, so the next four
     float contact_callers           # how many numbers are behind the host of its Contact
     float range_callers             # how many numbers of the caller's range its address shows
+    float asserted_blocks           # how many blocks are shown, or numbers called, under its account: the fewer
+    float shown_accounts            # under how many accounts its address shows the caller's number
     float route_goip_style          # share of the INVITEs of the address called that look like the GoIP firmware's
     Signalling signalling           # of the first INVITE; all zero while that was not seen
     Identity identity

@@ -1,6 +1,7 @@
 # cython: language_level=3
 """How many different members a thing has had lately: addresses that share a signalling style, numbers behind one
-Contact, numbers of one block that an address shows, addresses at which the passwords of one user fail.
+Contact, numbers of one block that an address shows, addresses at which the passwords of one user fail, numbers shown
+and called under one that is asserted.
 
 A table of fixed size. A crowd is in one of `sets` sets and told apart there by 64 bits of its hash; when a set is full,
 the crowd goes that has been seen least, those of which nothing was heard for two windows first. So a flood of things
@@ -18,6 +19,9 @@ cdef enum CrowdKind:
     CROWD_CONTACT = 2           # callers behind a host that Contact names
     CROWD_RANGE = 3             # callers of one range of numbers at one address
     CROWD_USER = 4              # addresses at which the passwords of a user are wrong
+    CROWD_SHOWN = 5             # blocks of numbers shown under one account at one address
+    CROWD_CALLED = 6            # numbers called under it
+    CROWD_ACCOUNT = 7           # accounts under which a number is shown at one address
 
 cdef struct Crowd:              # 96 bytes
     uint64_t key                # 0 for none

@@ -25,8 +25,11 @@ cdef enum Verstat:              # 3GPP TS 24.229 7.2A.20
     VERSTAT_NOT_MADE = 2
     VERSTAT_PASSED = 3
 
-cdef struct Identity:           # 12 bytes
+cdef struct Identity:           # 20 bytes
     uint32_t asserted_block     # hash of the block of 10 000 of a number that is ASSERTED_ABROAD, else 0
+    uint32_t account            # hash of the block of 100 of an asserted number that is not the one shown, in a call
+                                # that nobody forwarded, else 0: an exchange has its numbers by the hundred
+    uint32_t shown_block        # with an account: hash of the block of 10 000 of the number shown
     uint8_t asserted            # Asserted
     uint8_t attestation         # Attestation
     uint8_t verstat             # Verstat

@@ -26,6 +26,7 @@ cdef enum:
     MAX_DIGITS = 32             # of a user part; E.164 has 15, prefixes and pauses come before and after
     FEWEST_DIGITS = 7           # that two forms of one number share; fewer are extensions, which must be equal
     BLOCK_DIGITS = 4            # in which the numbers of one exchange differ: it may assert its main number for all
+    ACCOUNT_DIGITS = 2          # and those that one customer has at the least
     MAX_PAYLOAD_BYTES = 1024    # of a PASSporT as base64url: usual ones have 250
     DECODED_BYTES = 768         # three quarters of it
     NOT_BASE64 = -1
@@ -90,6 +91,13 @@ cdef bint same_block(const uint8_t* a, uint32_t a_length, const uint8_t* b, uint
         &a_digits[a_count - shared], &b_digits[b_count - shared], shared - BLOCK_DIGITS) == 0
 
 
+cdef uint32_t block_hash(const uint8_t* user, uint32_t length, int behind) noexcept nogil:
+    """Hash of a number without its last digits: all that are no numbers, as extensions and names are none, have one."""
+    cdef uint8_t[MAX_DIGITS] digits
+    cdef int count = significant_digits(user, length, digits)
+    return <uint32_t>hash_bytes(digits, count - behind if count >= FEWEST_DIGITS else 0, BLOCK_SEED) | 1
+
+
 cdef bint withholds(const uint8_t* user, uint32_t length) noexcept nogil:
     cdef const char* name
     cdef uint32_t i
@@ -135,7 +143,7 @@ cdef uint32_t block_abroad(const SipMessage* message, Span asserted, const Numbe
 
 cdef void read_asserted(const SipMessage* message, int kind, const NumberPlan* plan, Identity* identity) noexcept nogil:
     """SAME when any of the header's fields names the caller that From shows, or a number of the same exchange; ABROAD
-    when all of them name numbers abroad."""
+    when all of them name numbers abroad. The account is that of the first."""
     cdef const HeaderField* field
     cdef const uint8_t* data = message.data
     cdef Span user = message.from_uri.user
@@ -157,7 +165,11 @@ cdef void read_asserted(const SipMessage* message, int kind, const NumberPlan* p
         if same_number(data + user.start, user.length, data + uri.user.start, uri.user.length) or same_block(
                 data + user.start, user.length, data + uri.user.start, uri.user.length):
             identity.asserted = ASSERTED_SAME
+            identity.account = identity.shown_block = 0
             return
+        if identity.account == 0 and not identity.diverted:
+            identity.account = block_hash(data + uri.user.start, uri.user.length, ACCOUNT_DIGITS)
+            identity.shown_block = block_hash(data + user.start, user.length, BLOCK_DIGITS)
         block = 0 if identity.diverted else block_abroad(message, uri.user, plan)
         if block == 0:
             identity.asserted = ASSERTED_OTHER
@@ -313,6 +325,8 @@ def identity(bytes message, region=None):
         "diverted": bool(found.diverted),
         "privacy": bool(found.privacy),
         "asserted_block": found.asserted_block,
+        "account": found.account,
+        "shown_block": found.shown_block,
     }
 
 

@@ -5,6 +5,7 @@ from collections import defaultdict
 import numpy as np
 
 from kernels.reference_behaviour import CANCELLED, COMPLETED, FAILED, HOUR_S, REJECTED
+from kernels.reference_signalling import block
 
 NOT_FOUND = (404, 410, 484, 604)
 NEWCOMER_CALLS = 3
@@ -12,6 +13,7 @@ ONE_RING_S, SHORT_S, LONG_S, UNRUNG_S = 6.0, 10.0, 120.0, 1.0
 HASTY_RING_S, HASTY_TALK_S = 2.0, 30.0
 KEPT_DURATIONS = 4
 TAIL_DIGITS, SPELLED_NUMBERS, MOST_SPELLINGS, MANY_SPELLINGS = 8, 8, 8, 4
+ACCOUNT_DIGITS, BLOCK_DIGITS = 2, 4
 CALLER_ONLY = 2
 DECIMAL = 1
 BINDING_NS = 2 * 3600 * 10**9
@@ -157,6 +159,24 @@ class Groups:
 
     def row(self, address, route, now):
         return source_row(self.every[address], self.newcomers[address], now) | route_row(self.routes[route], now)
+
+
+class Accounts:
+    """What is shown and called under a number that is asserted for others, and what is asserted for one number."""
+
+    def __init__(self):
+        self.shown, self.called, self.asserted = defaultdict(set), defaultdict(set), defaultdict(set)
+
+    def row(self, source, asserted, shown, callee):
+        """The part of the row of a call that asserts another number than it shows, by feature name, in one half day."""
+        account = source, block(asserted, ACCOUNT_DIGITS)
+        self.shown[account].add(block(shown, BLOCK_DIGITS))
+        self.called[account].add(callee)
+        self.asserted[source, shown].add(account)
+        return {
+            "asserted_blocks_day": min(len(self.shown[account]), len(self.called[account])),
+            "shown_accounts_day": len(self.asserted[source, shown]),
+        }
 
 
 class Bindings:

@@ -106,6 +106,12 @@ def is_same_number(a, b):
     return a.endswith(b) or b.endswith(a)
 
 
+def block(user, behind):
+    """A number without its last digits; empty for what is no number."""
+    digits = "".join(re.findall("[0-9]", user.partition(";")[0])).lstrip("0")[:32]
+    return digits[:-behind] if len(digits) >= FEWEST_DIGITS else ""
+
+
 def traffic(payload, source_port, destination_port):
     """What a datagram beside SIP is."""
     ports = (source_port, destination_port)

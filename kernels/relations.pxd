@@ -46,5 +46,6 @@ cdef class Relations:
     cdef int failed(self, uint64_t user, uint64_t address, int64_t now_ns) noexcept nogil
 
     cdef void _crowds(self, Call* call, uint64_t source_key, int64_t now_ns) noexcept nogil
+    cdef void _accounts(self, Call* call, uint64_t source_key, int64_t now_ns) noexcept nogil
     cdef Group* _take_route(self, Call* call, uint64_t destination_key) noexcept nogil
     cdef Group* _route_of(self, const Call* call) noexcept nogil

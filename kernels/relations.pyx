@@ -12,8 +12,8 @@ from kernels.bindings cimport (
 )
 from kernels.calls cimport Call
 from kernels.crowds cimport (
-    CROWD_CONTACT, CROWD_RANGE, CROWD_STYLE, CROWD_USER, crowd_note, crowd_prefetch, crowds_free,
-    crowds_init,
+    CROWD_ACCOUNT, CROWD_CALLED, CROWD_CONTACT, CROWD_RANGE, CROWD_SHOWN, CROWD_STYLE, CROWD_USER, crowd_note,
+    crowd_prefetch, crowds_free, crowds_init,
 )
 from kernels.groups cimport (
     GROUP_CALLS, NEWCOMER_CALLS, Group, group_answer, group_attempt, group_end, group_reply, route_features,
@@ -49,6 +49,15 @@ cdef inline uint64_t style_key(const Call* call, uint64_t secret) noexcept nogil
 
 cdef inline uint64_t range_key(uint64_t block, uint64_t source_key, uint64_t secret) noexcept nogil:
     return hash_mix(hash_mix(block, secret), source_key)
+
+
+cdef inline uint64_t account_key(const Call* call, uint64_t source_key, uint64_t secret) noexcept nogil:
+    """With the address: who sends what nobody checks may assert anybody's number."""
+    return hash_mix(hash_mix(call.identity.account, secret), source_key)
+
+
+cdef inline uint64_t shown_key(const Call* call, uint64_t source_key) noexcept nogil:
+    return hash_mix(call.caller_key, source_key)
 
 
 cdef inline uint64_t user_key(const Call* call, uint64_t destination_key, uint64_t secret) noexcept nogil:
@@ -92,6 +101,10 @@ cdef class Relations:
             crowd_prefetch(&self.crowds, CROWD_CONTACT, call.contact)
         if block:
             crowd_prefetch(&self.crowds, CROWD_RANGE, range_key(block, source_key, self.secret))
+        if call.identity.account:
+            crowd_prefetch(&self.crowds, CROWD_SHOWN, account_key(call, source_key, self.secret))
+            crowd_prefetch(&self.crowds, CROWD_CALLED, account_key(call, source_key, self.secret))
+            crowd_prefetch(&self.crowds, CROWD_ACCOUNT, shown_key(call, source_key))
 
     cdef void prefetch(self, const Call* call) noexcept nogil:
         if call.source_profile != NO_SLOT:
@@ -105,6 +118,7 @@ cdef class Relations:
                        uint64_t caller_calls, int64_t now_ns) noexcept nogil:
         cdef Group* groups = &self.groups[2 * call.source_profile]
         self._crowds(call, source_key, now_ns)
+        self._accounts(call, source_key, now_ns)
         call.bound = <uint8_t>binding_of(
             &self.bindings, user_key(call, destination_key, self.secret), source_key, now_ns)
         call.newcomer = caller_calls <= NEWCOMER_CALLS
@@ -126,6 +140,20 @@ cdef class Relations:
         if block:
             call.range_callers = crowd_note(
                 &self.crowds, CROWD_RANGE, range_key(block, source_key, self.secret), call.caller_key, now_ns)
+
+    cdef void _accounts(self, Call* call, uint64_t source_key, int64_t now_ns) noexcept nogil:
+        """What else is shown and called under the number that is asserted, and what else is asserted for the one shown.
+        Who forwards calls is asserted for whoever calls, and forwards them to one number or two: the fewer count."""
+        cdef uint64_t account = account_key(call, source_key, self.secret)
+        cdef uint64_t block = hash_mix(call.identity.shown_block, self.secret)
+        call.asserted_blocks = call.shown_accounts = NAN
+        if call.identity.account == 0:
+            return
+        call.asserted_blocks = min(
+            crowd_note(&self.crowds, CROWD_SHOWN, account, block, now_ns),
+            crowd_note(&self.crowds, CROWD_CALLED, account, call.callee_key, now_ns))
+        call.shown_accounts = crowd_note(
+            &self.crowds, CROWD_ACCOUNT, shown_key(call, source_key), account, now_ns)
 
     cdef void on_reply(self, const Call* call, bint known, int64_t now_ns) noexcept nogil:
         if known:

@@ -139,6 +139,7 @@ cdef void fill(Call* call, const CallRecord* record, const Link* link, int stage
     call.run = link.run
     call.spellings = link.spellings
     call.style_addresses = call.contact_callers = call.route_goip_style = NAN
+    call.asserted_blocks = call.shown_accounts = NAN
     if stage >= STAGE_ANSWER:
         call.progress_ns = record.progress_ns
         call.ringing_ns = record.ringing_ns

@@ -145,6 +145,8 @@ cdef void call_features(const Call* call, int stage, int64_t now_ns, float* row)
     row[STYLE_ADDRESSES_DAY] = call.style_addresses
     row[CONTACT_NUMBERS_DAY] = call.contact_callers
     row[RANGE_NUMBERS_DAY] = call.range_callers
+    row[ASSERTED_BLOCKS_DAY] = call.asserted_blocks
+    row[SHOWN_ACCOUNTS_DAY] = call.shown_accounts
     row[REGISTERED_ELSEWHERE] = NAN if call.bound == BOUND_UNKNOWN else call.bound == BOUND_ELSEWHERE
     row[CALL_AGAIN] = call.again
     row[CALL_RUN] = call.run

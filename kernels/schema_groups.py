@@ -397,6 +397,29 @@ GROUP_CALL_FEATURES = (
         "{value} of the calls from the address went to expensive destinations; typical is {typical}",
         source="source",
     ),
+    # a firm's or an agent's numbers are of a few blocks, a forwarded call goes to one number or two; an account that is
+    # used to show anybody's number calls many
+    feature(
+        "asserted_blocks_day",
+        "numbers",
+        "Different blocks of 10 000 numbers shown, or different numbers called when those are fewer, under the number "
+        "asserted for this call, or its 99 neighbours, at the address in the present 12 hours and the 12 before "
+        "(standard error 13 %). What is no number counts as one block. NaN when `asserted_differs` is neither 1 nor 2, "
+        "or the call was forwarded.",
+        "{value} unrelated numbers were shown under the asserted one within the day, to as many called; typical is "
+        "{typical}",
+        source="call",
+        unseen=NAN,
+    ),
+    feature(
+        "shown_accounts_day",
+        "numbers",
+        "Different numbers, neighbours in a block of 100 as one, that were asserted for the caller's number at the "
+        "address, in the same time. NaN as before.",
+        "{value} unrelated numbers were asserted for the caller's own within the day; typical is {typical}",
+        source="call",
+        unseen=NAN,
+    ),
 )
 
 GROUP_SOURCE_FEATURES = (

@@ -35,8 +35,9 @@ class IdentityPolicy(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, f
     asserted: Literal["style", "none", "pai", "rpid", "both"] = "style"  # `style`: as the product does
     attestation: Literal["none", "A", "B", "C"] = "none"  # of the PASSporT (RFC 8588 4), none: no Identity header
     verstat: Literal["none", "passed", "failed", "missing"] = "none"  # what the network before this one found
+    ill_signed_ratio: Ratio = 0.0  # exchanges whose numbers fail where others' have passed: signed wrongly, but theirs
     diverted_ratio: Ratio = 0.0  # calls that somebody forwarded to their callee
-    diverted_by: Literal["diversion", "history_info", "both"] = "diversion"
+    diverted_by: Literal["none", "diversion", "history_info", "both"] = "diversion"  # the headers that say so
     diverter_asserted: bool = False  # of a forwarded call the network names who forwarded it, and not who called
     private_ratio: Ratio = 0.0  # callers who hide their number
     presented_ratio: Ratio = 0.0  # exchanges that show a number of a client, and are asserted by their own
@@ -50,6 +51,11 @@ class IdentityPolicy(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, f
     def presents(self, number: str) -> bool:
         """Is the number of an exchange, a block of 1000, that presents a client's?"""
         return _place(number) < self.presented_ratio
+
+    def finding(self, number: str) -> str:
+        """What the network before this one found of a number: a key of `_VERSTAT`."""
+        ill_signed = self.verstat == "passed" and abs(_place(number) - 0.5) < self.ill_signed_ratio / 2
+        return "failed" if ill_signed else self.verstat
 
     def is_led_from_abroad(self, number: str) -> bool:
         return _place(number) >= 1 - self.head_abroad_ratio
@@ -77,7 +83,7 @@ class Claim(msgspec.Struct, frozen=True):
 def fields(claim: Claim, policy: IdentityPolicy, rng: Random, at_ns: int) -> dict[str, str]:
     """The header fields of an INVITE with this claim; an empty P-Asserted-Identity takes away the product's own."""
     found: dict[str, str] = {}
-    verstat = _VERSTAT[policy.verstat]
+    verstat = _VERSTAT[policy.finding(claim.shown)]
     identity = f"<sip:+{claim.asserted}{verstat}@{claim.host};user=phone>"
     private = policy.hides(claim.shown)
     if policy.asserted in ("pai", "both") or (verstat and policy.asserted != "rpid"):

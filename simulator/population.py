@@ -83,6 +83,11 @@ class PopulationBase(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, t
         """Another number calling through the same device."""
         return self._shown(town, replace(device, number=number))
 
+    def device_on(self, town: Town, trunk: str) -> Line:
+        """Another population's device, with what is said of this one's callers, if anything is."""
+        device = town.trunks[trunk]
+        return device if self.identity is STYLE_ONLY else replace(device, identity=self.identity)
+
     def handing_on(self, town: Town, rng: Random, through: str, route: Line) -> Line:
         """A caller as the route that takes the call sees him: one of those whose trunk hands it on itself, or one of
         this town, for whom the server does."""

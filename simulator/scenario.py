@@ -24,10 +24,12 @@ from simulator.frauds.toll_fraud import TollFraud
 from simulator.frauds.vishing import Vishing
 from simulator.frauds.wangiri import Wangiri
 from simulator.honest.abroad import ForeignFamilies, TravelAgency, Travellers
+from simulator.honest.calling_service import CallingService
 from simulator.honest.couriers import Couriers
 from simulator.honest.crowds import Conference, MassNotification, ServiceLine
 from simulator.honest.exchanges import NewExchange, NumberPorting, PbxReboot
 from simulator.honest.fax import Fax
+from simulator.honest.forwarding import Forwarding
 from simulator.honest.households import Households
 from simulator.honest.load_test import LoadTest
 from simulator.honest.machines import Alarms, Reminders
@@ -48,6 +50,8 @@ Population = (
     Households
     | Office
     | CallCentre
+    | CallingService
+    | Forwarding
     | Couriers
     | Reminders
     | Alarms

@@ -197,6 +197,20 @@ def asserted_elsewhere() -> Script:
     return script
 
 
+def shown_under(asserted: str, callers: list[str], callees: list[str], every_s: float = 6.0) -> Callable[[], Script]:
+    """Another number at each call, under the one of the account that is used."""
+
+    def play() -> Script:
+        script, rng = Script(), Random(51)
+        for k, (caller, callee) in enumerate(zip(callers, callees, strict=True)):
+            end, talk_s = rng.choice((200, 200, 487, 486)), rng.uniform(8, 40)
+            told = (f"Remote-Party-ID: <sip:{asserted}@carrier.example>;party=calling;screen=yes;privacy=off",)
+            script.call(every_s * k, caller, callee, end, ring_s=4.0, talk_s=talk_s, extra=told)
+        return script
+
+    return play
+
+
 def false_answers() -> Script:
     """A route to one country answers at once whom it cannot reach; all callers are honest."""
     script, rng = Script(), Random(31)
@@ -256,6 +270,18 @@ CAMPAIGNS: dict[str, tuple[Callable[[], Script], set[str]]] = {
     ),
     "pumped range": (pumped_range, {"call_pumping"}),
     "asserted elsewhere": (asserted_elsewhere, {"caller_spoofing", "robocall", "vishing"}),
+    "one account, any numbers": (
+        shown_under("+442079460000", anywhere(52, 120, "+447", 9), anywhere(53, 120, "+4420", 8)),
+        {"caller_spoofing", "robocall", "vishing"},
+    ),
+    "one account, the callees' neighbours": (
+        shown_under("+442079460000", anywhere(54, 80, "+4420794"), anywhere(55, 80, "+4420794")),
+        {"caller_spoofing", "robocall", "vishing"},
+    ),
+    "one account abroad, any numbers": (
+        shown_under("+4930123450000", anywhere(56, 120, "+447", 9), anywhere(57, 120, "+4420", 8), every_s=20.0),
+        {"caller_spoofing", "robocall", "vishing"},
+    ),
     "a route answers at once": (false_answers, {"false_answer"}),
     "sixteen cards": (sim_gateway, {"goip_gateway"}),
 }
@@ -296,6 +322,7 @@ CARRIED = {
         "numbers of one block ring once",
         "pumped range",
         "asserted elsewhere",
+        "one account, any numbers",
         "a route answers at once",
     )
 }
@@ -433,6 +460,45 @@ def head_office_abroad() -> Script:
     return script
 
 
+def calling_service() -> Script:
+    """Forty customers of one service, which is asserted for all of them; each calls three or four people he knows."""
+    script, rng = Script(), Random(58)
+    asserted = ("P-Asserted-Identity: <sip:+4930555500@service.example>",)
+    known = {number: anywhere(rng.randrange(10**6), 4, "+4917", 9) for number in anywhere(59, 40, "+4916", 9)}
+    for _ in range(160):
+        caller, end = rng.choice(list(known)), rng.choices((200, 487, 486), (65, 25, 10))[0]
+        talk_s = min(1800.0, rng.lognormvariate(4.8, 1.0))
+        script.call(rng.uniform(0, 7000), caller, rng.choice(known[caller]), end,
+                    ring_s=rng.uniform(4, 25), talk_s=talk_s, extra=asserted)  # fmt: skip
+    return script
+
+
+def forwarded_without_a_word() -> Script:
+    """Anybody calls six numbers, each of which is answered at one telephone elsewhere, and is asserted for them."""
+    script, rng = Script(), Random(60)
+    forwards = list(zip(anywhere(61, 6, "+49305", 7), anywhere(62, 6, "+4917", 9), strict=True))
+    for caller in anywhere(63, 150, "+49304", 7):
+        number, telephone = rng.choice(forwards)
+        asserted = (f"P-Asserted-Identity: <sip:{number}@carrier.example>",)
+        end, talk_s = rng.choices((200, 487, 486), (70, 20, 10))[0], min(1200.0, rng.lognormvariate(4.4, 1.0))
+        script.call(rng.uniform(0, 7000), caller, telephone, end,
+                    ring_s=rng.uniform(4, 25), talk_s=talk_s, extra=asserted)  # fmt: skip
+    return script
+
+
+def agents_for_clients() -> Script:
+    """An agency shows the numbers of seven clients and is asserted by its own."""
+    script, rng = Script(), Random(64)
+    asserted = ("P-Asserted-Identity: <sip:+493055551000@agency.example>",)
+    clients, at_s = anywhere(65, 7, "+4930", 8), 0.0
+    for callee in anywhere(66, 150, "+49301", 7):
+        at_s += rng.expovariate(1 / 20)
+        end, talk_s = rng.choices((200, 487, 486, 480), (50, 30, 10, 10))[0], min(900.0, rng.lognormvariate(4.5, 1.0))
+        ring_s = rng.uniform(5, 30)
+        script.call(at_s, rng.choice(clients), callee, end, ring_s=ring_s, talk_s=talk_s, extra=asserted)
+    return script
+
+
 def hotline_route() -> Script:
     """A route of its own, to a machine that takes all calls at once; half of the callers have heard enough soon."""
     script, rng = Script(), Random(40)
@@ -489,6 +555,9 @@ HONEST: dict[str, Callable[[], Script]] = {
     "a hotline with a route of its own": hotline_route,
     "telephones beside a gateway": beside_a_gateway,
     "a head office abroad": head_office_abroad,
+    "a calling service and its customers": calling_service,
+    "forwarded without a word of it": forwarded_without_a_word,
+    "agents who show their clients' numbers": agents_for_clients,
     "a hotline, callers on trunks": hotline_on_trunks,
     "a firm joins a conference": firm_joins_conference,
 }

@@ -35,6 +35,7 @@ FLAGGED = {
     "numbers of one block ring once",
     "pumped range",
     "asserted elsewhere",
+    "one account abroad, any numbers",
     "next numbers, vacant, on a trunk",
     "one ring, on a trunk",
     "expensive range, an exchange, on a trunk",

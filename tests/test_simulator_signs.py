@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,9 @@ CARRIER = '[[population]]\nkind = "wholesale"\nname = "carrier"\ncallers = 50\nc
 
 
 def asserted(capture: Path, tshark_fields: Callable) -> Counter[str]:
-    return Counter(number for (number,) in tshark_fields(capture, "sip.Method == INVITE", "sip.pai.user"))
+    return Counter(
+        number for (number,) in tshark_fields(capture, "sip.Method == INVITE && !sip.to.tag", "sip.pai.user")
+    )
 
 
 def test_a_firm_led_from_abroad_is_asserted_by_one_number_there(tmp_path: Path, tshark_fields: Callable):
@@ -120,3 +124,66 @@ def test_the_route_to_a_hotline_is_answered_at_once_and_is_honest(tmp_path: Path
     answered = {one["call_id"] for one in labels if one["state"] == "completed"}
     rung = {name for (name,) in tshark_fields(capture, "sip.Status-Code == 180", "sip.Call-ID")}
     assert len(answered) > 10 and not answered & rung
+
+
+def test_a_spoofer_may_show_numbers_like_the_callees_or_of_few_blocks(tmp_path: Path):
+    spoofer = '[[population]]\nkind = "caller_spoofing"\nname = "s"\ncalls_per_hour = 300.0\nform = "e164"\n'
+    _, labels = play(tmp_path, SHORT + spoofer + 'shows = "neighbour"\nneighbour_digits = 5\n')
+    assert len(labels) > 20
+    assert all(line["caller_e164"][:-5] == line["callee_e164"][:-5] for line in labels if line["type"] == "call")
+    _, labels = play(tmp_path, SHORT + spoofer + "blocks = 2\n")
+    assert len({line["caller"][:-4] for line in labels if line["type"] == "call"}) == 2
+
+
+def test_customers_of_a_calling_service_show_their_own_numbers_under_its_one(tmp_path: Path, tshark_fields: Callable):
+    service = '[[population]]\nkind = "calling_service"\nname = "s"\nusers = 30\ncalls_per_user_hour = 20.0\n'
+    capture, labels = play(tmp_path, SHORT + service + 'identity = { asserted = "pai" }\n')
+    called = Counter((line["caller"], line["callee_e164"]) for line in labels if line["type"] == "call")
+    assert len({caller[:-4] for caller, _ in called}) > 20
+    assert max(called.values()) > 2
+    assert len(asserted(capture, tshark_fields)) == 1
+
+
+def test_a_hosted_exchange_asserts_a_number_of_each_firm_and_most_show_its_block(tmp_path: Path):
+    service = '[[population]]\nkind = "calling_service"\nname = "s"\naccounts = 5\nusers = 4\nown_ratio = 0.0\n'
+    _, labels = play(tmp_path, SHORT + service + "calls_per_user_hour = 20.0\n")
+    assert len({line["caller"][:-2] for line in labels if line["type"] == "call"}) <= 5
+
+
+def test_who_forwards_is_asserted_for_whoever_calls_and_nothing_else_tells(tmp_path: Path, tshark_fields: Callable):
+    forwards = (
+        '[[population]]\nkind = "forwarding"\nname = "f"\nnumbers = 3\ntargets = 1\ncalls_per_number_hour = 80.0\n'
+    )
+    identity = 'identity = { asserted = "pai", diverter_asserted = true, diverted_by = "none" }\n'
+    capture, labels = play(tmp_path, SHORT + forwards + identity)
+    calls = [line for line in labels if line["type"] == "call"]
+    assert len(asserted(capture, tshark_fields)) == 3 == len({line["callee_e164"] for line in calls})
+    assert len({line["caller"] for line in calls}) > 15
+    assert not tshark_fields(capture, "sip.Diversion || sip.History-Info", "frame.number")
+
+
+def test_of_a_network_that_checks_numbers_a_few_fail_that_are_their_callers(tmp_path: Path, tshark_fields: Callable):
+    text = SHORT + CARRIER.replace("50", "2000").replace("300.0", "3000.0")
+    capture, _ = play(tmp_path, text + 'identity = { asserted = "pai", verstat = "passed", ill_signed_ratio = 0.1 }\n')
+    invites = "sip.Method == INVITE && !sip.to.tag && sip.P-Asserted-Identity contains "
+    failed, passed = (
+        len(tshark_fields(capture, f'{invites}"{word}"', "frame.number")) for word in ("Failed", "Passed")
+    )
+    assert 0.03 < failed / (failed + passed) < 0.3
+
+
+def test_a_contact_centre_is_called_from_the_trunks_of_several_carriers_each_caller_from_one(tmp_path: Path):
+    centre = '[[population]]\nkind = "service_line"\nname = "c"\ntrunks = 3\noutside_ratio = 1.0\nredial_ratio = 0.9\n'
+    _, labels = play(tmp_path, SHORT + centre + "lines = 2\n")
+    calls = [line for line in labels if line["type"] == "call"]
+    carriers = {(line["caller_e164"], line["source"]) for line in calls}
+    assert len({source for _, source in carriers}) == 3
+    assert len(carriers) == len({number for number, _ in carriers}) < len(calls)
+
+
+def test_an_announcer_keeps_a_beat_when_it_makes_one_call_after_the_other(tmp_path: Path):
+    announcer = '[[population]]\nkind = "reminders"\nname = "r"\nrepeat_unanswered_ratio = 0.0\ncadence = "steady"\n'
+    _, labels = play(tmp_path, SHORT + announcer + "wander = 0.5\n")
+    starts = sorted(datetime.fromisoformat(line["start"]).timestamp() for line in labels if line["type"] == "call")
+    gaps = [b - a for a, b in pairwise(starts)]
+    assert len(gaps) > 10 and 10 < min(gaps) < 27 and 33 < max(gaps) < 50

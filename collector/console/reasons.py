@@ -151,6 +151,8 @@ SENTENCES: dict[str, str] = {
     "style_addresses_day": "有 {} 个地址以此信令特征呼叫",
     "contact_numbers_day": "一天内有 {} 个不同号码使用同一 Contact 主机",
     "range_numbers_day": "一天内该地址显示了主叫号段中的 {} 个号码",
+    "asserted_blocks_day": "一天内该地址在网络确认的号码之下向不同被叫显示了 {} 个互不相关的号码",
+    "shown_accounts_day": "一天内网络为该主叫号码先后确认了 {} 个互不相关的号码",
     "registered_elsewhere": "主叫账号在另一地址注册：{}",
     "call_again": "主叫曾呼叫过该号码：{}",
     "call_run": "主叫已连续 {} 次呼叫该号码",

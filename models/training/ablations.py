@@ -46,6 +46,8 @@ BLINDFOLDS = {
         "privacy_requested": np.nan,
         "source_asserted_differs_ratio": 0.0,
         "source_asserted_abroad_day": 0.0,
+        "asserted_blocks_day": np.nan,
+        "shown_accounts_day": np.nan,
     },
 }
 

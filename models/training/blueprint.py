@@ -48,6 +48,16 @@ PROVEN = Evidence("gateway_proofs", 1)
 # is one number, and made-up ones hide callers of many.
 ASSERTED, ASSERTED_ABROAD = Evidence("asserted_differs", 1), Evidence("asserted_differs", 2)
 
+# How many unrelated numbers one account shows, and how many accounts show one number. Firms, hosted exchanges and who
+# forwards calls have a handful: they set the bar of ASSERTED. Agencies have as many as clients, customers of a calling
+# service show as many as a spoofer does, and a call centre's number is asserted by all who forward its calls: they set
+# these.
+SIX_SHOWN, TWELVE_SHOWN, TWENTY_FOUR_SHOWN = (Evidence("asserted_blocks_day", most) for most in (6, 12, 24))
+THREE_ACCOUNTS, SIX_ACCOUNTS = (Evidence("shown_accounts_day", most) for most in (3, 6))
+
+# A network before this one has checked the number, whatever it found.
+CHECKED = Evidence("verstat", 0)
+
 # What a thief calls is expensive, from the account or from where he uses it; people with relatives far away, and who
 # travel, call others as well. Nor do they make ten expensive calls within an hour.
 ALL_EXPENSIVE = (
@@ -121,6 +131,12 @@ BLUEPRINTS = {
                 (ASSERTED, *TWENTY_NEWCOMERS),
                 (ASSERTED_ABROAD,),
                 (ASSERTED_ABROAD, Evidence("source_asserted_abroad_day", 3)),
+                (SIX_SHOWN,),
+                (TWELVE_SHOWN,),
+                (TWENTY_FOUR_SHOWN,),
+                (THREE_ACCOUNTS,),
+                (SIX_ACCOUNTS,),
+                (CHECKED, *TWENTY_NEWCOMERS),
             ),
             "flash_call": (TWENTY_NEWCOMERS,),
             "tdos": (
@@ -151,12 +167,17 @@ BLUEPRINTS = {
         },
         # Who has a new exchange dials a number in five ways before it gets through, and mostly calls others. Nobody who
         # dials a busy number again makes thirty calls at twelve a minute. No trunk has the calls of forty firms led
-        # from abroad in a day. A call in which nobody spoke at the far end, on a route where most are answered at once
-        # and soon over, and in many of which nobody spoke: the honest calls of such a route have a voice.
+        # from abroad in a day, and no head office abroad has a dozen unrelated blocks of numbers here: who lets people
+        # call with numbers of their own is a network of their country. A call in which nobody spoke at the far end, on
+        # a route where most are answered at once and soon over, and in many of which nobody spoke: the honest calls of
+        # such a route have a voice.
         conclusive={
             "toll_fraud": ((Evidence("dialled_forms", 6),), (Evidence("source_respelled_ratio", 0.5),)),
             "tdos": ((A_NUMBER, Evidence("call_run", 30), Evidence("caller_calls_minute", 12)),),
-            "caller_spoofing": ((ASSERTED_ABROAD, Evidence("source_asserted_abroad_day", 40)),),
+            "caller_spoofing": (
+                (ASSERTED_ABROAD, Evidence("source_asserted_abroad_day", 40)),
+                (ASSERTED_ABROAD, TWELVE_SHOWN),
+            ),
             "false_answer": (
                 (
                     A_NUMBER,

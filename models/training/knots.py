@@ -35,6 +35,8 @@ COUNTED_ANYWHERE = (
     "caller_calls_minute",
     "caller_high_cost_hour",
     "source_asserted_abroad_day",
+    "asserted_blocks_day",
+    "shown_accounts_day",
 )
 LEAST_COUNT, MOST_COUNT = 0.25, 8192.0
 

@@ -33,7 +33,7 @@ MOST_HONEST_KINDS, MOST_CAMPAIGNS = 3, 2
 # honest guests.
 EDGE_HOURS = (0.1, 0.8)
 EDGE_PEACEFUL_SHARE = 0.15
-MOST_NEIGHBOURS, MOST_GUESTS, MOST_CARRIED = 2, 2, 3
+MOST_NEIGHBOURS, MOST_GUESTS, MOST_CARRIED = 2, 3, 3
 CARRIED = ("robocall", "wangiri", "irsf", "toll_fraud", "vishing", "caller_spoofing", "flash_call", "call_pumping",
            "tdos", "false_answer")  # fmt: skip
 # And by that of a firm: no carrier's address sends what such a gateway does.

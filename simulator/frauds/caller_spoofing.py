@@ -9,8 +9,8 @@ from typing import Literal
 from simulator.frauds.campaign import Campaign
 from simulator.identity import IdentityPolicy
 from simulator.intent import Intent
-from simulator.keys import Form, Positive, Ratio
-from simulator.numbers import draw_abroad
+from simulator.keys import Count, Form, Positive, Ratio
+from simulator.numbers import draw_abroad, neighbour_of
 from simulator.rhythm import Cadence
 from simulator.town import Town, call
 
@@ -25,7 +25,9 @@ class CallerSpoofing(Campaign, tag="caller_spoofing"):
     calls_per_hour: Positive = 120.0
     cadence: Cadence = "poisson"
     callers: int = 0  # numbers shown, in turn; 0: another one at each call
-    shows: Literal["domestic", "impossible"] = "domestic"
+    shows: Literal["domestic", "impossible", "neighbour"] = "domestic"  # `neighbour`: like the callee's own, but for
+    neighbour_digits: Count = 4  # its last digits, so many
+    blocks: int = 0  # of 10 000 domestic numbers, rented, from which those shown are taken; 0: any numbers
     asserted: Literal["same", "foreign", "domestic"] = "foreign"  # what P-Asserted-Identity or Remote-Party-ID says
     asserted_numbers: int = 0  # in turn; 0: another one at each call
     identity: IdentityPolicy = IdentityPolicy(asserted="pai")
@@ -35,13 +37,17 @@ class CallerSpoofing(Campaign, tag="caller_spoofing"):
 
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         devices, how = self.entrances(town, rng, "carrier"), self.answering(talk_limit_s=900.0)
-        numbers = [self._number(town, rng) for _ in range(self.callers)]
+        rented = [town.home.draw(rng)[:-4] for _ in range(self.blocks)]
+        numbers = [self._number(town, rng, rented) for _ in range(self.callers)]
         asserted = [self._asserted(town, rng) for _ in range(self.asserted_numbers)]
         for count, at_ns in enumerate(self.moments(town, rng, self.calls_per_hour, self.cadence)):
-            number = numbers[count % len(numbers)] if numbers else self._number(town, rng)
-            line = self.beside(town, devices[count % len(devices)], number)
-            line.asserted = asserted[count % len(asserted)] if asserted else self._asserted(town, rng)
+            number = numbers[count % len(numbers)] if numbers else self._number(town, rng, rented)
+            account = asserted[count % len(asserted)] if asserted else self._asserted(town, rng)
             callee = town.some_number(rng, known_share=0.2)
+            if self.shows == "neighbour":
+                number = neighbour_of(callee, self.neighbour_digits, rng)
+            line = self.beside(town, devices[count % len(devices)], number)
+            line.asserted = account
             yield call(rng, town, at_ns, line, callee, how, self.name, label="caller_spoofing", variant=self.variant)
 
     def _asserted(self, town: Town, rng: Random) -> str:
@@ -50,8 +56,10 @@ class CallerSpoofing(Campaign, tag="caller_spoofing"):
             return draw_abroad(town.home, (), 0.0, rng)
         return town.home.draw(rng) if self.asserted == "domestic" else ""
 
-    def _number(self, town: Town, rng: Random) -> str:
-        if self.shows == "domestic":
+    def _number(self, town: Town, rng: Random, rented: list[str]) -> str:
+        if rented:
+            return town.number_of(rng, rng.choice(rented))
+        if self.shows != "impossible":
             return town.home.draw(rng)
         digits = f"{rng.randrange(10**12):012d}"
         return rng.choice((town.home.code + "0" * 9, town.home.code + digits[:4], rng.choice(_UNASSIGNED) + digits[:8]))

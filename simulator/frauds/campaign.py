@@ -8,7 +8,6 @@ from itertools import islice
 from random import Random
 from typing import Any
 
-from simulator.identity import STYLE_ONLY
 from simulator.intent import HONEST, Call, Line
 from simulator.keys import Count, Fate
 from simulator.population import Choice, PopulationBase
@@ -37,8 +36,7 @@ class Campaign(PopulationBase):
     def entrances(self, town: Town, rng: Random, role: Role) -> list[Line]:
         """The devices its requests come from."""
         if self.through:
-            trunk = town.trunks[self.through]
-            return [trunk if self.identity is STYLE_ONLY else replace(trunk, identity=self.identity)]
+            return [self.device_on(town, self.through)]
         devices = [self.device(town, rng, role, town.trunk_endpoint()) for _ in range(self.gateways)]
         for device in devices:
             if self.masked:

@@ -19,7 +19,8 @@ class Crowd(PopulationBase):
     """What the populations share whose callers are anybody: subscribers here, and others through a carrier's trunk."""
 
     outside_ratio: Ratio = 0.5  # callers from outside
-    through: str = ""  # the honest population on whose trunk these are; empty: on one of their own
+    through: str = ""  # the honest population on whose trunk these are; empty: on some of their own,
+    trunks: Count = 1  # so many, each of another carrier, on which nothing else comes
 
     @property
     def has_trunk(self) -> bool:
@@ -27,7 +28,8 @@ class Crowd(PopulationBase):
 
     def settle(self, town: Town, rng: Random) -> None:
         if not self.through:
-            town.trunks[self.name] = self.device(town, rng, "carrier", town.trunk_endpoint())
+            carriers = [self.device(town, rng, "carrier", town.trunk_endpoint()) for _ in range(self.trunks)]
+            town.trunks[self.name], town.members[self.name] = carriers[0], carriers
 
     def anybody(self, town: Town, rng: Random) -> Line:
         if town.subscribers and rng.random() >= self.outside_ratio:
@@ -35,7 +37,11 @@ class Crowd(PopulationBase):
         return self.outsider(town, town.home.draw(rng))
 
     def outsider(self, town: Town, number: str) -> Line:
-        return self.beside(town, town.trunks[self.through or self.name], number)
+        """Who has this number, at his carrier."""
+        if self.through:
+            return self.beside(town, town.trunks[self.through], number)
+        carriers = town.members[self.name]
+        return self.beside(town, carriers[int(number[-3:]) % len(carriers)], number)
 
 
 class Conference(Crowd, tag="conference"):

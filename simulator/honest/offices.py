@@ -93,6 +93,8 @@ class CallCentre(Firm, tag="call_centre"):
     def intents(self, town: Town, rng: Random) -> Iterator[Intent]:
         device, how = town.trunks[self.name], self.answering()
         lines = [device, *(self.beside(town, device, self.own_number(town, rng, 0.0)) for _ in range(self.numbers - 1))]
+        for line in lines:
+            line.asserted = device.asserted  # whosever number it shows, the centre is one customer of its network
         called: list[str] = []
         rate = self.agents * self.calls_per_agent_hour
         for at_ns in town.arrivals(rng, rate, self.curve):
