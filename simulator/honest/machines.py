@@ -15,9 +15,9 @@ from simulator.town import Town, call
 
 
 class Reminders(PopulationBase, tag="reminders"):
-    """A hospital's or a school's announcer: one number, or those of all whom a platform calls for, a machine's beat, each
-    callee once, a recorded message of one length. By its calls alone it is a robocaller; its callees expect it and hear
-    it out."""
+    """A hospital's or a school's announcer: one number, or those of all whom a platform calls for, a machine's beat,
+    each callee once, a recorded message of one length. By its calls alone it is a robocaller; its callees expect it and
+    hear it out."""
 
     calls_per_hour: Positive = 120.0
     numbers: Count = 1  # shown in turn
