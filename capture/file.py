@@ -33,7 +33,7 @@ from capture.records import RecordReader
 # The largest record (records.MAXIMUM_BLOCK, 512 KiB) fits before the next block, so that one always fits whole.
 CARRIED_BYTES = 512 * 1024
 # Read at a time: what was read stays in the second-level cache until it is decoded.
-READ_BYTES = 512 * 1024
+READ_BYTES = 256 * 1024
 ROOM_BYTES = CARRIED_BYTES + READ_BYTES
 # Of a gzip file: one is at work, one is full, one is being filled.
 ROOMS = 3
