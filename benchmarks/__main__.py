@@ -84,17 +84,16 @@ def summarised(workload: Workload, capture: Path, costs: dict[str, list[Cost]]) 
         targets.append(
             {"than": target.than, "target": str(target), "ratio": ratio, "elapsed_ratio": elapsed_ratio, "met": met}
         )
+    moonshot = None
+    if workload.moonshot_us is not None:
+        met = ours is not None and ours["cpu_us_per_packet"] <= workload.moonshot_us
+        moonshot = {"cpu_us_per_packet": workload.moonshot_us, "met": met}
     return {
         "counts": counts,
         "bytes": capture.stat().st_size,
         "contenders": own,
         "targets": targets,
-        "moonshot": None
-        if workload.moonshot_us is None
-        else {
-            "cpu_us_per_packet": workload.moonshot_us,
-            "met": ours is not None and ours["cpu_us_per_packet"] <= workload.moonshot_us,
-        },
+        "moonshot": moonshot,
     }
 
 

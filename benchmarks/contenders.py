@@ -9,6 +9,7 @@ SNGREP = "sngrep"
 TSHARK = "tshark"
 WALK = "walk"
 ZCAT = "zcat"
+GZ = ".gz"  # ends the name of a workload whose capture is compressed
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,6 @@ class Workload:
         return self.name.endswith(GZ)
 
 
-GZ = ".gz"
 WORKLOADS = {
     workload.name: workload
     for workload in (
