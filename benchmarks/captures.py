@@ -4,6 +4,8 @@
 lies its `.jsonl` with the labels. The scenarios are shipped: bench_signalling and bench_media.
 """
 
+import gzip
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -19,6 +21,13 @@ def make(name: str, capture: Path) -> simulator.Summary:
     summary = simulator.run(f"bench_{name}", out=partial, labels=capture.with_suffix(".jsonl"))
     partial.rename(capture)
     return summary
+
+
+def compress(capture: Path, compressed: Path) -> None:
+    partial = compressed.with_suffix(".partial")
+    with capture.open("rb") as plain, gzip.open(partial, "wb", compresslevel=6) as file:
+        shutil.copyfileobj(plain, file, 1 << 20)
+    partial.rename(compressed)
 
 
 def main(directory: Path) -> None:

@@ -49,7 +49,7 @@ cdef class RecordReader(RecordSource):
     cdef uint32_t interface_count
     cdef uint64_t dropped_before    # in earlier pcapng sections
     cdef bint dropped_known
-    cdef readonly bint starved      # the last `next` found nothing: more has to be filled in, if there is more
+    cdef readonly bint starved      # the last `next` found nothing, and nothing came since
     cdef uint64_t record_count
     cdef uint64_t cut_count         # records shorter than what was on the wire
     cdef int32_t link_types_met[MAXIMUM_LINK_TYPES]

@@ -193,17 +193,26 @@ cdef class RecordReader(RecordSource):
     def compact(self) -> int:
         """Moves the unread bytes to the front of the buffer; how many they are."""
         cdef size_t unread = self.end - self.start
-        memmove(self.data, self.data + self.start, unread)
-        self.passed += self.start
-        self.start = 0
-        self.end = unread
+        self.move(unread)
         return unread
+
+    def move(self, size_t end) -> None:
+        """Moves the unread bytes within the buffer so that they end at its byte `end`, behind which it goes on."""
+        cdef size_t unread = self.end - self.start
+        if end < unread or end > <size_t>self.buffer.len:
+            raise ValueError("the unread bytes have no room there")
+        memmove(self.data + end - unread, self.data + self.start, unread)
+        self.passed += self.end
+        self.passed -= end      # below zero, which unsigned numbers bear, when they move further than was read
+        self.start = end - unread
+        self.end = end
 
     def filled(self, size_t count) -> None:
         """`count` bytes of the file were written behind the unread ones."""
         if count > <size_t>self.buffer.len - self.end:
             raise ValueError("more bytes filled than the buffer has room for")
         self.end += count
+        self.starved = self.starved and count == 0
 
     def read_header(self) -> bool:
         """Reads the file's header; False when more of it is needed, or there is a problem."""

@@ -1,5 +1,6 @@
 """The benchmarks measure what they say: a ruler has to be straight before anyone reads it."""
 
+import gzip
 import os
 import struct
 import subprocess
@@ -12,7 +13,8 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 from scapy.utils import RawPcapWriter
 
-from benchmarks.contenders import WORKLOADS, Target
+from benchmarks.captures import compress
+from benchmarks.contenders import WORKLOADS, Target, commands
 from benchmarks.measure import RunError, run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,7 +56,21 @@ def test_the_targets_are_those_that_the_project_set_itself() -> None:
     targets = {name: {t.than: (t.times, t.faster) for t in workload.targets} for name, workload in WORKLOADS.items()}
     assert targets["signalling"] == {"sngrep": (4, True), "walk": (3, False)}
     assert targets["media"] == {"sngrep": (50, True), "walk": (3, False)}
-    assert {name: workload.moonshot_us for name, workload in WORKLOADS.items()} == {"signalling": 1.0, "media": 0.15}
+    moonshots = {name: workload.moonshot_us for name, workload in WORKLOADS.items()}
+    assert moonshots == {"signalling": 1.0, "media": 0.15, "signalling.gz": None}
+
+
+def test_only_who_reads_gzip_is_asked_to() -> None:
+    assert list(commands(WORKLOADS["signalling"], Path("x.pcap"))) == ["sipwarden", "walk", "sngrep", "tshark"]
+    assert list(commands(WORKLOADS["signalling.gz"], Path("x.pcap.gz"))) == ["sipwarden", "zcat", "tshark"]
+
+
+def test_a_compressed_capture_is_the_plain_one(tmp_path: Path) -> None:
+    plain, compressed = tmp_path / "x.pcap", tmp_path / "x.pcap.gz"
+    plain.write_bytes(bytes(range(256)) * 10_000)
+    compress(plain, compressed)
+    assert gzip.decompress(compressed.read_bytes()) == plain.read_bytes()
+    assert sorted(tmp_path.iterdir()) == [plain, compressed]
 
 
 @pytest.fixture(scope="module")

@@ -499,6 +499,34 @@ def test_more_bytes_than_there_is_room_for_are_refused() -> None:
         RecordReader(b"not writable")
 
 
+@pytest.mark.parametrize("end", [100, 150, 400])
+def test_unread_bytes_may_be_moved_anywhere_in_the_buffer(end: int) -> None:
+    data, cut = pcap(RECORDS), 140
+    buffer = bytearray(1000)
+    buffer[:cut] = data[:cut]
+    reader = RecordReader(buffer, cut)
+    records = list(reader)
+    reader.move(end)
+    buffer[end : end + len(data) - cut] = data[cut:]
+    reader.filled(len(data) - cut)
+    assert records + list(reader) == RECORDS
+    assert reader.position == len(data)
+    with pytest.raises(ValueError, match="no room"):
+        reader.move(1001)
+
+
+def test_a_reader_is_starved_until_more_is_filled_in() -> None:
+    data = pcap(RECORDS)
+    buffer = bytearray(data)
+    reader = RecordReader(buffer, 30)
+    assert (list(reader), reader.starved) == ([], True)
+    reader.filled(0)
+    assert reader.starved
+    reader.filled(len(data) - 30)
+    assert not reader.starved
+    assert (list(reader), reader.starved) == (RECORDS, True)
+
+
 def valid_files() -> list[bytes]:
     section = Section(">")
     pcapng = section.header() + section.interface() + section.interface(113, options=option(section, 9, b"\x09"))
