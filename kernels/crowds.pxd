@@ -19,9 +19,9 @@ cdef enum CrowdKind:
     CROWD_CONTACT = 2           # callers behind a host that Contact names
     CROWD_RANGE = 3             # callers of one range of numbers at one address
     CROWD_USER = 4              # addresses at which the passwords of a user are wrong
-    CROWD_SHOWN = 5             # blocks of numbers shown under one account at one address
-    CROWD_CALLED = 6            # numbers called under it
-    CROWD_ACCOUNT = 7           # accounts under which a number is shown at one address
+    CROWD_SHOWN = 8             # blocks of numbers shown under one account at one address
+    CROWD_CALLED = 9            # numbers called under it
+    CROWD_ACCOUNT = 10          # accounts under which a number is shown at one address
 
 cdef struct Crowd:              # 96 bytes
     uint64_t key                # 0 for none

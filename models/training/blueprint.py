@@ -52,8 +52,8 @@ ASSERTED, ASSERTED_ABROAD = Evidence("asserted_differs", 1), Evidence("asserted_
 # forwards calls have a handful: they set the bar of ASSERTED. Agencies have as many as clients, customers of a calling
 # service show as many as a spoofer does, and a call centre's number is asserted by all who forward its calls: they set
 # these.
-SIX_SHOWN, TWELVE_SHOWN, TWENTY_FOUR_SHOWN = (Evidence("asserted_blocks_day", most) for most in (6, 12, 24))
-THREE_ACCOUNTS, SIX_ACCOUNTS = (Evidence("shown_accounts_day", most) for most in (3, 6))
+SIX_SHOWN, TWELVE_SHOWN, TWENTY_FOUR_SHOWN = (Evidence("asserted_blocks_day", least) for least in (6, 12, 24))
+THREE_ACCOUNTS, SIX_ACCOUNTS = (Evidence("shown_accounts_day", least) for least in (3, 6))
 
 # A network before this one has checked the number, whatever it found.
 CHECKED = Evidence("verstat", 0)
@@ -167,7 +167,7 @@ BLUEPRINTS = {
         },
         # Who has a new exchange dials a number in five ways before it gets through, and mostly calls others. Nobody who
         # dials a busy number again makes thirty calls at twelve a minute. No trunk has the calls of forty firms led
-        # from abroad in a day, and no head office abroad has a dozen unrelated blocks of numbers here: who lets people
+        # from abroad in a day, and no head office abroad has numbers of two dozen blocks here: who lets as many people
         # call with numbers of their own is a network of their country. A call in which nobody spoke at the far end, on
         # a route where most are answered at once and soon over, and in many of which nobody spoke: the honest calls of
         # such a route have a voice.
@@ -176,7 +176,7 @@ BLUEPRINTS = {
             "tdos": ((A_NUMBER, Evidence("call_run", 30), Evidence("caller_calls_minute", 12)),),
             "caller_spoofing": (
                 (ASSERTED_ABROAD, Evidence("source_asserted_abroad_day", 40)),
-                (ASSERTED_ABROAD, TWELVE_SHOWN),
+                (ASSERTED_ABROAD, TWENTY_FOUR_SHOWN),
             ),
             "false_answer": (
                 (
