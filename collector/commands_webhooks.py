@@ -95,7 +95,10 @@ def deliveries(
         "attempts": lambda delivery: delivery.attempts,
         "why": lambda delivery: delivery.error or "-",
     }
-    page = open_store().webhooks.deliveries(name, "dead" if dead else None, limit=limit)
+    store = open_store().webhooks
+    if name is not None:
+        store.webhook(name)  # a name with a typing error must not look like one that nothing waits for
+    page = store.deliveries(name, "dead" if dead else None, limit=limit)
     print_rows(page.items, as_json, columns, "No deliveries wait, and none was given up.")
 
 

@@ -221,6 +221,13 @@ def test_an_empty_list_is_said_to_be_empty(tmp_path: Path, command: tuple[str, .
     assert asked(tmp_path, *command).stdout == said
 
 
+def test_deliveries_of_a_webhook_that_is_not_there_are_refused(tmp_path: Path) -> None:
+    assert asked(tmp_path, "migrate").returncode == 0
+    for command in (("deliveries", "seim"), ("retry", "--all", "seim")):
+        done = asked(tmp_path, "webhooks", *command)
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", "error: no webhook is called 'seim'\n")
+
+
 def test_an_export_to_where_nothing_can_be_written_is_refused_in_one_line(tmp_path: Path) -> None:
     assert asked(tmp_path, "migrate").returncode == 0
     (tmp_path / "file").touch()
