@@ -134,6 +134,9 @@ cdef struct Call:
     float style_addresses           # how many show its signalling fingerprint; NaN for not known, so the next two
     float contact_callers           # how many numbers are behind the host of its Contact
     float range_callers             # how many numbers of the caller's range its address shows
+    float recording_callees         # how many numbers the sound of its calling side was played to, at its end; NaN
+    float recording_callers         # and how many callers played it; how many numbers answered with the sound of its
+    float answer_recording_callees  # answering side
     float route_goip_style          # share of the INVITEs of the address called that look like the GoIP firmware's
     Signalling signalling           # of the first INVITE; all zero while that was not seen
     Identity identity

@@ -27,7 +27,7 @@ from capture.sip cimport (
     SIP_RESPONSE, SipMessage, Span, sip_read_for, sip_sdp_body,
 )
 from capture.sip_text cimport same_name
-from capture.source cimport RECORD_FOUND, RECORD_NEED_MORE, Record, RecordSource
+from capture.source cimport RECORD_FOUND, RECORD_LEAVING, RECORD_NEED_MORE, Record, RecordSource
 from capture.tcp cimport StreamTable
 from kernels.break_ins cimport BreakIns
 from kernels.calls cimport (
@@ -169,6 +169,9 @@ cdef class Engine:
             if self.packets == self.block_end:
                 return RUN_BLOCK
             status = source.next(&record)
+            if status == RECORD_LEAVING:
+                self.media.catch_up()
+                continue
             if status != RECORD_FOUND:
                 return RUN_NEED_MORE if status == RECORD_NEED_MORE else RUN_END
             if self.now_ns != 0:
@@ -367,6 +370,7 @@ cdef class Engine:
         if events & EVENT_REPLY:
             self.profiles.on_reply(call, now_ns)
         if events & EVENT_ANSWER:
+            self.media.listen(slot)
             self.profiles.on_answer(call, now_ns)
             self._call_row(slot, STAGE_ANSWER, now_ns)
         if events & EVENT_END:
@@ -593,6 +597,8 @@ cdef class Engine:
             "callees": self.profiles.callees.evicted,
             "sources": self.profiles.sources.evicted,
             "routes": self.profiles.relations.routes.evicted,
+            "crowds": self.profiles.relations.crowds.evicted,
+            "recordings": self.profiles.relations.recordings.evicted,
             "subscribers": 0 if self.subscribers is None else self.subscribers.table.evicted,
             "streams": self.media.evicted,
             "tcp_connections": self.streams.totals.evicted,
