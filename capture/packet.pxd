@@ -34,7 +34,7 @@ cdef struct Endpoint:
 
 cdef struct Packet:
     int64_t time_ns         # since the Unix epoch, UTC
-    const uint8_t* payload  # transport payload; valid until the next packet is decoded
+    const uint8_t* payload  # transport payload; valid as long as its record, put together until the next is decoded
     uint32_t payload_bytes
     uint8_t protocol        # PROTOCOL_UDP or PROTOCOL_TCP
     uint8_t flags           # PacketFlag

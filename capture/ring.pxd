@@ -16,6 +16,7 @@ cdef class Ring(RecordSource):
     cdef uint32_t left          # packets of it that were not handed out yet
     cdef uint32_t place         # of the next one in it
     cdef bint held              # it is ours, and goes back to the kernel
+    cdef bint leaving           # that was said to who reads
     cdef readonly int32_t link_type
     cdef readonly uint64_t packets
     cdef readonly uint64_t bytes        # on the wire

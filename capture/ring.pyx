@@ -17,7 +17,7 @@ from libc.stdint cimport int64_t, uint16_t
 from libc.string cimport memmove
 
 from capture.link cimport ETHERTYPE_VLAN, LINKTYPE_ETHERNET
-from capture.source cimport RECORD_FOUND, RECORD_MALFORMED, RECORD_NEED_MORE
+from capture.source cimport RECORD_FOUND, RECORD_LEAVING, RECORD_MALFORMED, RECORD_NEED_MORE
 
 cdef extern from *:
     """
@@ -105,6 +105,10 @@ cdef class Ring(RecordSource):
         cdef uint8_t* frame
         cdef tpacket3_hdr* header
         while self.left == 0:
+            if self.held and not self.leaving:
+                self.leaving = True
+                return RECORD_LEAVING
+            self.leaving = False
             if not self._next_block():
                 return RECORD_MALFORMED if self.broken else RECORD_NEED_MORE
         block = self.memory + <size_t>self.current * self.block_bytes

@@ -37,6 +37,12 @@ cdef bint rtp_read_general(const uint8_t* data, uint32_t length, bint truncated,
 cdef bint rtcp_is_compound(const uint8_t* data, uint32_t length, bint truncated) noexcept nogil
 
 
+cdef inline uint32_t rtp_header_bytes(const uint8_t* data) noexcept nogil:
+    """Where the payload of a packet begins that `rtp_read` has taken: behind CSRC list and extension."""
+    cdef uint32_t start = RTP_HEADER_BYTES + 4 * <uint32_t>(data[0] & 0x0f)
+    return start + 4 + 4 * <uint32_t>read_be16(data + start + 2) if data[0] & 0x10 else start
+
+
 cdef inline bint rtcp_starts_here(const uint8_t* data, uint32_t length) noexcept nogil:
     """An RTCP packet by version and packet type, compound or reduced-size (RFC 5506). Where media is."""
     return (length >= RTCP_HEADER_BYTES and data[0] >> 6 == 2

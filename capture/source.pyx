@@ -13,7 +13,10 @@ cdef class RecordSource:
 
     def __next__(self):
         cdef Record record
-        if self.next(&record) != RECORD_FOUND:
+        cdef int status = self.next(&record)
+        while status == RECORD_LEAVING:
+            status = self.next(&record)
+        if status != RECORD_FOUND:
             raise StopIteration
         return (record.time_ns, record.link_type, (<const char*>record.data)[:record.captured_bytes],
                 record.wire_bytes)

@@ -36,7 +36,9 @@ cdef enum:                      # counters of a caller
     CALLER_SUM_REPLIES = 14         # to someone who had called the caller within the last day
     CALLER_SUM_RETURNED = 15        # calls of the caller that were returned within a day
     CALLER_SUM_LONG = 16            # calls of at least LONG_CALL_S
-    CALLER_COUNTERS = 17
+    CALLER_SUM_SOUNDS = 17          # calls whose calling side has a sound
+    CALLER_SUM_RECORDED = 18        # of these, a recording's: it was played to two other numbers
+    CALLER_COUNTERS = 19
 
 cdef enum:                      # counters of a callee: of the calls to it
     CALLEE_SUM_CALLS = 0
@@ -77,7 +79,7 @@ cdef enum:
     PENDING_TRIES = 16              # requests with credentials, whose answer is awaited
     UINT32_MAX = 0xffffffff
 
-cdef struct CallerProfile:      # 512 bytes
+cdef struct CallerProfile:      # 536 bytes
     int64_t updated_ns          # to when the counts are decayed: the latest time seen
     int64_t first_ns            # of the calls
     int64_t last_ns

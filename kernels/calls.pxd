@@ -131,11 +131,14 @@ cdef struct Call:
     uint8_t bound                   # Bound of kernels/bindings.pxd: where the caller's account is registered
     uint8_t run                     # how often the caller has called the callee by now, one call soon after the other
     uint8_t spellings               # in how many ways its source has dialled the number lately, 0: it is too short
-    float style_addresses           # how many show its signalling fingerprint; NaN for not known, so the next four
+    float style_addresses           # how many show its signalling fingerprint; NaN for not known, as in the next seven
     float contact_callers           # how many numbers are behind the host of its Contact
     float range_callers             # how many numbers of the caller's range its address shows
     float asserted_blocks           # how many blocks are shown, or numbers called, under its account: the fewer
     float shown_accounts            # under how many accounts its address shows the caller's number
+    float recording_callees         # how many numbers the sound of its calling side was played to, at its end; NaN
+    float recording_callers         # and how many callers played it; how many numbers answered with the sound of its
+    float answer_recording_callees  # answering side
     float route_goip_style          # share of the INVITEs of the address called that look like the GoIP firmware's
     Signalling signalling           # of the first INVITE; all zero while that was not seen
     Identity identity

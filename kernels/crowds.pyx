@@ -40,9 +40,11 @@ cdef Crowd* crowd_of(CrowdTable* table, uint64_t key, int64_t now_ns) noexcept n
             return &crowds[i]
     for i in range(CROWDS_A_SET):
         seen = distinct_seen(&crowds[i].members, now_ns, WINDOW_DAY_NS) if crowds[i].key else 0.0
-        if least_seen < 0.0 or seen < least_seen:
+        if least_seen < 0.0 or seen < least_seen or (
+                seen == least_seen and crowds[i].members.start_ns < least.members.start_ns):
             least = &crowds[i]
             least_seen = seen
+    table.evicted += least_seen > 1.0
     memset(least, 0, sizeof(Crowd))
     least.key = key
     return least
@@ -74,6 +76,11 @@ cdef class Crowds:
 
     def __dealloc__(self):
         crowds_free(&self.table)
+
+    @property
+    def evicted(self):
+        """Crowds that had been seen more than once and made room."""
+        return self.table.evicted
 
     def note(self, const uint64_t[::1] keys, const uint64_t[::1] members, const int64_t[::1] times_ns):
         """How many members each key has had after each note: float32 [n]. Raises ValueError when lengths differ."""

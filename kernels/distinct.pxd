@@ -12,7 +12,7 @@ A rank stops at 15: estimates saturate near a million, far above what one caller
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 cdef enum:
-    REGISTERS = 64          # 64 bytes a sketch: with more the profile of a caller would not fit its 512 bytes
+    REGISTERS = 64          # 64 bytes a sketch, of which the profile of a caller has two
     INDEX_BITS = 6
     MAX_RANK = 15
 

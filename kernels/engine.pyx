@@ -27,7 +27,7 @@ from capture.sip cimport (
     SIP_RESPONSE, SipMessage, Span, sip_read_for, sip_sdp_body,
 )
 from capture.sip_text cimport same_name
-from capture.source cimport RECORD_FOUND, RECORD_NEED_MORE, Record, RecordSource
+from capture.source cimport RECORD_FOUND, RECORD_LEAVING, RECORD_NEED_MORE, Record, RecordSource
 from capture.tcp cimport StreamTable
 from kernels.break_ins cimport BreakIns
 from kernels.calls cimport (
@@ -170,6 +170,9 @@ cdef class Engine:
                 return RUN_BLOCK
             status = source.next(&record)
             if status != RECORD_FOUND:
+                if status == RECORD_LEAVING:
+                    self.media.catch_up()
+                    continue
                 return RUN_NEED_MORE if status == RECORD_NEED_MORE else RUN_END
             if self.now_ns != 0:
                 self._own_time(&record, live)
@@ -367,6 +370,7 @@ cdef class Engine:
         if events & EVENT_REPLY:
             self.profiles.on_reply(call, now_ns)
         if events & EVENT_ANSWER:
+            self.media.listen(slot)
             self.profiles.on_answer(call, now_ns)
             self._call_row(slot, STAGE_ANSWER, now_ns)
         if events & EVENT_END:
@@ -386,17 +390,10 @@ cdef class Engine:
     cdef bint _expire(self) noexcept nogil:
         """Ends one call whose time is up. True when none is left."""
         cdef int32_t slot = self.calls.due(self.clock_ns)
-        cdef int32_t stream
-        cdef int64_t alive_ns = 0
         self.media.catch_up()
         if slot == NO_SLOT:
             return True
-        if self.calls.calls[slot].phase == PHASE_TALK:
-            stream = self.media.first_stream(slot)
-            while stream != NO_SLOT:
-                alive_ns = max(alive_ns, self.media.stream(stream).last_ns)
-                stream = self.media.stream(stream).next_of_call
-        self.calls.extend(slot, alive_ns)
+        self.calls.extend(slot, self.media.last_ns(slot) if self.calls.calls[slot].phase == PHASE_TALK else 0)
         if self.calls.calls[slot].deadline_ns <= self.clock_ns:
             self.calls.expire(slot)
             self._retire(slot)
@@ -593,6 +590,8 @@ cdef class Engine:
             "callees": self.profiles.callees.evicted,
             "sources": self.profiles.sources.evicted,
             "routes": self.profiles.relations.routes.evicted,
+            "crowds": self.profiles.relations.crowds.evicted,
+            "recordings": self.profiles.relations.recordings.evicted,
             "subscribers": 0 if self.subscribers is None else self.subscribers.table.evicted,
             "streams": self.media.evicted,
             "tcp_connections": self.streams.totals.evicted,

@@ -31,13 +31,17 @@ cdef enum:                      # counters, half-life 1 hour
     GROUP_REPLIED = 17              # to which there was any reply; counted for all calls of an address only
     GROUP_HASTY = 18                # of the completed, picked up within HASTY_RING_S and over within HASTY_TALK_S
     GROUP_RESPELLED = 19            # to a number that its source has dialled in MANY_SPELLINGS
-    GROUP_COUNTERS = 20
+    GROUP_SOUNDS = 20               # whose calling side has a sound
+    GROUP_RECORDED = 21             # of these, a recording's: it was played to two other numbers
+    GROUP_ANSWER_SOUNDS = 22        # whose answering side has a sound
+    GROUP_ANSWER_RECORDED = 23      # of these, a recording's: two other numbers answered with it
+    GROUP_COUNTERS = 24
 
 cdef enum:
     GROUP_DURATIONS = 4
     NEWCOMER_CALLS = 3              # a number is a newcomer in its first calls
 
-cdef struct Group:              # 120 bytes; all zero is the empty one
+cdef struct Group:              # 136 bytes; all zero is the empty one
     float counts[GROUP_COUNTERS]
     int64_t updated_ns          # to when the counts are decayed
     uint64_t last_number        # digits of the callee of the latest call, 0 when it was not a number

@@ -8,6 +8,7 @@ from kernels.calls cimport CALL_CANCELLED, CALL_COMPLETED, Call
 from kernels.decay cimport HALF_LIFE_HOUR_S, decay_scale
 from kernels.features cimport *
 from kernels.parties cimport is_successor, is_unanswered
+from kernels.recordings cimport is_recording
 from kernels.rows cimport MOST_EVENTS, MOST_SECONDS, clipped, seconds_between, shrunk
 from kernels.spellings cimport MANY_SPELLINGS
 from kernels.voice cimport VOICE_CALLER
@@ -41,6 +42,7 @@ cdef extern from *:
     #define SW_GROUP_REPEATED_RATIO 0.1f
     #define SW_GROUP_ONE_SIDED_RATIO 0.02f
     #define SW_GROUP_HASTY_RATIO 0.03f
+    #define SW_GROUP_RECORDED_RATIO 0.02f
     """
     const double SHORT_CALL_S "SW_GROUP_SHORT_S"
     const double ONE_RING_S "SW_GROUP_ONE_RING_S"
@@ -63,6 +65,7 @@ cdef extern from *:
     const float USUAL_REPEATED_RATIO "SW_GROUP_REPEATED_RATIO"
     const float USUAL_ONE_SIDED_RATIO "SW_GROUP_ONE_SIDED_RATIO"
     const float USUAL_HASTY_RATIO "SW_GROUP_HASTY_RATIO"
+    const float USUAL_RECORDED_RATIO "SW_GROUP_RECORDED_RATIO"
 
 GROUP_BYTES = sizeof(Group)
 
@@ -125,6 +128,12 @@ cdef void note_duration(Group* group, float lasted_s) noexcept nogil:
 cdef void group_end(Group* group, const Call* call, int64_t now_ns) noexcept nogil:
     cdef double lasted_s
     bring_up(group, now_ns)
+    if call.voice.caller_sound:
+        group.counts[GROUP_SOUNDS] += 1.0
+        group.counts[GROUP_RECORDED] += is_recording(call.recording_callees)
+    if call.voice.callee_sound:
+        group.counts[GROUP_ANSWER_SOUNDS] += 1.0
+        group.counts[GROUP_ANSWER_RECORDED] += is_recording(call.answer_recording_callees)
     if call.answer_ns:
         if call.voice.heard:
             group.counts[GROUP_HEARD] += 1.0
@@ -170,6 +179,7 @@ cdef void source_group_features(const Group* all, const Group* newcomers, int64_
     # A call has faded some when it is replied to: the share of what is left can come to more than all.
     row[SOURCE_CALLS_REPLIED_RATIO] = clipped(share(all, GROUP_REPLIED, GROUP_CALLS, left, USUAL_REPLIED_RATIO), 1.0)
     row[SOURCE_RESPELLED_RATIO] = share(all, GROUP_RESPELLED, GROUP_CALLS, left, 0.0)
+    row[SOURCE_RECORDED_RATIO] = share(all, GROUP_RECORDED, GROUP_SOUNDS, left, USUAL_RECORDED_RATIO)
     row[NEWCOMER_RATIO] = shrunk(
         newcomers.counts[GROUP_CALLS] * left_of(newcomers, now_ns), all.counts[GROUP_CALLS] * left, 0.5)
     left = left_of(newcomers, now_ns)
@@ -192,3 +202,5 @@ cdef void route_features(const Group* route, int64_t now_ns, float* row) noexcep
     row[ROUTE_ONE_SIDED_RATIO] = share(route, GROUP_ONE_SIDED, GROUP_HEARD, left, USUAL_ONE_SIDED_RATIO)
     # An answer has faded some when its call ends: the share of what is left can come to more than all.
     row[ROUTE_HASTY_RATIO] = clipped(share(route, GROUP_HASTY, GROUP_ANSWERED, left, USUAL_HASTY_RATIO), 1.0)
+    row[ROUTE_RECORDED_RATIO] = share(
+        route, GROUP_ANSWER_RECORDED, GROUP_ANSWER_SOUNDS, left, USUAL_RECORDED_RATIO)

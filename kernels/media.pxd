@@ -8,6 +8,7 @@ from capture.packet cimport Endpoint, Packet
 from capture.rtp cimport RtpHeader
 from capture.sdp cimport SDP_NAME_BYTES, SdpMedia
 from kernels.expectations cimport Expectation, Expectations, Format
+from kernels.recordings cimport Sound
 
 cdef enum MediaStatus:
     MEDIA_RTP = 1           # counted to a stream
@@ -44,6 +45,7 @@ cdef struct Stream:
     uint8_t has_reference    # arrival_ns and last_timestamp hold a packet
     uint8_t timestamp_moved  # more than one timestamp was seen
     uint8_t live
+    uint8_t listens          # to so many packets more at most, for its sound
     # Third
     uint32_t ssrc
     uint32_t clock_hz
@@ -52,14 +54,15 @@ cdef struct Stream:
     int64_t first_ns
     # Fourth
     char codec[SDP_NAME_BYTES]
-    uint8_t padding[48]      # to four whole cache lines
+    Sound sound              # from the answer on when that was seen
+    uint8_t padding[8]       # to four whole cache lines
 
 
 cdef enum:
     PACKETS_AHEAD = 8       # between the moment at which memory is asked for a packet's stream, and that of its use
 
 cdef struct Waiting:        # an RTP packet that is still to be counted
-    Packet packet           # its payload may be gone
+    Packet packet           # its payload is gone when it was put together
     RtpHeader header
     uint64_t key
     int32_t slot            # where its stream was when memory was asked for it, or NO_SLOT
@@ -74,10 +77,15 @@ cdef class MediaTable:
     cdef inline Packet* place(self) noexcept nogil:
         return &self.waiting[self.taken % PACKETS_AHEAD].packet
     cdef void take(self) noexcept nogil
+    # What was decoded into places has to stay valid until then, but for a payload that was put together.
     cdef void catch_up(self) noexcept nogil
     cdef int packet(self, const Packet* packet) noexcept nogil
     cdef int32_t first_stream(self, int32_t call_slot) noexcept nogil
     cdef const Stream* stream(self, int32_t slot) noexcept nogil
+    # When a packet of the call's streams was heard last, 0 for never.
+    cdef int64_t last_ns(self, int32_t call_slot) noexcept nogil
+    # The call is answered: what its streams sound like counts from now on.
+    cdef void listen(self, int32_t call_slot) noexcept nogil
     # The call is about to be forgotten: its streams and expectations go with it.
     cdef void release_call(self, int32_t call_slot) noexcept nogil
     # Totals since the table was made.
@@ -110,6 +118,7 @@ cdef class MediaTable:
     cdef int _first_packet(self, const Packet* packet, const RtpHeader* header, uint64_t key) noexcept nogil
     cdef int _candidate_packet(self, int32_t slot, const Packet* packet, const RtpHeader* header) noexcept nogil
     cdef void _known_packet(self, Stream* stream, const Packet* packet, const RtpHeader* header) noexcept nogil
+    cdef void _hear(self, Stream* stream, const Packet* packet, const RtpHeader* header) noexcept nogil
     cdef int _not_rtp(self, const Packet* packet) noexcept nogil
     cdef const Expectation* _expectation(self, const Endpoint* source, const Endpoint* destination) noexcept nogil
     cdef const Format* _format(

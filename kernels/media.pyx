@@ -17,12 +17,13 @@ from capture.index cimport (
     NO_SLOT, index_find, index_free, index_init, index_insert, index_prefetch, index_remove, prefetch,
 )
 from capture.memory cimport table_calloc, table_free
-from capture.packet cimport PACKET_TRUNCATED, PROTOCOL_UDP, Endpoint, Packet
+from capture.packet cimport PACKET_REASSEMBLED, PACKET_TRUNCATED, PROTOCOL_UDP, Endpoint, Packet
 from capture.rtp cimport (
-    RtpHeader, StaticFormat, rtcp_is_compound, rtcp_starts_here, rtp_read, static_format,
+    RtpHeader, StaticFormat, rtcp_is_compound, rtcp_starts_here, rtp_header_bytes, rtp_read, static_format,
 )
 from capture.sdp cimport SDP_IMAGE, SDP_AUDIO, SDP_MAX_FORMATS, SDP_NAME_BYTES, SdpMedia
 from kernels.expectations cimport Expectation, Expectations, Format
+from kernels.recordings cimport LISTENED_PACKETS, Sound, is_voice, sound_digest, sound_hear
 from kernels.stream_statistics cimport statistics_begin, statistics_jitter, statistics_sequence
 
 cdef enum:
@@ -184,6 +185,9 @@ cdef class MediaTable:
                 stream.event_type = NO_PAYLOAD_TYPE
                 self._set_format(stream, header.payload_type)
         stream.payload_bytes = header.payload_bytes
+        # What comes late, or twice, is passed over: a sound is in order.
+        if stream.listens and <int16_t>(header.sequence - stream.max_sequence) > 0:
+            self._hear(stream, packet, header)
         # Events repeat the timestamp of their start and comfort noise comes at will: neither tells the time.
         if statistics_sequence(stream, header.sequence, packet.time_ns) and not event:
             statistics_jitter(stream, header.timestamp, packet.time_ns)
@@ -202,6 +206,8 @@ cdef class MediaTable:
             self._begin(&self.streams[slot], key, packet, header)
             index_insert(&self.index, key, slot)
             self._adopt(slot, expectation.call_slot)
+            self.streams[slot].listens = LISTENED_PACKETS
+            self._hear(&self.streams[slot], packet, header)
             self.rtp_packets += 1
             return MEDIA_RTP
         slot = self.capacity + self.candidate_hand
@@ -241,6 +247,18 @@ cdef class MediaTable:
         slot = self._promote(slot)
         self._look_for_call(slot)
         return MEDIA_RTP
+
+    cdef void _hear(self, Stream* stream, const Packet* packet, const RtpHeader* header) noexcept nogil:
+        """Tells the sound of a stream its next packet. Of what is cut by the capture, or put together from fragments,
+        the payload is not there."""
+        cdef const uint8_t* payload
+        stream.listens -= 1
+        if header.payload_type == stream.event_type or packet.flags & (PACKET_TRUNCATED | PACKET_REASSEMBLED):
+            return
+        payload = packet.payload + rtp_header_bytes(packet.payload)
+        if is_voice(payload, header.payload_bytes) and not sound_hear(
+                &stream.sound, payload, header.payload_bytes, self.secret):
+            stream.listens = 0
 
     cdef int _not_rtp(self, const Packet* packet) noexcept nogil:
         """A datagram that is no RTP: RTCP, or nothing of media."""
@@ -366,6 +384,7 @@ cdef class MediaTable:
         index_remove(&self.index, proved.key)
         index_insert(&self.index, proved.key, slot)
         proved.live = False
+        self.streams[slot].listens = LISTENED_PACKETS
         self.rtp_packets += proved.packets
         return slot
 
@@ -427,6 +446,21 @@ cdef class MediaTable:
 
     cdef const Stream* stream(self, int32_t slot) noexcept nogil:
         return &self.streams[slot]
+
+    cdef int64_t last_ns(self, int32_t call_slot) noexcept nogil:
+        cdef int32_t slot = self.first_of_call[call_slot]
+        cdef int64_t last_ns = 0
+        while slot != NO_SLOT:
+            last_ns = max(last_ns, self.streams[slot].last_ns)
+            slot = self.streams[slot].next_of_call
+        return last_ns
+
+    cdef void listen(self, int32_t call_slot) noexcept nogil:
+        cdef int32_t slot = self.first_of_call[call_slot]
+        while slot != NO_SLOT:
+            memset(&self.streams[slot].sound, 0, sizeof(Sound))
+            self.streams[slot].listens = LISTENED_PACKETS
+            slot = self.streams[slot].next_of_call
 
     cdef void release_call(self, int32_t call_slot) noexcept nogil:
         while self.first_of_call[call_slot] != NO_SLOT:
@@ -535,4 +569,5 @@ cdef dict _describe(const Stream* stream):
         ),
         "first_ns": stream.first_ns,
         "last_ns": stream.last_ns,
+        "sound": sound_digest(&stream.sound) or None,
     }

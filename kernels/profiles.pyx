@@ -38,6 +38,7 @@ from kernels.passwords cimport (
     TRY_GUESSED, TRY_LET_IN, TRY_WRONG, invite_answered, password_brought, password_failed, password_features,
     password_sprayed,
 )
+from kernels.recordings cimport is_recording
 from kernels.registrations cimport registration_answered, registration_asked, registration_features
 from kernels.relations cimport Relations
 from kernels.rows cimport (
@@ -136,6 +137,9 @@ cdef void caller_end(CallerProfile* profile, const Call* call, int64_t now_ns) n
     cdef double lasted_s
     note_caller(profile, now_ns)
     profile.open_calls = one_less(profile.open_calls)
+    if call.voice.caller_sound:
+        count_caller(profile, CALLER_SUM_SOUNDS, 1.0)
+        count_caller(profile, CALLER_SUM_RECORDED, is_recording(call.recording_callees))
     if call.answer_ns:
         if call.state == CALL_COMPLETED:
             lasted_s = seconds_between(call.answer_ns, call.end_ns)
@@ -171,7 +175,7 @@ cdef object address_text(const Address* address):
 cdef class Profiles:
     """Profiles(callers=131072, sources=16384, callees=131072, secret=0): everything that is remembered of behaviour.
 
-    callers, sources, callees: how many of each are kept at most, 1..2^24; with the index, memory is about 590, 2120 and
+    callers, sources, callees: how many of each are kept at most, 1..2^24; with the index, memory is about 610, 2150 and
     370 bytes for each that was ever in use, and 32 to 64 bytes for each caller for the pairs of who called whom.
     secret: keys the hash of addresses.
     Raises ValueError on an impossible size, MemoryError when memory is refused.
@@ -337,11 +341,11 @@ cdef class Profiles:
         cdef CallerProfile* caller = self.caller_of(call)
         cdef CalleeProfile* callee = self.callee_of(call)
         cdef SourceProfile* source = self.source_of(call)
+        self.relations.on_end(call, source != NULL, now_ns)
         if caller != NULL:
             caller_end(caller, call, now_ns)
         if callee != NULL:
             callee_end(callee, call, now_ns)
-        self.relations.on_end(call, source != NULL, now_ns)
         if source == NULL:
             return
         source.open_calls = one_less(source.open_calls)

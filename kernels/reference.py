@@ -215,6 +215,7 @@ def caller_row(history, open_calls, now):
         "caller_international_ratio": history.share("international", "located", now, day, 0.05),
         "caller_high_cost_hour": history.sum("high_cost", now, hour),
         "caller_high_cost_ratio": history.share("high_cost", "calls", now, day, 0.0),
+        "caller_recorded_ratio_day": history.share("recorded", "sounds", now, day, 0.02),
         "caller_long_ratio_day": history.share("long", "completed", now, day, 0.2),
     }
 
@@ -245,6 +246,7 @@ def call_part(call, stage, price, countries):
 def caller_end(history, call):
     """What the end of a call adds to its caller."""
     end = call["end_ns"]
+    history.note(end, **reference_groups.heard(call, "caller"))
     if call["answer_ns"]:
         if call["state"] == COMPLETED:
             lasted_s = (end - call["answer_ns"]) * 1e-9
@@ -295,9 +297,9 @@ def call_rows(calls, prices, countries):
     prices: [n], the price class of each callee as its caller sees it. countries: [n, 2], of caller and callee.
     No caller is anonymous, no number was evicted.
     """
-    callers, callees, sources, ranges = {}, {}, {}, History()
+    callers, callees, sources, newcomer, began = {}, {}, {}, {}, {}
     open_calls, pairs, dialled = Counter(), Reciprocity(), defaultdict(reference_groups.Spellings)
-    groups, newcomer, began = reference_groups.Groups(History), {}, {}
+    ranges, groups, recordings = History(), reference_groups.Groups(History), reference_groups.Recordings(History)
     rows = np.full((len(calls), 3, len(CALL_FEATURES)), np.nan)
     for now, stage, i in played(calls):
         call = {name: calls[name][i].item() for name in calls.dtype.names if name not in ("source", "destination")}
@@ -331,6 +333,7 @@ def call_rows(calls, prices, countries):
             groups.on(reference_groups.group_answer, call, address, route, newcomer.get(i))
             pairs.answer(caller_key, callee_key, now)
         else:
+            call |= recordings.end(call)
             caller_end(caller, call)
             callee_end(callee, call)
             groups.on(reference_groups.group_end, call, address, route, newcomer.get(i))

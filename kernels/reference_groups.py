@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from kernels.reference_behaviour import CANCELLED, COMPLETED, FAILED, HOUR_S, REJECTED
+from kernels.reference_behaviour import CANCELLED, COMPLETED, FAILED, HOUR_NS, HOUR_S, REJECTED
 from kernels.reference_signalling import block
 
 NOT_FOUND = (404, 410, 484, 604)
@@ -17,6 +17,8 @@ ACCOUNT_DIGITS, BLOCK_DIGITS = 2, 4
 CALLER_ONLY = 2
 DECIMAL = 1
 BINDING_NS = 2 * 3600 * 10**9
+RECORDED = 2.5
+RECORDING_FEATURES = ("recording_callees_day", "recording_callers_day", "answer_recording_callees_day")
 
 
 def differing_digits(a, b):
@@ -50,6 +52,7 @@ def picked_up_within(call, most_s):
 
 def group_end(history, call):
     now = call["end_ns"]
+    history.note(now, **heard(call, "caller"), **heard(call, "answer"))
     if call["answer_ns"]:
         if call["heard"]:
             history.note(now, heard=1, one_sided=call["heard"] == CALLER_ONLY)
@@ -85,6 +88,7 @@ def source_row(every, newcomers, now):
         "source_repeated_ratio": every.share("repeated", "completed", now, HOUR_S, 0.1),
         "source_successor_ratio": every.share("successors", "calls", now, HOUR_S, 0.0),
         "source_differing_digits": every.share("differing", "compared", now, HOUR_S, 9.0),
+        "source_recorded_ratio": every.share("recorded", "sounds", now, HOUR_S, 0.02),
         "source_respelled_ratio": every.share("respelled", "calls", now, HOUR_S, 0.0),
         "source_calls_replied_ratio": min(1.0, every.share("replied", "calls", now, HOUR_S, 0.9)),
         "newcomer_ratio": (new + 1) / (calls + 2),
@@ -107,6 +111,7 @@ def route_row(route, now):
         "route_repeated_ratio": route.share("repeated", "completed", now, HOUR_S, 0.1),
         "route_unrung_ratio": route.share("unrung", "answered", now, HOUR_S, 0.05),
         "route_one_sided_ratio": route.share("one_sided", "heard", now, HOUR_S, 0.02),
+        "route_recorded_ratio": route.share("answer_recorded", "answer_sounds", now, HOUR_S, 0.02),
         "route_hasty_ratio": min(1.0, route.share("hasty", "answered", now, HOUR_S, 0.03)),
     }
 
@@ -122,7 +127,41 @@ def voice_row(call, stage):
         row["one_sided"] = float(call["heard"] == CALLER_ONLY)
     if call["callee_voice_ns"]:
         row["callee_voice_delay_s"] = max(0.0, (call["callee_voice_ns"] - call["answer_ns"]) * 1e-9)
+    row |= {name: call[name] for name in RECORDING_FEATURES}
     return row
+
+
+def heard(call, side):
+    """What a side's sound adds to a history at the end of its call."""
+    if side == "caller":
+        return {"sounds": call["caller_sound"] > 0, "recorded": call["recording_callees_day"] >= RECORDED}
+    recorded = call["answer_recording_callees_day"] >= RECORDED
+    return {"answer_sounds": call["callee_sound"] > 0, "answer_recorded": recorded}
+
+
+class Recordings:
+    """Who heard, played, or answered with each sound. None is given up."""
+
+    def __init__(self, history):
+        self.crowds = defaultdict(history)
+
+    def note(self, kind, sound, member, now):
+        """How many members a sound has had; NaN without one."""
+        if not sound:
+            return np.nan
+        crowd = self.crowds[kind, sound]
+        crowd.keys.append((now, kind, member))
+        return crowd.distinct(kind, 12 * HOUR_NS, now)
+
+    def end(self, call):
+        """What a call keeps of its sounds, by feature name."""
+        now, played, answered = call["end_ns"], call["caller_sound"], call["callee_sound"]
+        noted = (
+            self.note("to", played, call["callee_key"], now),
+            self.note("by", played, call["caller_key"], now),
+            self.note("answered", answered, call["callee_key"], now),
+        )
+        return dict(zip(RECORDING_FEATURES, noted, strict=True))
 
 
 class Spellings:

@@ -69,6 +69,8 @@ cdef int describe(Engine engine, Region* regions) noexcept:
     add_column(add_table(regions, &count, b"routes", &relations.routes), relations.route_groups, sizeof(Group))
     add_array(regions, &count, b"crowds", relations.crowds.crowds, sizeof(Crowd),
               <uint32_t>((relations.crowds.mask + 1) * CROWDS_A_SET))
+    add_array(regions, &count, b"recordings", relations.recordings.crowds, sizeof(Crowd),
+              <uint32_t>((relations.recordings.mask + 1) * CROWDS_A_SET))
     add_array(regions, &count, b"bindings", relations.bindings.bindings, sizeof(Binding),
               <uint32_t>((relations.bindings.mask + 1) * BINDINGS_A_SET))
     add_array(regions, &count, b"pairs", profiles.pairs.entries, sizeof(PairEntry),
@@ -125,6 +127,8 @@ cdef dict totals_of(Engine engine, const Region* regions, int count):
         "media_expired": engine.media.expired,
         "tcp_evicted": engine.streams.totals.evicted,
         "fragments_evicted": engine.decoder.fragments.counters.evicted,
+        "crowds_evicted": engine.profiles.relations.crowds.evicted,
+        "recordings_evicted": engine.profiles.relations.recordings.evicted,
         "gateway_signs": engine.profiles.gateway_signs,
         "reply_ns": engine.profiles.reply_ns,
     }
@@ -162,6 +166,8 @@ cdef int set_totals(Engine engine, const Region* regions, int count, dict said) 
     engine.media.expired = said["media_expired"]
     engine.streams.totals.evicted = said["tcp_evicted"]
     engine.decoder.fragments.counters.evicted = said["fragments_evicted"]
+    engine.profiles.relations.crowds.evicted = said["crowds_evicted"]
+    engine.profiles.relations.recordings.evicted = said["recordings_evicted"]
     engine.profiles.gateway_signs = said["gateway_signs"]
     engine.profiles.reply_ns = said["reply_ns"]
     for i in range(count):

@@ -22,6 +22,7 @@ cdef class Relations:
     cdef SlotTable routes               # addresses that are called
     cdef Group* route_groups
     cdef CrowdTable crowds
+    cdef CrowdTable recordings          # who heard a sound, played it, or answered with it
     cdef BindingTable bindings
     cdef uint64_t secret
 
@@ -34,10 +35,11 @@ cdef class Relations:
     # `on_setup` will come soon; one of the next ones.
     cdef void prefetch_setup(self, const Call* call, uint64_t source_key, uint64_t destination_key) noexcept nogil
     cdef void prefetch(self, const Call* call) noexcept nogil
-    # It was replied to, answered, reached its end state; `known`: its source still has a profile.
+    # It was replied to, answered, reached its end state; `known`: its source still has a profile. The end sets what the
+    # call keeps of its sounds.
     cdef void on_reply(self, const Call* call, bint known, int64_t now_ns) noexcept nogil
     cdef void on_answer(self, const Call* call, bint known, int64_t now_ns) noexcept nogil
-    cdef void on_end(self, const Call* call, bint known, int64_t now_ns) noexcept nogil
+    cdef void on_end(self, Call* call, bint known, int64_t now_ns) noexcept nogil
     # Its part of a call row.
     cdef void row(self, const Call* call, bint known, int64_t now_ns, float* row) noexcept nogil
     # A user, the hash of its name at its registrar, was registered from an address: whether it was not known to be; or
@@ -47,5 +49,6 @@ cdef class Relations:
 
     cdef void _crowds(self, Call* call, uint64_t source_key, int64_t now_ns) noexcept nogil
     cdef void _accounts(self, Call* call, uint64_t source_key, int64_t now_ns) noexcept nogil
+    cdef void _recordings(self, Call* call, int64_t now_ns) noexcept nogil
     cdef Group* _take_route(self, Call* call, uint64_t destination_key) noexcept nogil
     cdef Group* _route_of(self, const Call* call) noexcept nogil

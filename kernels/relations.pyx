@@ -12,7 +12,8 @@ from kernels.bindings cimport (
 )
 from kernels.calls cimport Call
 from kernels.crowds cimport (
-    CROWD_ACCOUNT, CROWD_CALLED, CROWD_CONTACT, CROWD_RANGE, CROWD_SHOWN, CROWD_STYLE, CROWD_USER, crowd_note,
+    CROWD_ACCOUNT, CROWD_ANSWERED, CROWD_CALLED, CROWD_CONTACT, CROWD_PLAYED_BY, CROWD_PLAYED_TO, CROWD_RANGE, CROWD_SHOWN,
+    CROWD_STYLE, CROWD_USER, crowd_note,
     crowd_prefetch, crowds_free, crowds_init,
 )
 from kernels.groups cimport (
@@ -37,10 +38,11 @@ cdef extern from *:
 
 cdef enum:
     CROWDS = 8192
+    RECORDINGS = 65536          # every call with media has sounds, two or three entries that nobody adds to
     BINDINGS = 65536            # registered users
     ROUTES = 4096               # addresses that are called
 
-TABLES = {"crowds": CROWDS, "bindings": BINDINGS, "routes": ROUTES}
+TABLES = {"crowds": CROWDS, "recordings": RECORDINGS, "bindings": BINDINGS, "routes": ROUTES}
 
 
 cdef inline uint64_t style_key(const Call* call, uint64_t secret) noexcept nogil:
@@ -76,7 +78,8 @@ cdef class Relations:
         if (slots_init(&self.routes, ROUTES) != 0 or self.groups == NULL or self.route_groups == NULL
                 or self.spellings == NULL):
             raise MemoryError(f"relations: no memory for the groups of {sources} sources")
-        if crowds_init(&self.crowds, CROWDS) != 0 or bindings_init(&self.bindings, BINDINGS) != 0:
+        if (crowds_init(&self.crowds, CROWDS) != 0 or crowds_init(&self.recordings, RECORDINGS) != 0
+                or bindings_init(&self.bindings, BINDINGS) != 0):
             raise MemoryError("relations: no memory for crowds and bindings")
 
     def __dealloc__(self):
@@ -85,6 +88,7 @@ cdef class Relations:
         table_free(self.route_groups)
         slots_free(&self.routes)
         crowds_free(&self.crowds)
+        crowds_free(&self.recordings)
         bindings_free(&self.bindings)
 
     cdef void forget_source(self, int32_t slot) noexcept nogil:
@@ -168,14 +172,33 @@ cdef class Relations:
             if call.newcomer:
                 group_answer(&self.groups[2 * call.source_profile + 1], call, now_ns)
 
-    cdef void on_end(self, const Call* call, bint known, int64_t now_ns) noexcept nogil:
+    cdef void on_end(self, Call* call, bint known, int64_t now_ns) noexcept nogil:
         cdef Group* route = self._route_of(call)
+        self._recordings(call, now_ns)
         if route != NULL:
             group_end(route, call, now_ns)
         if known:
             group_end(&self.groups[2 * call.source_profile], call, now_ns)
             if call.newcomer:
                 group_end(&self.groups[2 * call.source_profile + 1], call, now_ns)
+
+    cdef void _recordings(self, Call* call, int64_t now_ns) noexcept nogil:
+        """Who else heard, or played, what the call sounds like."""
+        cdef uint64_t played = call.voice.caller_sound
+        cdef uint64_t answered = call.voice.callee_sound
+        call.recording_callees = call.recording_callers = call.answer_recording_callees = NAN
+        if played:
+            crowd_prefetch(&self.recordings, CROWD_PLAYED_TO, played)
+            crowd_prefetch(&self.recordings, CROWD_PLAYED_BY, played)
+        if answered:
+            crowd_prefetch(&self.recordings, CROWD_ANSWERED, answered)
+            call.answer_recording_callees = crowd_note(
+                &self.recordings, CROWD_ANSWERED, answered, call.callee_key, now_ns)
+        if played:
+            call.recording_callees = crowd_note(
+                &self.recordings, CROWD_PLAYED_TO, played, call.callee_key, now_ns)
+            call.recording_callers = crowd_note(
+                &self.recordings, CROWD_PLAYED_BY, played, call.caller_key, now_ns)
 
     cdef void row(self, const Call* call, bint known, int64_t now_ns, float* row) noexcept nogil:
         cdef const Group* route = self._route_of(call)

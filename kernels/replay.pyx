@@ -18,14 +18,15 @@ from kernels.profiles cimport Profiles
 
 # A call as its end finds it. Times in ns since the epoch, 0 for what did not happen; `state` is a CallState; `source`
 # and `destination` are addresses of 16 bytes (IPv4 mapped, RFC 4291 2.5.5.2); `hung_up` is a HungUp, `heard` a Heard,
-# `answer_tag` a TextShape, `callee_voice_ns` the first RTP of the callee's side; `caller` and `callee` are user parts
-# as sent.
+# `answer_tag` a TextShape, `callee_voice_ns` the first RTP of the callee's side, `caller_sound` and `callee_sound` what
+# the sides sound like, 0 for nothing; `caller` and `callee` are user parts as sent.
 CALL = np.dtype([
     ("caller_key", np.uint64), ("callee_key", np.uint64),
     ("invite_ns", np.int64), ("reply_ns", np.int64), ("progress_ns", np.int64), ("ringing_ns", np.int64),
     ("early_media_ns", np.int64), ("answer_ns", np.int64), ("end_ns", np.int64), ("status_code", np.uint16),
     ("state", np.uint8), ("source", np.uint8, 16), ("destination", np.uint8, 16), ("hung_up", np.uint8),
     ("heard", np.uint8), ("answer_tag", np.uint8), ("callee_voice_ns", np.int64),
+    ("caller_sound", np.uint64), ("callee_sound", np.uint64),
     ("caller_e164", "S15"), ("callee_e164", "S15"), ("caller", "S32"), ("callee", "S32"),
 ])
 
@@ -57,6 +58,8 @@ cdef packed struct CallRecord:      # as CALL
     uint8_t heard
     uint8_t answer_tag
     int64_t callee_voice_ns
+    uint64_t caller_sound
+    uint64_t callee_sound
     char[15] caller_e164
     char[15] callee_e164
     char[32] caller
@@ -153,6 +156,8 @@ cdef void fill(Call* call, const CallRecord* record, const Link* link, int stage
         call.hung_up = record.hung_up
         call.voice.heard = record.heard
         call.voice.callee_ns = record.callee_voice_ns
+        call.voice.caller_sound = record.caller_sound
+        call.voice.callee_sound = record.callee_sound
 
 
 cdef void play_calls(Profiles profiles, const uint8_t[:, ::1] records, const int64_t[::1] order,

@@ -39,6 +39,7 @@ cdef extern from *:
     #define SW_USUAL_CHALLENGED_RATIO 0.3f
     #define SW_USUAL_REPLY_RATIO 0.1f
     #define SW_USUAL_TOP_RANGE_RATIO 0.2f
+    #define SW_USUAL_RECORDED_RATIO 0.02f
     #define SW_USUAL_CANCEL_RING_S 20.0f
     #define SW_USUAL_DURATION_S 90.0f
     """
@@ -54,6 +55,7 @@ cdef extern from *:
     const float USUAL_CHALLENGED_RATIO "SW_USUAL_CHALLENGED_RATIO"
     const float USUAL_REPLY_RATIO "SW_USUAL_REPLY_RATIO"
     const float USUAL_TOP_RANGE_RATIO "SW_USUAL_TOP_RANGE_RATIO"
+    const float USUAL_RECORDED_RATIO "SW_USUAL_RECORDED_RATIO"
     const float USUAL_CANCEL_RING_S "SW_USUAL_CANCEL_RING_S"
     const float USUAL_DURATION_S "SW_USUAL_DURATION_S"
 
@@ -95,6 +97,8 @@ cdef void caller_features(const CallerProfile* profile, int64_t now_ns, float* r
     row[CALLER_HIGH_COST_HOUR] = clipped(hours[CALLER_SUM_HIGH_COST] * hour, MOST_EVENTS)
     row[CALLER_HIGH_COST_RATIO] = share(days, CALLER_SUM_HIGH_COST, CALLER_SUM_CALLS, day, 0.0)
     row[CALLER_LONG_RATIO_DAY] = share(days, CALLER_SUM_LONG, CALLER_SUM_COMPLETED, day, USUAL_LONG_RATIO)
+    row[CALLER_RECORDED_RATIO_DAY] = share(
+        days, CALLER_SUM_RECORDED, CALLER_SUM_SOUNDS, day, USUAL_RECORDED_RATIO)
     row[CALLER_REPLY_RATIO] = share(days, CALLER_SUM_REPLIES, CALLER_SUM_CALLS, day, USUAL_REPLY_RATIO)
     # A call has faded some when it is returned: the share of what is left can come to more than all.
     row[CALLER_CALLED_BACK_RATIO] = clipped(
@@ -131,6 +135,9 @@ cdef void voice_features(const Call* call, float* row) noexcept nogil:
         row[ONE_SIDED] = call.voice.heard == VOICE_CALLER
     if call.voice.callee_ns:
         row[CALLEE_VOICE_DELAY_S] = clipped(seconds_between(call.answer_ns, call.voice.callee_ns), MOST_SECONDS)
+    row[RECORDING_CALLEES_DAY] = clipped(call.recording_callees, MOST_EVENTS)
+    row[RECORDING_CALLERS_DAY] = clipped(call.recording_callers, MOST_EVENTS)
+    row[ANSWER_RECORDING_CALLEES_DAY] = clipped(call.answer_recording_callees, MOST_EVENTS)
 
 
 cdef void call_features(const Call* call, int stage, int64_t now_ns, float* row) noexcept nogil:
@@ -154,6 +161,7 @@ cdef void call_features(const Call* call, int stage, int64_t now_ns, float* row)
     row[ROUTE_GOIP_RATIO] = call.route_goip_style
     row[ANSWER_TAG_DECIMAL] = NAN
     row[CALLEE_HUNG_UP] = row[ONE_SIDED] = row[CALLEE_VOICE_DELAY_S] = NAN
+    row[RECORDING_CALLEES_DAY] = row[RECORDING_CALLERS_DAY] = row[ANSWER_RECORDING_CALLEES_DAY] = NAN
     row[POST_DIAL_DELAY_S] = row[RING_S] = row[DURATION_S] = row[CANCELLED] = row[EARLY_MEDIA_S] = NAN
     if stage == STAGE_SETUP:
         return

@@ -6,7 +6,7 @@ where only the sender's description was seen, what comes from it is its own (sym
 direction has half of the streams and says nothing of silence; so does a mirror that sees no media. In a call that is
 answered, and billed, while nobody speaks at the far end, the far end may never have been reached: false answer.
 """
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint64_t
 
 from kernels.media cimport MediaTable
 
@@ -19,9 +19,11 @@ cdef enum Heard:
 cdef enum:
     VOICE_PACKETS = 25          # half a second of RTP at the usual 20 ms (RFC 3551 4.2): below, nothing is known
 
-cdef struct Voice:              # 24 bytes
+cdef struct Voice:              # 40 bytes
     int64_t caller_ns           # first RTP packet from the caller's side, 0 for none
     int64_t callee_ns
+    uint64_t caller_sound       # of the first of the side's streams that has one (kernels/recordings.pxd), 0 for none
+    uint64_t callee_sound
     uint8_t heard               # Heard
     uint16_t caller_packets     # at most VOICE_PACKETS: more tell no more
     uint16_t callee_packets

@@ -5,6 +5,7 @@ from libc.stdint cimport int32_t, int64_t, uint16_t, uint64_t
 from capture.index cimport NO_SLOT
 from kernels.expectations cimport Expectation
 from kernels.media cimport MediaTable, Stream
+from kernels.recordings cimport sound_digest
 
 HEARD_NAMES = ("unknown", "both", "caller", "callee")
 
@@ -37,9 +38,13 @@ cdef void voice_read(MediaTable media, int32_t call_slot, bint two_way, Voice* v
         if of_caller == 1:
             caller_packets += stream.packets
             voice.caller_ns = earlier(voice.caller_ns, stream.first_ns)
+            if voice.caller_sound == 0:
+                voice.caller_sound = sound_digest(&stream.sound)
         elif of_caller == 0:
             callee_packets += stream.packets
             voice.callee_ns = earlier(voice.callee_ns, stream.first_ns)
+            if voice.callee_sound == 0:
+                voice.callee_sound = sound_digest(&stream.sound)
     voice.caller_packets = <uint16_t>min(max(caller_packets, <uint64_t>voice.caller_packets), <uint64_t>VOICE_PACKETS)
     voice.callee_packets = <uint16_t>min(max(callee_packets, <uint64_t>voice.callee_packets), <uint64_t>VOICE_PACKETS)
     if not two_way:

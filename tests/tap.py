@@ -86,10 +86,13 @@ class Tap:
     def reply(self, payload, source=CALLEE, destination=CALLER, after=0.01):
         return self.send(payload, source, destination, after)
 
-    def rtp(self, source, destination, *, count=50, ssrc=0x1234, payload_type=8, sequence=1, interval_s=0.02):
-        for i in range(count):
+    def rtp(
+        self, source, destination, *, count=50, ssrc=0x1234, payload_type=8, sequence=1, interval_s=0.02, payloads=()
+    ):
+        """Idle code, or these payloads."""
+        for i, payload in enumerate(payloads or [bytes(160)] * count):
             header = struct.pack("!BBHII", 0x80, payload_type, (sequence + i) & 0xFFFF, 160 * i, ssrc)
-            self.send(header + bytes(160), source, destination, interval_s)
+            self.send(header + payload, source, destination, interval_s)
         return self
 
     def write(self, path: Path, snaplen=65535) -> Path:

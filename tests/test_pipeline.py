@@ -83,6 +83,7 @@ def test_the_documentation_says_how_large_the_tables_are():
     assert documented["findings about parties"] == f"{FINDING_BYTES}, with reasons and the last calls flagged"
     assert documented["why calls are watched or flagged"] == str(CALL_REASONS_BYTES)
     assert documented["crowds: who shares a style, a Contact, a block, a user, an account"] == str(CROWD_BYTES)
+    assert documented["recordings: who heard a sound, played it, answered with it"] == str(CROWD_BYTES)
 
 
 def flood(path):
