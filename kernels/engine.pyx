@@ -169,10 +169,10 @@ cdef class Engine:
             if self.packets == self.block_end:
                 return RUN_BLOCK
             status = source.next(&record)
-            if status == RECORD_LEAVING:
-                self.media.catch_up()
-                continue
             if status != RECORD_FOUND:
+                if status == RECORD_LEAVING:
+                    self.media.catch_up()
+                    continue
                 return RUN_NEED_MORE if status == RECORD_NEED_MORE else RUN_END
             if self.now_ns != 0:
                 self._own_time(&record, live)
@@ -390,17 +390,10 @@ cdef class Engine:
     cdef bint _expire(self) noexcept nogil:
         """Ends one call whose time is up. True when none is left."""
         cdef int32_t slot = self.calls.due(self.clock_ns)
-        cdef int32_t stream
-        cdef int64_t alive_ns = 0
         self.media.catch_up()
         if slot == NO_SLOT:
             return True
-        if self.calls.calls[slot].phase == PHASE_TALK:
-            stream = self.media.first_stream(slot)
-            while stream != NO_SLOT:
-                alive_ns = max(alive_ns, self.media.stream(stream).last_ns)
-                stream = self.media.stream(stream).next_of_call
-        self.calls.extend(slot, alive_ns)
+        self.calls.extend(slot, self.media.last_ns(slot) if self.calls.calls[slot].phase == PHASE_TALK else 0)
         if self.calls.calls[slot].deadline_ns <= self.clock_ns:
             self.calls.expire(slot)
             self._retire(slot)

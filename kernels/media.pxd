@@ -45,7 +45,7 @@ cdef struct Stream:
     uint8_t has_reference    # arrival_ns and last_timestamp hold a packet
     uint8_t timestamp_moved  # more than one timestamp was seen
     uint8_t live
-    uint8_t listens          # packets are still told to `sound`
+    uint8_t listens          # to so many packets more at most, for its sound
     # Third
     uint32_t ssrc
     uint32_t clock_hz
@@ -82,6 +82,8 @@ cdef class MediaTable:
     cdef int packet(self, const Packet* packet) noexcept nogil
     cdef int32_t first_stream(self, int32_t call_slot) noexcept nogil
     cdef const Stream* stream(self, int32_t slot) noexcept nogil
+    # When a packet of the call's streams was heard last, 0 for never.
+    cdef int64_t last_ns(self, int32_t call_slot) noexcept nogil
     # The call is answered: what its streams sound like counts from now on.
     cdef void listen(self, int32_t call_slot) noexcept nogil
     # The call is about to be forgotten: its streams and expectations go with it.

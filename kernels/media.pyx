@@ -23,7 +23,7 @@ from capture.rtp cimport (
 )
 from capture.sdp cimport SDP_IMAGE, SDP_AUDIO, SDP_MAX_FORMATS, SDP_NAME_BYTES, SdpMedia
 from kernels.expectations cimport Expectation, Expectations, Format
-from kernels.recordings cimport Sound, sound_digest, sound_hear
+from kernels.recordings cimport LISTENED_PACKETS, Sound, is_voice, sound_digest, sound_hear
 from kernels.stream_statistics cimport statistics_begin, statistics_jitter, statistics_sequence
 
 cdef enum:
@@ -206,7 +206,7 @@ cdef class MediaTable:
             self._begin(&self.streams[slot], key, packet, header)
             index_insert(&self.index, key, slot)
             self._adopt(slot, expectation.call_slot)
-            self.streams[slot].listens = True
+            self.streams[slot].listens = LISTENED_PACKETS
             self._hear(&self.streams[slot], packet, header)
             self.rtp_packets += 1
             return MEDIA_RTP
@@ -251,10 +251,14 @@ cdef class MediaTable:
     cdef void _hear(self, Stream* stream, const Packet* packet, const RtpHeader* header) noexcept nogil:
         """Tells the sound of a stream its next packet. Of what is cut by the capture, or put together from fragments,
         the payload is not there."""
-        cdef const uint8_t* payload = NULL
-        if header.payload_type != stream.event_type and not packet.flags & (PACKET_TRUNCATED | PACKET_REASSEMBLED):
-            payload = packet.payload + rtp_header_bytes(packet.payload)
-        stream.listens = sound_hear(&stream.sound, payload, header.payload_bytes, self.secret)
+        cdef const uint8_t* payload
+        stream.listens -= 1
+        if header.payload_type == stream.event_type or packet.flags & (PACKET_TRUNCATED | PACKET_REASSEMBLED):
+            return
+        payload = packet.payload + rtp_header_bytes(packet.payload)
+        if is_voice(payload, header.payload_bytes) and not sound_hear(
+                &stream.sound, payload, header.payload_bytes, self.secret):
+            stream.listens = 0
 
     cdef int _not_rtp(self, const Packet* packet) noexcept nogil:
         """A datagram that is no RTP: RTCP, or nothing of media."""
@@ -380,7 +384,7 @@ cdef class MediaTable:
         index_remove(&self.index, proved.key)
         index_insert(&self.index, proved.key, slot)
         proved.live = False
-        self.streams[slot].listens = True
+        self.streams[slot].listens = LISTENED_PACKETS
         self.rtp_packets += proved.packets
         return slot
 
@@ -443,11 +447,19 @@ cdef class MediaTable:
     cdef const Stream* stream(self, int32_t slot) noexcept nogil:
         return &self.streams[slot]
 
+    cdef int64_t last_ns(self, int32_t call_slot) noexcept nogil:
+        cdef int32_t slot = self.first_of_call[call_slot]
+        cdef int64_t last_ns = 0
+        while slot != NO_SLOT:
+            last_ns = max(last_ns, self.streams[slot].last_ns)
+            slot = self.streams[slot].next_of_call
+        return last_ns
+
     cdef void listen(self, int32_t call_slot) noexcept nogil:
         cdef int32_t slot = self.first_of_call[call_slot]
         while slot != NO_SLOT:
             memset(&self.streams[slot].sound, 0, sizeof(Sound))
-            self.streams[slot].listens = True
+            self.streams[slot].listens = LISTENED_PACKETS
             slot = self.streams[slot].next_of_call
 
     cdef void release_call(self, int32_t call_slot) noexcept nogil:

@@ -11,18 +11,20 @@ frames of a codec that is given silence are the same everywhere.
 Voice is what is no shorter than a frame of G.729, not of one byte repeated (the idle code of a telephone), and not the
 same as one of the two payloads with voice before it or behind it: tones and digital silence repeat.
 """
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memcpy
 
 cdef enum:
     RECORDING_PACKETS = 25      # half a second at the usual 20 ms (RFC 3551 4.2): fewer are no sound
-    LISTENED_PACKETS = 500      # ten seconds: who is silent so long is no recording
+    LISTENED_PACKETS = 250      # five seconds: who is silent so long is no recording
     LEAST_VOICE_BYTES = 10      # 10 ms of G.729 (RFC 3551 4.5.6); frames of comfort noise are shorter
+    HASHED_BYTES = 64           # of a payload, from its begin on: 8 ms of G.711; more tell no more, and cost
     VOICE_BETWEEN = 2           # payloads that wait for those behind them
 
 cdef extern from *:
     """
-    /* Three numbers, as the sketch counts few. A call that is seen on both sides of a border, with its number written in
-       two ways, and one that is handed on, have the same sound twice. */
+    /* Three numbers, as the sketch counts few. A call that is seen on both sides of a border, with its number written
+       in two ways, and one that is handed on, are heard at two. */
     #define SW_RECORDING_NUMBERS 2.5f
     """
     const float RECORDING_NUMBERS "SW_RECORDING_NUMBERS"
@@ -31,15 +33,24 @@ cdef struct Sound:              # 40 bytes; all zero before the first packet
     uint64_t least              # hashes of payloads with voice, 0 for none yet
     uint64_t second
     uint64_t waiting[VOICE_BETWEEN]     # the latest two, the later one last: the lowest bit is set in one that repeats
-    uint16_t packets            # listened to
-    uint16_t voiced             # payloads that `least` and `second` are of
+    uint32_t voiced             # payloads that `least` and `second` are of
 
-# A packet of a stream came: `payload` NULL when it holds no voice, or is not there in full. Whether the sound still
-# listens: when not, no more packets are to be told.
+# The next payload with voice of a stream, in full. Whether there are to be more: only within the first LISTENED_PACKETS
+# packets of the stream, with voice or without.
 cdef bint sound_hear(Sound* sound, const uint8_t* payload, uint32_t payload_bytes, uint64_t secret) noexcept nogil
 
 # The sound, 0 for none: too little was heard.
 cdef uint64_t sound_digest(const Sound* sound) noexcept nogil
+
+
+cdef inline bint is_voice(const uint8_t* payload, uint32_t payload_bytes) noexcept nogil:
+    """Whether a payload is long enough and not of one byte. Voice shows in the first nine bytes, idle code in none."""
+    cdef uint64_t first, behind
+    if payload_bytes < LEAST_VOICE_BYTES:
+        return False
+    memcpy(&first, payload, sizeof(first))
+    memcpy(&behind, payload + 1, sizeof(behind))
+    return first != behind or memcmp(payload, payload + 1, min(payload_bytes, <uint32_t>HASHED_BYTES) - 1) != 0
 
 
 cdef inline bint is_recording(float numbers) noexcept nogil:

@@ -1,7 +1,7 @@
 # cython: language_level=3
 """Listening to the payloads of a stream, and the Python face."""
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memset
+from libc.string cimport memset
 
 from capture.hashing cimport hash_bytes, hash_mix
 
@@ -11,10 +11,6 @@ SOUND_BYTES = sizeof(Sound)
 
 cdef enum:
     REPEATS = 1                 # the lowest bit of a hash that waits
-
-
-cdef inline bint is_voice(const uint8_t* payload, uint32_t length) noexcept nogil:
-    return payload != NULL and length >= LEAST_VOICE_BYTES and memcmp(payload, payload + 1, length - 1) != 0
 
 
 cdef inline void keep(Sound* sound, uint64_t hashed) noexcept nogil:
@@ -27,21 +23,19 @@ cdef inline void keep(Sound* sound, uint64_t hashed) noexcept nogil:
 
 
 cdef bint sound_hear(Sound* sound, const uint8_t* payload, uint32_t payload_bytes, uint64_t secret) noexcept nogil:
-    cdef uint64_t hashed
+    cdef uint64_t hashed = hash_bytes(payload, min(payload_bytes, <uint32_t>HASHED_BYTES), secret) | REPEATS
+    cdef uint64_t repeats = 0
     cdef int i
-    sound.packets += 1
-    if is_voice(payload, payload_bytes):
-        hashed = hash_bytes(payload, payload_bytes, secret) & ~<uint64_t>REPEATS
-        for i in range(VOICE_BETWEEN):
-            if sound.waiting[i] & ~<uint64_t>REPEATS == hashed & ~<uint64_t>REPEATS:
-                sound.waiting[i] |= REPEATS
-                hashed |= REPEATS
-        if sound.waiting[0] != 0 and not sound.waiting[0] & REPEATS:
-            keep(sound, sound.waiting[0])
-        for i in range(VOICE_BETWEEN - 1):
-            sound.waiting[i] = sound.waiting[i + 1]
-        sound.waiting[VOICE_BETWEEN - 1] = hashed
-    return sound.voiced < RECORDING_PACKETS and sound.packets < LISTENED_PACKETS
+    for i in range(VOICE_BETWEEN):
+        if sound.waiting[i] | REPEATS == hashed:
+            sound.waiting[i] = hashed
+            repeats = REPEATS
+    if sound.waiting[0] != 0 and not sound.waiting[0] & REPEATS:
+        keep(sound, sound.waiting[0])
+    for i in range(VOICE_BETWEEN - 1):
+        sound.waiting[i] = sound.waiting[i + 1]
+    sound.waiting[VOICE_BETWEEN - 1] = hashed ^ REPEATS | repeats
+    return sound.voiced < RECORDING_PACKETS
 
 
 cdef uint64_t sound_digest(const Sound* sound) noexcept nogil:
@@ -57,12 +51,11 @@ def sound_of(payloads, uint64_t secret=0) -> int:
     cdef Sound sound
     cdef const uint8_t[::1] view
     memset(&sound, 0, sizeof(Sound))
-    for payload in payloads:
-        if payload:
-            view = payload
-            heard = sound_hear(&sound, &view[0], <uint32_t>view.shape[0], secret)
-        else:
-            heard = sound_hear(&sound, NULL, 0, secret)
-        if not heard:
+    for payload in payloads[:LISTENED_PACKETS]:
+        if not payload:
+            continue
+        view = payload
+        length = <uint32_t>view.shape[0]
+        if is_voice(&view[0], length) and not sound_hear(&sound, &view[0], length, secret):
             break
     return sound_digest(&sound)

@@ -297,10 +297,9 @@ def call_rows(calls, prices, countries):
     prices: [n], the price class of each callee as its caller sees it. countries: [n, 2], of caller and callee.
     No caller is anonymous, no number was evicted.
     """
-    callers, callees, sources, ranges = {}, {}, {}, History()
+    callers, callees, sources, newcomer, began = {}, {}, {}, {}, {}
     open_calls, pairs, dialled = Counter(), Reciprocity(), defaultdict(reference_groups.Spellings)
-    groups, newcomer, began = reference_groups.Groups(History), {}, {}
-    recordings = reference_groups.Recordings(History)
+    ranges, groups, recordings = History(), reference_groups.Groups(History), reference_groups.Recordings(History)
     rows = np.full((len(calls), 3, len(CALL_FEATURES)), np.nan)
     for now, stage, i in played(calls):
         call = {name: calls[name][i].item() for name in calls.dtype.names if name not in ("source", "destination")}

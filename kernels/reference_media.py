@@ -9,7 +9,7 @@ MAX_DROPOUT = 3000
 MAX_MISORDER = 100
 SEQUENCES = 1 << 16
 TIMESTAMPS = 1 << 32
-RECORDING, LISTENED, LEAST_VOICE, NEIGHBOURS = 25, 500, 10, 2
+RECORDING, LISTENED, LEAST_VOICE, HASHED, NEIGHBOURS = 25, 250, 10, 64, 2
 
 
 def sequence_statistics(sequences: np.ndarray) -> dict[str, int]:
@@ -50,8 +50,8 @@ def sequence_statistics(sequences: np.ndarray) -> dict[str, int]:
 
 def sound(payloads: list[bytes | None], secret: int) -> int:
     """The sound of a stream, 0 for none; see kernels/recordings.pxd. None is a packet without voice."""
-    hashes = [keyed_hash(payload, secret) >> 1 << 1 if is_voice(payload) else None for payload in payloads[:LISTENED]]
-    voiced = [hashed for hashed in hashes if hashed is not None]
+    heard = [payload[:HASHED] for payload in payloads[:LISTENED] if is_voice(payload)]
+    voiced = [keyed_hash(payload, secret) >> 1 << 1 for payload in heard]
     alone = [
         hashed
         for i, hashed in enumerate(voiced[:-NEIGHBOURS])
@@ -62,7 +62,7 @@ def sound(payloads: list[bytes | None], secret: int) -> int:
 
 
 def is_voice(payload: bytes | None) -> bool:
-    return payload is not None and len(payload) >= LEAST_VOICE and len(set(payload)) > 1
+    return payload is not None and len(payload) >= LEAST_VOICE and len(set(payload[:HASHED])) > 1
 
 
 def keyed_hash(data: bytes, secret: int) -> int:

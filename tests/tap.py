@@ -86,8 +86,9 @@ class Tap:
     def reply(self, payload, source=CALLEE, destination=CALLER, after=0.01):
         return self.send(payload, source, destination, after)
 
-    def rtp(self, source, destination, *, count=50, ssrc=0x1234, payload_type=8, sequence=1, interval_s=0.02,
-            payloads=()):
+    def rtp(
+        self, source, destination, *, count=50, ssrc=0x1234, payload_type=8, sequence=1, interval_s=0.02, payloads=()
+    ):
         """Idle code, or these payloads."""
         for i, payload in enumerate(payloads or [bytes(160)] * count):
             header = struct.pack("!BBHII", 0x80, payload_type, (sequence + i) & 0xFFFF, 160 * i, ssrc)

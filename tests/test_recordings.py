@@ -160,8 +160,8 @@ NAMES = ("recording_callees_day", "recording_callers_day", "answer_recording_cal
 
 
 def talk(tap, i, *, caller="+493012345678", said=(), answered=(), before=()):
-    """A call from `caller` to a number of its own, and what its two sides say; `before`: the callee's before the answer,
-    in the same stream."""
+    """A call from `caller` to a number of its own, and what its two sides say; `before`: the callee's stream before the
+    answer."""
     fields = {"call_id": f"call-{i}", "branch": f"b{i}", "caller": caller, "callee": f"+44207946{i:04d}"}
     here, there = (CALLER[0], 4000 + 2 * i), (CALLEE[0], 6000 + 2 * i)
     tap.send(request("INVITE", sdp=here, **fields))

@@ -22,7 +22,15 @@ UNREAD = (
 
 # What is read evenly over its range, by its unit or its name.
 EVENED_UNITS = ("flag", "class", "signs", "spellings")
-EVENED = ("call_run", "source_respelled_ratio", "source_high_cost_ratio", "route_hasty_ratio")
+EVENED = (
+    "call_run",
+    "source_respelled_ratio",
+    "source_high_cost_ratio",
+    "route_hasty_ratio",
+    "caller_recorded_ratio_day",
+    "source_recorded_ratio",
+    "route_recorded_ratio",
+)
 
 # Knots of the input encoding: enough to follow a distribution, few enough to count without branches.
 KNOTS = 16
@@ -35,6 +43,9 @@ COUNTED_ANYWHERE = (
     "caller_calls_minute",
     "caller_high_cost_hour",
     "source_asserted_abroad_day",
+    "recording_callees_day",
+    "recording_callers_day",
+    "answer_recording_callees_day",
 )
 LEAST_COUNT, MOST_COUNT = 0.25, 8192.0
 
