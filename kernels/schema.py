@@ -14,6 +14,7 @@ import math
 from kernels.feature import ANSWER, END, MOST_CV, MOST_EVIDENCE, NAN, PRICE_CLASSES, YES_NO, Feature, feature
 from kernels.schema_behaviour import BEHAVIOUR_CALL_FEATURES, BEHAVIOUR_SOURCE_FEATURES
 from kernels.schema_groups import GROUP_CALL_FEATURES, GROUP_SOURCE_FEATURES
+from kernels.schema_recordings import RECORDING_CALL_FEATURES
 from kernels.schema_signalling import SIGNALLING_CALL_FEATURES, SIGNALLING_SOURCE_FEATURES
 
 CALL_FEATURES = (
@@ -288,6 +289,7 @@ CALL_FEATURES = (
     *BEHAVIOUR_CALL_FEATURES,
     *SIGNALLING_CALL_FEATURES,
     *GROUP_CALL_FEATURES,
+    *RECORDING_CALL_FEATURES,
 )
 
 SOURCE_FEATURES = (
