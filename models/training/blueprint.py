@@ -55,6 +55,11 @@ ASSERTED, ASSERTED_ABROAD = Evidence("asserted_differs", 1), Evidence("asserted_
 SIX_SHOWN, TWELVE_SHOWN, TWENTY_FOUR_SHOWN = (Evidence("asserted_blocks_day", least) for least in (6, 12, 24))
 THREE_ACCOUNTS, SIX_ACCOUNTS = (Evidence("shown_accounts_day", least) for least in (3, 6))
 
+# The same recording comes from several numbers of one address, on which little else is said: who reminds or asks for
+# others plays theirs, under their numbers. A route on which numbers answer with one another's voice.
+FROM_SEVERAL_NUMBERS = (Evidence("recording_callers_day", 4), Evidence("source_recorded_ratio", 0.6))
+ONE_VOICE_ANSWERS = Evidence("route_recorded_ratio", 0.5)
+
 # A network before this one has checked the number, whatever it found.
 CHECKED = Evidence("verstat", 0)
 
@@ -109,12 +114,14 @@ BLUEPRINTS = {
                 (A_NUMBER, Evidence("source_seen", 8)),
                 (A_NUMBER, Evidence("caller_short_ratio_day", 0.8)),
                 (A_NUMBER, Evidence("source_short_ratio", 0.8)),
+                (A_NUMBER, *FROM_SEVERAL_NUMBERS),
                 TWENTY_NEWCOMERS,
             ),
             "wangiri": (TWENTY_CALLS,),
             "vishing": (
                 (Evidence("caller_evidence", 12),),
                 TWENTY_CALLS,
+                FROM_SEVERAL_NUMBERS,
                 TWENTY_NEWCOMERS,
                 (Evidence("newcomer_calls_hour", 40),),
             ),
@@ -151,6 +158,8 @@ BLUEPRINTS = {
             "false_answer": (
                 (A_NUMBER, Evidence("route_hasty_ratio", 0.3)),
                 (A_NUMBER, Evidence("route_hasty_ratio", 0.6)),
+                (A_NUMBER, ONE_VOICE_ANSWERS),
+                (A_NUMBER, Evidence("route_hasty_ratio", 0.3), ONE_VOICE_ANSWERS),
             ),
         },
         # Who shows another number at each call, and asserts one, calls as robocalls do; most robocalls assert none. One
