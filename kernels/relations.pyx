@@ -12,9 +12,8 @@ from kernels.bindings cimport (
 )
 from kernels.calls cimport Call
 from kernels.crowds cimport (
-    CROWD_ACCOUNT, CROWD_ANSWERED, CROWD_CALLED, CROWD_CONTACT, CROWD_PLAYED_BY, CROWD_PLAYED_TO, CROWD_RANGE, CROWD_SHOWN,
-    CROWD_STYLE, CROWD_USER, crowd_note,
-    crowd_prefetch, crowds_free, crowds_init,
+    CROWD_ACCOUNT, CROWD_ANSWERED, CROWD_CALLED, CROWD_CONTACT, CROWD_PLAYED_BY, CROWD_PLAYED_TO, CROWD_RANGE,
+    CROWD_SHOWN, CROWD_STYLE, CROWD_USER, crowd_note, crowd_prefetch, crowds_free, crowds_init,
 )
 from kernels.groups cimport (
     GROUP_CALLS, NEWCOMER_CALLS, Group, group_answer, group_attempt, group_end, group_reply, route_features,
