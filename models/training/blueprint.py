@@ -137,7 +137,6 @@ BLUEPRINTS = {
                 (ASSERTED, *TWENTY_CALLS),
                 (ASSERTED, *TWENTY_NEWCOMERS),
                 (ASSERTED_ABROAD,),
-                (ASSERTED_ABROAD, Evidence("source_asserted_abroad_day", 3)),
                 (SIX_SHOWN,),
                 (TWELVE_SHOWN,),
                 (TWENTY_FOUR_SHOWN,),
@@ -175,18 +174,13 @@ BLUEPRINTS = {
             "caller_spoofing": ("robocall", "vishing"),
         },
         # Who has a new exchange dials a number in five ways before it gets through, and mostly calls others. Nobody who
-        # dials a busy number again makes thirty calls at twelve a minute. No trunk has the calls of forty firms led
-        # from abroad in a day, and no head office abroad has numbers of two dozen blocks here: who lets as many people
-        # call with numbers of their own is a network of their country. A call in which nobody spoke at the far end, on
-        # a route where most are answered at once and soon over, and in many of which nobody spoke: the honest calls of
-        # such a route have a voice.
+        # dials a busy number again makes thirty calls at twelve a minute. A call in which nobody spoke at the far end,
+        # on a route where most are answered at once and soon over, and in many of which nobody spoke: the honest calls
+        # of such a route have a voice. How many accounts abroad an address asserts is conclusive of nobody: firms led
+        # from abroad share trunks with spoofers.
         conclusive={
             "toll_fraud": ((Evidence("dialled_forms", 6),), (Evidence("source_respelled_ratio", 0.5),)),
             "tdos": ((A_NUMBER, Evidence("call_run", 30), Evidence("caller_calls_minute", 12)),),
-            "caller_spoofing": (
-                (ASSERTED_ABROAD, Evidence("source_asserted_abroad_day", 40)),
-                (ASSERTED_ABROAD, TWENTY_FOUR_SHOWN),
-            ),
             "false_answer": (
                 (
                     A_NUMBER,

@@ -28,6 +28,7 @@ class FalseAnswer(Campaign, tag="false_answer"):
     false_ratio: Ratio = 0.7  # of this carrier's calls; who always cheats loses the route
     silent_ratio: Ratio = 0.4  # false answers without any voice from the far side
     recording_s: Positive = 11.0
+    cut_ratio: Ratio = 0.0  # false answers that the carrier ends itself, before the caller does
     countries: int = 0  # abroad, to whose mobiles its routes lead; 0: to this country
     talk_median_s: Positive = 60.0
 
@@ -59,4 +60,6 @@ class FalseAnswer(Campaign, tag="false_answer"):
         made.talk_s = log_normal(rng, 14.0, 0.5, 2.0, 70.0)
         if self.pattern == "recording":
             made.talk_s, made.caller_hangs_up = self.recording_s * rng.uniform(0.98, 1.02), False
+        elif self.cut_ratio:
+            made.caller_hangs_up = rng.random() >= self.cut_ratio
         made.heard = "line" if rng.random() < self.silent_ratio else "both"
