@@ -261,7 +261,7 @@ ADDRESSES_TRAINING = Regime(
 )
 ADDRESSES_CALIBRATION = Regime("calibration", "train", 12, 14, (0.3, 2), "training", frauds=OF_ADDRESSES)
 SHORT_TRAINING = Regime(
-    "training", "train", 14, 120, (0.15, 0.6), "addresses", BAD_CAPTURES, MIRRORS, frauds=OF_ADDRESSES
+    "training", "train", 14, 60, (0.15, 0.6), "addresses", BAD_CAPTURES, MIRRORS, frauds=OF_ADDRESSES
 )
 SHORT_CALIBRATION = Regime(
     "calibration", "train", 15, 40, (0.15, 0.6), "addresses", directions=GOOD_MIRRORS, frauds=OF_ADDRESSES
