@@ -38,7 +38,7 @@ class Recording(Source):
         return self._file.reader
 
     def _receive(self):
-        self.ended = not self._file.fill()
+        self.ended = self._file.reader.starved and not self._file.fill()
 
     def _close(self):
         if self._file is not None:
