@@ -8,8 +8,8 @@ from tests.campaigns import CAMPAIGNS, CARRIED, HONEST, screened
 # share that has a right name.
 NOTICED_BY, NOTICED_SHARE, NAMED_SHARE = 20, 0.4, 0.8
 
-# Of which fewer are noticed: nobody replies, which says little of a caller; an account that shows other people's numbers
-# calls as the customers of a calling service do.
+# Of which fewer are noticed: nobody replies, which says little of a caller; an account that shows other people's
+# numbers calls as the customers of a calling service do.
 LESS_NOTICED = {
     "next numbers, no reply": 0.0,
     "any numbers, no reply": 0.0,
