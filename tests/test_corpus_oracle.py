@@ -1,5 +1,6 @@
 """Real captures: what sipwarden counts in them is what tshark counts, or the exception is listed here."""
 
+import asyncio
 import csv
 import json
 import subprocess
@@ -62,6 +63,12 @@ def screen_each(paths: list[Path]) -> dict[str, Summary]:
     last = [line["started"] for line in lines if "started" in line][-1:]
     assert done.returncode == 0, f"ended with {done.returncode} at {last}: {done.stderr[-2000:]}"
     return {line["path"]: line for line in lines if "path" in line}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def loop_of_the_thread():
+    """pyshark asks for the thread's, and a test that ran one of its own before leaves none."""
+    asyncio.set_event_loop(asyncio.new_event_loop())
 
 
 def tshark_messages(capture: Path) -> Messages:

@@ -66,13 +66,13 @@ def test_everything_that_screen_finds_in_a_capture_is_in_the_store_after_sigterm
 
 @ROOT_ONLY
 def test_a_full_disk_is_said_in_status_and_log_and_so_is_that_there_is_room_again(tmp_path, screened):
-    with tmpfs(tmp_path / "state", "2m") as disk, contextlib.ExitStack() as stack:
+    with tmpfs(tmp_path / "state", "4m") as disk, contextlib.ExitStack() as stack:
         service = Service(tmp_path)
         stack.callback(service.kill)
         service.start()
         filler = disk / "filler"
         with contextlib.suppress(OSError):  # as much as there is room for
-            filler.write_bytes(bytes(2 << 20))
+            filler.write_bytes(bytes(4 << 20))
         service.give(SAMPLE)
         until(lambda: service.errors.read_text().count("a disk is in trouble") == 2, PATIENCE_S)
         filler.unlink()
